@@ -1,0 +1,3 @@
+module github.com/meshway/meshway
+
+go 1.26
