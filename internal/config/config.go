@@ -1,0 +1,153 @@
+package config
+
+import "time"
+
+// Config is a whole configuration: defaults filled in, bounds checked.
+type Config struct {
+	// File is where it was read from; empty for the embedded defaults.
+	File string
+
+	Router    Router
+	Listeners []Listener
+	Addresses []Address
+	Users     Users
+	Log       Log
+}
+
+// Router is the node itself.
+type Router struct {
+	ID                  string // unique in a mesh; the host's name by default
+	Mode                Mode
+	DefaultDistribution Distribution // of addresses that no Address entry matches
+}
+
+// Listener accepts connections.
+type Listener struct {
+	Name                    string
+	Host                    string // name or literal, without brackets; empty is loopback
+	Port                    string // number or service name; 0 lets the system choose
+	SocketAddressFamily     Family
+	Role                    Role
+	MaxFrameSize            uint32        // bytes, for max-frame-size in Open
+	MaxSessions             int           // channel-max is one less
+	MaxSessionFrames        uint32        // incoming window of a session in frames; 0 leaves it to the router
+	IdleTimeout             time.Duration // close when nothing came for this long; 0 never
+	InitialHandshakeTimeout time.Duration // close when no Open came by then; 0 never
+	StripAnnotations        Strip
+	LinkCapacity            int    // most deliveries in flight on one incoming link
+	MaxMessageSize          uint64 // bytes; 0 is no limit
+	AuthenticatePeer        bool   // refuse peers that skip SASL
+	SASLMechanisms          []string
+	OpenProperties          map[string]any // values: string, int64, uint64, float64, bool, nil, []any, map[string]any
+	FailoverURLs            []FailoverURL
+}
+
+// Address says how the addresses that match it are treated. Exactly one of
+// Prefix and Pattern is set.
+type Address struct {
+	Name         string
+	Prefix       string // whole tokens, split at "/" or "."
+	Pattern      string // "*" is one token, "#" any number of them, none too
+	Distribution Distribution
+	Priority     *uint8 // 0-9, overrides the message's own; nil leaves that alone
+	OnLoss       Outcome
+}
+
+// Users names the file that SASL PLAIN checks against.
+type Users struct {
+	File string // absolute, or relative to the working directory; empty is none
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  Level
+	Format Format
+}
+
+// FailoverURL is another place where clients find this service; it is sent to
+// them in Open.
+type FailoverURL struct {
+	Scheme string // amqp, amqps, ws, wss; empty if the file names none
+	Host   string
+	Port   string
+}
+
+// Mode is how a router takes part in a mesh.
+type Mode string
+
+// Standalone is a router by itself.
+const Standalone Mode = "standalone"
+
+// Role is what a listener's peers are.
+type Role string
+
+// RoleNormal is a listener for clients.
+const RoleNormal Role = "normal"
+
+// Distribution is how the deliveries of an address are spread over its consumers.
+type Distribution string
+
+// The distributions.
+const (
+	Balanced    Distribution = "balanced"
+	Closest     Distribution = "closest"
+	Multicast   Distribution = "multicast"
+	Unavailable Distribution = "unavailable" // attaches and messages are refused
+)
+
+// Strip says on which way the router's own annotations are removed.
+type Strip string
+
+// The ways.
+const (
+	StripIn   Strip = "in"
+	StripOut  Strip = "out"
+	StripBoth Strip = "both"
+	StripNone Strip = "no"
+)
+
+// In reports whether annotations are removed from what comes in.
+func (s Strip) In() bool { return s == StripIn || s == StripBoth }
+
+// Out reports whether annotations are removed from what goes out.
+func (s Strip) Out() bool { return s == StripOut || s == StripBoth }
+
+// Outcome is what a sender hears of a delivery whose path was lost after it had
+// been sent on.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeModified Outcome = "modified"
+	OutcomeReleased Outcome = "released"
+)
+
+// Family restricts a listener to one version of IP; empty is as the host says.
+type Family string
+
+// The families.
+const (
+	IPv4 Family = "IPv4"
+	IPv6 Family = "IPv6"
+)
+
+// Level is the least severity that is logged.
+type Level string
+
+// The levels.
+const (
+	LevelDebug Level = "debug"
+	LevelInfo  Level = "info"
+	LevelWarn  Level = "warn"
+	LevelError Level = "error"
+)
+
+// Format is how a log line looks.
+type Format string
+
+// The formats; auto is console on a terminal and JSON otherwise.
+const (
+	FormatConsole Format = "console"
+	FormatJSON    Format = "json"
+	FormatAuto    Format = "auto"
+)
