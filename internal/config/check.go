@@ -1,0 +1,191 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+)
+
+// crossCheck looks at what no attribute shows by itself. It passes over
+// attributes that could not be read: they are reported already.
+func (p *parser) crossCheck() {
+	p.checkListeners()
+	p.checkAddresses()
+	p.checkUsers()
+}
+
+// has reports whether the file sets the attribute, readable or not.
+func (p *parser) has(path string) bool { return p.lines[path] > 0 }
+
+// bad reports whether the file sets the attribute to something unreadable.
+func (p *parser) bad(path string) bool { return p.has(path) && !p.set[path] }
+
+// lineOf is the line of the attribute, or of the entry if it is not set.
+func (p *parser) lineOf(entry, attribute string) int {
+	if n := p.lines[entry+"."+attribute]; n > 0 {
+		return n
+	}
+	return p.lines[entry]
+}
+
+func (p *parser) checkListeners() {
+	if len(p.config.Listeners) == 0 && !p.sectionBroken(listenerEntity.Section) {
+		p.problem(p.lines[listenerEntity.Section], listenerEntity.Section, "there is none, so nobody could connect; for example: listeners: [{port: 5672}]")
+	}
+	names, places := map[string]string{}, map[string]string{}
+	for i := range p.config.Listeners {
+		l := &p.config.Listeners[i]
+		where := fmt.Sprintf("%s[%d]", listenerEntity.Section, i)
+		if l.Name != "" {
+			p.unique(names, l.Name, where, "name")
+		}
+		if place := l.ListenAddress(); l.Port != "0" && !p.bad(where+".port") && !p.bad(where+".host") {
+			p.unique(places, place, where, "port")
+		}
+		p.checkFamily(l, where)
+		p.checkWindow(l, where)
+		p.checkSASL(l, where)
+	}
+}
+
+// sectionBroken reports whether something is wrong with a section as a whole.
+func (p *parser) sectionBroken(name string) bool {
+	return slices.ContainsFunc(p.problems, func(pr Problem) bool { return pr.Where == name })
+}
+
+// unique reports a value that an earlier entry has too.
+func (p *parser) unique(seen map[string]string, value, where, attribute string) {
+	if first, ok := seen[value]; ok {
+		p.problem(p.lineOf(where, attribute), where+"."+attribute, "%s is used by %s (line %d) too", shown(value), first, p.lineOf(first, attribute))
+		return
+	}
+	seen[value] = where
+}
+
+func (p *parser) checkFamily(l *Listener, where string) {
+	ip, err := netip.ParseAddr(l.bareHost())
+	if err != nil || l.SocketAddressFamily == "" || p.bad(where+".host") {
+		return
+	}
+	if (l.SocketAddressFamily == IPv4) != ip.Is4() {
+		p.problem(p.lineOf(where, "socketAddressFamily"), where+".socketAddressFamily", "is %s, and the host %s is of the other family", l.SocketAddressFamily, ip)
+	}
+}
+
+// checkWindow keeps the window of a session, in bytes, within what a signed
+// 32-bit number holds: so the field's clients compute it.
+func (p *parser) checkWindow(l *Listener, where string) {
+	if bytes := uint64(l.MaxSessionFrames) * uint64(l.MaxFrameSize); bytes > math.MaxInt32 {
+		p.problem(p.lineOf(where, "maxSessionFrames"), where+".maxSessionFrames", "times maxFrameSize (%d) is %d bytes; it must not pass %d", l.MaxFrameSize, bytes, math.MaxInt32)
+	}
+}
+
+func (p *parser) checkSASL(l *Listener, where string) {
+	mechanisms := where + ".saslMechanisms"
+	if p.bad(mechanisms) || p.bad(where+".authenticatePeer") || p.sectionBroken(usersEntity.Section) || p.bad("users.file") {
+		return
+	}
+	line := p.lineOf(where, "saslMechanisms")
+	users := p.config.Users.File != ""
+	if slices.Contains(l.SASLMechanisms, "PLAIN") && !users {
+		p.problem(line, mechanisms, "names PLAIN, and there is no users file to check passwords against; make one with `meshway user add NAME`, and add: users: {file: users.yaml}")
+	}
+	if !l.AuthenticatePeer {
+		return
+	}
+	if slices.Contains(l.SASLMechanisms, "ANONYMOUS") {
+		p.problem(line, mechanisms, "names ANONYMOUS, which says nothing about who a peer is, and authenticatePeer is true; remove one of the two")
+	}
+	if !p.has(mechanisms) && !users {
+		p.problem(p.lineOf(where, "authenticatePeer"), where+".authenticatePeer", "is true, and there is no users file to check passwords against; make one with `meshway user add NAME`, and add: users: {file: users.yaml}")
+	}
+}
+
+func (p *parser) checkAddresses() {
+	names, keys := map[string]string{}, map[string]string{}
+	for i := range p.config.Addresses {
+		a := &p.config.Addresses[i]
+		where := fmt.Sprintf("%s[%d]", addressEntity.Section, i)
+		if a.Name != "" {
+			p.unique(names, a.Name, where, "name")
+		}
+		prefix, pattern := p.has(where+".prefix"), p.has(where+".pattern")
+		switch {
+		case prefix && pattern:
+			p.problem(p.lines[where], where, "has both prefix and pattern; remove one")
+		case !prefix && !pattern && !p.sectionBroken(where):
+			p.problem(p.lines[where], where, "has neither prefix nor pattern; give one")
+		case p.set[where+".prefix"]:
+			p.checkMatch(keys, a, where, "prefix")
+		case p.set[where+".pattern"]:
+			p.checkMatch(keys, a, where, "pattern")
+		}
+	}
+}
+
+// checkMatch reports an entry that matches what an earlier one does: which of
+// the two wins would be chance.
+func (p *parser) checkMatch(seen map[string]string, a *Address, where, attribute string) {
+	key := a.matchKey()
+	if first, ok := seen[key]; ok {
+		p.problem(p.lineOf(where, attribute), where+"."+attribute, "matches the same addresses as %s (line %d); remove one", first, p.lines[first])
+		return
+	}
+	seen[key] = where
+}
+
+// checkUsers refuses a users file that nothing would look at: whoever wrote it
+// expects that passwords are asked for.
+func (p *parser) checkUsers() {
+	section := usersEntity.Section
+	if !p.has(section) || p.sectionBroken(section) || p.bad("users.file") {
+		return
+	}
+	if p.config.Users.File == "" {
+		p.problem(p.lines[section], section, "names no file; for example: users: {file: users.yaml}")
+		return
+	}
+	for i := range p.config.Listeners {
+		l, where := &p.config.Listeners[i], fmt.Sprintf("%s[%d].saslMechanisms", listenerEntity.Section, i)
+		if !p.has(where) || p.bad(where) || slices.Contains(l.SASLMechanisms, "PLAIN") {
+			return
+		}
+	}
+	if len(p.config.Listeners) > 0 {
+		p.problem(p.lineOf(section, "file"), "users.file", "is used by no listener; add PLAIN to the saslMechanisms of one")
+	}
+}
+
+// finish fills in the defaults that depend on something else.
+func (c *Config) finish() {
+	if c.Router.ID == "" {
+		c.Router.ID = hostID()
+	}
+	for i := range c.Listeners {
+		l := &c.Listeners[i]
+		l.Host = l.bareHost()
+		if l.Name == "" {
+			l.Name = l.ListenAddress()
+		}
+		if l.SASLMechanisms == nil {
+			l.SASLMechanisms = defaultMechanisms(l.AuthenticatePeer, c.Users.File != "")
+		}
+	}
+	for i := range c.Addresses {
+		if a := &c.Addresses[i]; a.Name == "" {
+			a.Name = a.Prefix + a.Pattern // one of them is empty
+		}
+	}
+}
+
+func defaultMechanisms(authenticate, users bool) []string {
+	names := []string{}
+	if !authenticate {
+		names = append(names, "ANONYMOUS")
+	}
+	if users {
+		names = append(names, "PLAIN")
+	}
+	return names
+}

@@ -1,0 +1,116 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"unicode/utf8"
+)
+
+// maxFile is the largest file that is read: far beyond any real one.
+const maxFile = 16 << 20
+
+// Default is the configuration that is used without a file: a standalone router
+// on loopback port 5672 that lets everybody in.
+func Default() Config {
+	c := empty()
+	c.Listeners = []Listener{DefaultListener()}
+	c.finish()
+	return c
+}
+
+// DefaultListener is a listener about which nothing was said.
+func DefaultListener() Listener {
+	var l Listener
+	listenerEntity.setDefaults(&l)
+	return l
+}
+
+// DefaultAddress is an address entry about which nothing was said.
+func DefaultAddress() Address {
+	var a Address
+	addressEntity.setDefaults(&a)
+	return a
+}
+
+// empty has the defaults of the single entities, and none of the others.
+func empty() Config {
+	var c Config
+	routerEntity.setDefaults(&c.Router)
+	usersEntity.setDefaults(&c.Users)
+	logEntity.setDefaults(&c.Log)
+	return c
+}
+
+// Load reads a configuration file. What is wrong with it comes back as
+// [Problems]; names of files in it are relative to its folder.
+func Load(path string) (Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return Config{}, Problems{{File: path, Text: err.Error()}}
+	}
+	c, err := Parse(path, data)
+	if err != nil {
+		return Config{}, err
+	}
+	if c.Users.File != "" && !filepath.IsAbs(c.Users.File) {
+		c.Users.File = filepath.Join(filepath.Dir(path), c.Users.File)
+	}
+	return c, nil
+}
+
+// read returns what is in the file, or an error that says what to do.
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, errors.New("there is no such file")
+		case errors.Is(err, fs.ErrPermission):
+			return nil, errors.New("it cannot be read: permission denied; let the user that runs the router read it")
+		}
+		return nil, fmt.Errorf("it cannot be read: %w", cause(err))
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.New("this is a folder; name the file in it")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be read: %w", cause(err))
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("it is larger than %d MiB; a configuration file is a few kilobytes", maxFile>>20)
+	}
+	return data, nil
+}
+
+// cause drops the operation and the path that the os package puts in front:
+// the path is in the message already.
+func cause(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// checkEncoding refuses what is not UTF-8, and takes off the mark that some
+// editors put in front of it.
+func checkEncoding(file string, data []byte) ([]byte, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, Problems{{File: file, Line: 1, Text: "this is UTF-16; save it as UTF-8"}}
+	}
+	for line, rest := 1, data; len(rest) > 0; line++ {
+		text, after, _ := bytes.Cut(rest, []byte("\n"))
+		if !utf8.Valid(text) {
+			return nil, Problems{{File: file, Line: line, Text: "this line is not UTF-8; save the file as UTF-8"}}
+		}
+		rest = after
+	}
+	return data, nil
+}

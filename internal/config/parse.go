@@ -1,0 +1,210 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Parse reads a configuration from data; file is its name in messages. All
+// that is wrong comes back at once, as [Problems].
+func Parse(file string, data []byte) (Config, error) {
+	data, err := checkEncoding(file, data)
+	if err != nil {
+		return Config{}, err
+	}
+	root, err := parseYAML(file, data)
+	if err != nil {
+		return Config{}, err
+	}
+	p := &parser{file: file, config: empty(), lines: map[string]int{}, set: map[string]bool{}}
+	p.config.File = file
+	p.root(root)
+	p.crossCheck()
+	if len(p.problems) > 0 {
+		return Config{}, p.problems.sorted()
+	}
+	p.config.finish()
+	return p.config, nil
+}
+
+// parser walks one file.
+type parser struct {
+	file     string
+	config   Config
+	lines    map[string]int  // of every section, entry and attribute by its path
+	set      map[string]bool // attributes that were read without a problem
+	problems Problems
+}
+
+func (p *parser) problem(line int, where, format string, args ...any) {
+	p.problems = append(p.problems, Problem{File: p.file, Line: line, Where: where, Text: fmt.Sprintf(format, args...)})
+}
+
+// root takes the sections one by one.
+func (p *parser) root(n *yaml.Node) {
+	p.eachKey(n, "", func(key *yaml.Node, value *yaml.Node) {
+		e := section(key.Value)
+		switch {
+		case e == nil:
+			p.unknown(key, "", sectionNames(), nil)
+		case e.Refused != "":
+			p.problem(key.Line, e.Section, "%s", e.Refused)
+		case e.List:
+			p.entries(e, value)
+		default:
+			p.single(e, value)
+		}
+	})
+}
+
+// single reads an entity of which there is one.
+func (p *parser) single(e *Entity, n *yaml.Node) {
+	p.lines[e.Section] = n.Line
+	switch e.Name {
+	case routerEntity.Name:
+		p.entity(e, n, e.Section, &p.config.Router)
+	case usersEntity.Name:
+		p.entity(e, n, e.Section, &p.config.Users)
+	case logEntity.Name:
+		p.entity(e, n, e.Section, &p.config.Log)
+	}
+}
+
+// entries reads a section that is a list.
+func (p *parser) entries(e *Entity, n *yaml.Node) {
+	p.lines[e.Section] = n.Line
+	n = resolve(n)
+	if n.Kind != yaml.SequenceNode {
+		p.problem(n.Line, e.Section, "is %s; it must be a list, each entry with a dash in front", kind(n))
+		return
+	}
+	for i, entry := range n.Content {
+		where := fmt.Sprintf("%s[%d]", e.Section, i)
+		p.lines[where] = entry.Line
+		switch e.Name {
+		case listenerEntity.Name:
+			l := DefaultListener()
+			p.entity(e, entry, where, &l)
+			p.config.Listeners = append(p.config.Listeners, l)
+		case addressEntity.Name:
+			a := DefaultAddress()
+			p.entity(e, entry, where, &a)
+			p.config.Addresses = append(p.config.Addresses, a)
+		}
+	}
+}
+
+// entity reads the attributes of one entity into target.
+func (p *parser) entity(e *Entity, n *yaml.Node, where string, target any) {
+	if r := resolve(n); r.Kind != yaml.MappingNode {
+		p.problem(n.Line, where, "is %s; it must be attributes, each as \"name: value\"", kind(r))
+		return
+	}
+	p.eachKey(n, where+".", func(key *yaml.Node, value *yaml.Node) {
+		path := where + "." + key.Value
+		p.lines[path] = key.Line
+		a := e.attribute(key.Value)
+		if a == nil {
+			p.unknown(key, where+".", attributeNames(e), e)
+			return
+		}
+		if a.Refused != "" {
+			p.problem(key.Line, path, "%s", a.Refused)
+			return
+		}
+		v, err := a.read(value)
+		if err == nil {
+			err = a.assign(target, v)
+		}
+		if err != nil {
+			line := value.Line
+			if le, ok := errors.AsType[*lineError](err); ok {
+				line = le.line
+			}
+			p.problem(line, path, "%s", err)
+			return
+		}
+		p.set[path] = true
+	})
+}
+
+// eachKey calls f for every key of a mapping, once.
+func (p *parser) eachKey(n *yaml.Node, prefix string, f func(key, value *yaml.Node)) {
+	n = resolve(n)
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode {
+			p.problem(key.Line, strings.TrimSuffix(prefix, "."), "has a key that is %s; keys are names", kind(key))
+			continue
+		}
+		if key.Tag == "!!merge" {
+			p.problem(key.Line, prefix+key.Value, "merge keys are not supported; write the attributes out")
+			continue
+		}
+		if first, ok := seen[key.Value]; ok {
+			p.problem(key.Line, prefix+key.Value, "is given twice, first in line %d; remove one", first)
+			continue
+		}
+		seen[key.Value] = key.Line
+		f(key, value)
+	}
+}
+
+// parseYAML returns the mapping that the file is.
+func parseYAML(file string, data []byte) (*yaml.Node, error) {
+	var doc, more yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	err := dec.Decode(&doc)
+	if errors.Is(err, io.EOF) {
+		return nil, Problems{{File: file, Text: "it is empty; give at least a listener, for example: listeners: [{port: 5672}]"}}
+	}
+	if err != nil {
+		return nil, Problems{syntaxProblem(file, data, err)}
+	}
+	if err := dec.Decode(&more); err == nil {
+		return nil, Problems{{File: file, Line: more.Line, Text: "a second document starts here; a configuration is one"}}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, Problems{syntaxProblem(file, data, err)}
+	}
+	root := resolve(doc.Content[0])
+	if root.Kind != yaml.MappingNode {
+		text := fmt.Sprintf("the file is %s; it must be sections: %s", kind(root), strings.Join(builtSections(), ", "))
+		return nil, Problems{{File: file, Line: root.Line, Text: text + hint(data)}}
+	}
+	return root, nil
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// syntaxProblem puts the line that the YAML parser names where ours stands.
+func syntaxProblem(file string, data []byte, err error) Problem {
+	text := err.Error()
+	pr := Problem{File: file}
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		pr.Line, _ = strconv.Atoi(m[1])
+		text = text[len(m[0]):]
+	}
+	pr.Text = "this is not YAML: " + text + hint(data)
+	if strings.Contains(text, "cannot start any token") && bytes.Contains(data, []byte("\t")) {
+		pr.Text += "; indent with blanks, not tabs"
+	}
+	return pr
+}
+
+// sectionForm is how qdrouterd.conf looks: a name and a brace at the end of the line.
+var sectionForm = regexp.MustCompile(`(?m)^\s*[A-Za-z][A-Za-z-]*\s*\{\s*$`)
+
+func hint(data []byte) string {
+	if sectionForm.Match(data) {
+		return "; it looks like qdrouterd.conf, a form that is not read yet: write it as YAML"
+	}
+	return ""
+}

@@ -1,0 +1,117 @@
+package config
+
+// Type is what an attribute's value looks like in the file.
+type Type string
+
+// The types.
+const (
+	TypeString  Type = "string"  // any scalar, as it is written
+	TypeInteger Type = "integer" // decimal
+	TypeBoolean Type = "boolean" // true/false, yes/no, on/off
+	TypeEnum    Type = "enum"    // one of Values
+	TypeWords   Type = "words"   // a list, or one string with blanks or commas between
+	TypeMap     Type = "map"     // of strings to any value
+)
+
+// Entity is one kind of thing that can be configured.
+type Entity struct {
+	Name    string // as the field calls it: "listener"
+	Section string // its key in the file: "listeners"
+	List    bool   // any number of them; else at most one
+	Help    string
+	// Refused is why a file with this section is refused; such an entity has
+	// no attributes here.
+	Refused    string
+	Attributes []Attribute
+}
+
+// Attribute is one thing that can be said about an entity.
+type Attribute struct {
+	Name    string
+	Old     string // a deprecated spelling, known so that it can be corrected
+	Type    Type
+	Values  []string // of an enumeration, or the words that are allowed
+	Default any      // string, int, bool or []string, as in the file; nil is none
+	// Computed says in words what the default is when it depends on something
+	// else; Default is nil then.
+	Computed string
+	Min, Max uint64 // bounds of an integer, both included
+	Unit     string
+	Live     bool // can change while the router runs
+	Help     string
+	// Refused is why a file that sets this attribute is refused.
+	Refused string
+	// RefusedValues gives the reason for each value that the full model knows
+	// and this version does not do.
+	RefusedValues map[string]string
+
+	field func(entity any) any // pointer to where the value goes
+	check func(value any) error
+}
+
+// Schema returns every entity, in the order in which they are documented.
+func Schema() []Entity {
+	return append([]Entity{routerEntity, listenerEntity, addressEntity, usersEntity, logEntity}, refusedSections...)
+}
+
+// at makes an Attribute's field accessor out of a typed one.
+func at[E, V any](f func(*E) *V) func(any) any {
+	return func(entity any) any { return f(entity.(*E)) }
+}
+
+// words lists the constants of an enumeration as they are written in the file.
+func words[T ~string](values ...T) []string {
+	var w []string
+	for _, v := range values {
+		w = append(w, string(v))
+	}
+	return w
+}
+
+// attribute finds by name.
+func (e *Entity) attribute(name string) *Attribute {
+	for i := range e.Attributes {
+		if e.Attributes[i].Name == name {
+			return &e.Attributes[i]
+		}
+	}
+	return nil
+}
+
+// setDefaults fills a new entity.
+func (e *Entity) setDefaults(entity any) {
+	for i := range e.Attributes {
+		a := &e.Attributes[i]
+		if a.Default == nil {
+			continue
+		}
+		// The defaults of the tables are tested to fit.
+		if err := a.assign(entity, canonical(a.Default)); err != nil {
+			panic("config: default of " + e.Name + "." + a.Name + ": " + err.Error())
+		}
+	}
+}
+
+// canonical turns a default as it is written in a table into what the parser
+// of values produces.
+func canonical(v any) any {
+	if n, ok := v.(int); ok {
+		return uint64(n)
+	}
+	return v
+}
+
+// Reasons that several attributes share.
+const (
+	noTLS        = "TLS is not built yet; remove it, and do not expose this router beyond a network that you trust"
+	noPolicy     = "policy is not built yet; remove it, and restrict who can connect by other means"
+	noMesh       = "routers do not connect to each other yet; remove it"
+	noBrokers    = "connections to brokers are not built yet; remove it"
+	noHTTP       = "HTTP listeners are not built yet; remove it"
+	noManagement = "management is not built yet; remove it"
+	noTenants    = "multi-tenancy is not built; remove it"
+	noPlugin     = "SASL plug-ins are not built; remove it, and use a users file"
+	ownSASL      = "SASL is built in and needs no file of its own; remove it"
+	ownThreads   = "the Go runtime decides it (set GOMAXPROCS in the environment to limit processors); remove it"
+	ownLogLines  = "log lines have one form; choose it with log.format"
+)

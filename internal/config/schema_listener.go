@@ -1,0 +1,131 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxSeconds bounds times: Open carries idle-time-out in milliseconds, as a uint.
+const maxSeconds = math.MaxUint32 / 1000
+
+var listenerEntity = Entity{
+	Name:    "listener",
+	Section: "listeners",
+	List:    true,
+	Help:    "accepts connections",
+	Attributes: []Attribute{
+		{Name: "name", Type: TypeString, Computed: "HOST:PORT", Help: "name in messages and logs, unique among listeners",
+			field: at(func(l *Listener) *string { return &l.Name }), check: checkName},
+		{Name: "host", Type: TypeString, Computed: "loopback, 127.0.0.1", Help: "name or address to listen on; 0.0.0.0 is every IPv4 address, :: every address",
+			field: at(func(l *Listener) *string { return &l.Host }), check: checkHost},
+		{Name: "port", Type: TypeString, Default: "amqp", Help: "number, or service name such as amqp (5672) or amqps (5671); 0 lets the system choose, and the log says what",
+			field: at(func(l *Listener) *string { return &l.Port }), check: checkPort},
+		{Name: "socketAddressFamily", Old: "protocolFamily", Type: TypeEnum, Values: words(IPv4, IPv6), Computed: "as the host says", Help: "listen on this version of IP only",
+			field: at(func(l *Listener) *Family { return &l.SocketAddressFamily })},
+		{Name: "role", Type: TypeEnum, Values: words(RoleNormal), Default: string(RoleNormal), Help: "who connects here: normal is clients",
+			RefusedValues: map[string]string{
+				"inter-router":    "routers do not connect to each other yet; use normal",
+				"edge":            "edge routers are not built yet; use normal",
+				"route-container": "connections to brokers are not built yet; use normal",
+			},
+			field: at(func(l *Listener) *Role { return &l.Role })},
+		{Name: "maxFrameSize", Type: TypeInteger, Default: 16384, Min: 512, Max: math.MaxInt32, Unit: "bytes", Help: "largest frame that a peer may send",
+			field: at(func(l *Listener) *uint32 { return &l.MaxFrameSize })},
+		{Name: "maxSessions", Type: TypeInteger, Default: 32768, Min: 1, Max: 32768, Help: "most sessions on one connection",
+			field: at(func(l *Listener) *int { return &l.MaxSessions })},
+		{Name: "maxSessionFrames", Type: TypeInteger, Computed: "chosen by the router", Min: 1, Max: math.MaxInt32, Unit: "frames", Help: "incoming window of a session",
+			field: at(func(l *Listener) *uint32 { return &l.MaxSessionFrames })},
+		{Name: "idleTimeoutSeconds", Type: TypeInteger, Default: 16, Max: maxSeconds, Unit: "seconds", Help: "close a connection on which nothing came for this long; 0 never",
+			field: at(func(l *Listener) *time.Duration { return &l.IdleTimeout })},
+		{Name: "initialHandshakeTimeoutSeconds", Type: TypeInteger, Default: 10, Max: maxSeconds, Unit: "seconds", Help: "close a connection on which no Open came by then; 0 never",
+			field: at(func(l *Listener) *time.Duration { return &l.InitialHandshakeTimeout })},
+		{Name: "stripAnnotations", Type: TypeEnum, Values: words(StripIn, StripOut, StripBoth, StripNone), Default: string(StripBoth), Help: "remove the router's own annotations from what comes in, goes out, both, or not at all",
+			field: at(func(l *Listener) *Strip { return &l.StripAnnotations })},
+		{Name: "linkCapacity", Type: TypeInteger, Default: 250, Min: 1, Max: 1 << 20, Unit: "deliveries", Help: "most deliveries in flight on one link into the router",
+			field: at(func(l *Listener) *int { return &l.LinkCapacity })},
+		{Name: "maxMessageSize", Type: TypeInteger, Default: 0, Max: math.MaxInt64, Unit: "bytes", Help: "largest message that is taken; 0 is no limit",
+			field: at(func(l *Listener) *uint64 { return &l.MaxMessageSize })},
+		{Name: "authenticatePeer", Type: TypeBoolean, Default: false, Help: "refuse peers that do not say who they are: those without SASL and anonymous ones",
+			field: at(func(l *Listener) *bool { return &l.AuthenticatePeer })},
+		{Name: "saslMechanisms", Type: TypeWords, Values: []string{"ANONYMOUS", "PLAIN"},
+			Computed: "ANONYMOUS unless authenticatePeer is set, and PLAIN if there is a users file", Help: "SASL mechanisms that are offered",
+			RefusedValues: refusedMechanisms,
+			field:         at(func(l *Listener) *[]string { return &l.SASLMechanisms }), check: checkMechanisms},
+		{Name: "openProperties", Type: TypeMap, Help: "properties that are added to the router's Open",
+			field: at(func(l *Listener) *map[string]any { return &l.OpenProperties }), check: checkOpenProperties},
+		{Name: "failoverUrls", Old: "failoverList", Type: TypeWords, Help: "other places where clients find this service, [(amqp|amqps|ws|wss)://]host[:port], sent to them in Open",
+			field: at(func(l *Listener) *[]FailoverURL { return &l.FailoverURLs })},
+
+		{Name: "cost", Refused: noMesh},
+		{Name: "sslProfile", Refused: noTLS},
+		{Name: "requireSsl", Refused: noTLS},
+		{Name: "requireEncryption", Refused: noTLS},
+		{Name: "trustedCertsFile", Old: "trustedCerts", Refused: noTLS},
+		{Name: "saslPlugin", Refused: noPlugin},
+		{Name: "multiTenant", Refused: noTenants},
+		{Name: "policyVhost", Refused: noPolicy},
+		{Name: "http", Refused: noHTTP},
+		{Name: "httpRootDir", Old: "httpRoot", Refused: noHTTP},
+		{Name: "websockets", Refused: noHTTP},
+		{Name: "healthz", Refused: noHTTP},
+		{Name: "metrics", Refused: noHTTP},
+		{Name: "profiling", Refused: noHTTP},
+		{Name: "management", Refused: noManagement},
+		{Name: "messageLoggingComponents", Old: "logMessage", Refused: "messages are not logged; remove it"},
+	},
+}
+
+var refusedMechanisms = map[string]string{
+	"EXTERNAL":      "client certificates need TLS, which is not built yet",
+	"SCRAM-SHA-1":   "SCRAM is not built yet; use PLAIN",
+	"SCRAM-SHA-256": "SCRAM is not built yet; use PLAIN",
+	"SCRAM-SHA-512": "SCRAM is not built yet; use PLAIN",
+	"GSSAPI":        "Kerberos is not built; use PLAIN",
+	"DIGEST-MD5":    "it is obsolete and not built; use PLAIN",
+	"CRAM-MD5":      "it is obsolete and not built; use PLAIN",
+}
+
+func checkName(v any) error {
+	if v.(string) == "" {
+		return errors.New("is empty; give a name or remove the line")
+	}
+	return checkText(v.(string))
+}
+
+func checkMechanisms(v any) error {
+	names := v.([]string)
+	if len(names) == 0 {
+		return errors.New("names no mechanism; remove the line to get the default")
+	}
+	for i, n := range names {
+		if slices.Contains(names[:i], n) {
+			return fmt.Errorf("names %s twice", n)
+		}
+	}
+	return nil
+}
+
+// reservedProperties are those that the router itself puts in Open.
+var reservedProperties = []string{"product", "version", "failover-server-list", "network-host", "port", "scheme", "hostname"}
+
+func checkOpenProperties(v any) error {
+	m := v.(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		switch {
+		case key == "":
+			return errors.New("has a key that is empty")
+		case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }):
+			return fmt.Errorf("key %q is not printable ASCII, as keys of properties must be", key)
+		case strings.HasPrefix(key, "qd.") || strings.HasPrefix(key, "x-opt-qd."):
+			return fmt.Errorf("key %q is reserved: keys that start with qd. or x-opt-qd. belong to the router", key)
+		case slices.Contains(reservedProperties, key):
+			return fmt.Errorf("key %q is reserved: the router sets it", key)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package config
+
+import "errors"
+
+var usersEntity = Entity{
+	Name:    "users",
+	Section: "users",
+	Help:    "who can log in with SASL PLAIN",
+	Attributes: []Attribute{
+		{Name: "file", Type: TypeString, Help: "users file, made with `meshway user add`; relative to the folder of the configuration file",
+			field: at(func(u *Users) *string { return &u.File }), check: func(v any) error {
+				if v.(string) == "" {
+					return errors.New("is empty; name a file made with `meshway user add`")
+				}
+				return checkText(v.(string))
+			}},
+	},
+}
+
+var logEntity = Entity{
+	Name:    "log",
+	Section: "log",
+	Help:    "what is logged, and how; log lines go to standard error",
+	Attributes: []Attribute{
+		{Name: "level", Type: TypeEnum, Values: words(LevelDebug, LevelInfo, LevelWarn, LevelError), Default: string(LevelInfo), Help: "least severity that is logged",
+			field: at(func(l *Log) *Level { return &l.Level })},
+		{Name: "format", Type: TypeEnum, Values: words(FormatConsole, FormatJSON, FormatAuto), Default: string(FormatAuto), Help: "auto is console on a terminal and JSON otherwise",
+			field: at(func(l *Log) *Format { return &l.Format })},
+
+		{Name: "module", Refused: "log levels are not set by module; use log.level"},
+		{Name: "enable", Refused: "use log.level"},
+		{Name: "includeTimestamp", Old: "timestamp", Refused: ownLogLines},
+		{Name: "includeSource", Old: "source", Refused: ownLogLines},
+		{Name: "outputFile", Old: "output", Refused: "log lines go to standard error; redirect that"},
+	},
+}
+
+// refusedSections are the entities of the full model that this version does
+// not have.
+var refusedSections = []Entity{
+	{Name: "connector", Section: "connectors", List: true, Refused: "outgoing connections are not built yet; remove it"},
+	{Name: "sslProfile", Section: "sslProfiles", List: true, Refused: noTLS},
+	{Name: "autoLink", Section: "autoLinks", List: true, Refused: noBrokers},
+	{Name: "linkRoute", Section: "linkRoutes", List: true, Refused: noBrokers},
+	{Name: "policy", Section: "policy", Refused: noPolicy},
+	{Name: "vhost", Section: "vhosts", List: true, Refused: noPolicy},
+	{Name: "authServicePlugin", Section: "authServicePlugins", List: true, Refused: noPlugin},
+	{Name: "exchange", Section: "exchanges", List: true, Refused: "exchanges are not built; remove it"},
+	{Name: "binding", Section: "bindings", List: true, Refused: "exchanges are not built; remove it"},
+	{Name: "console", Section: "console", Refused: noHTTP},
+}

@@ -1,0 +1,84 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+var routerEntity = Entity{
+	Name:    "router",
+	Section: "router",
+	Help:    "the router itself",
+	Attributes: []Attribute{
+		{Name: "id", Type: TypeString, Computed: "the host's name", Help: "name of this router: no blanks, no control characters, no slash, at most 127 bytes",
+			field: at(func(r *Router) *string { return &r.ID }), check: checkID},
+		{Name: "mode", Type: TypeEnum, Values: words(Standalone), Default: string(Standalone), Help: "how it takes part in a mesh: standalone is by itself",
+			RefusedValues: map[string]string{
+				"interior": "routers do not form a mesh yet; use standalone",
+				"edge":     "edge routers are not built yet; use standalone",
+			},
+			field: at(func(r *Router) *Mode { return &r.Mode })},
+		{Name: "defaultDistribution", Type: TypeEnum, Values: distributions, Default: string(Balanced), Help: "distribution of the addresses that no entry of addresses matches",
+			field: at(func(r *Router) *Distribution { return &r.DefaultDistribution })},
+
+		{Name: "metadata", Refused: noManagement},
+		{Name: "helloIntervalSeconds", Old: "helloInterval", Refused: noMesh},
+		{Name: "helloMaxAgeSeconds", Old: "helloMaxAge", Refused: noMesh},
+		{Name: "raIntervalSeconds", Old: "raInterval", Refused: noMesh},
+		{Name: "raIntervalFluxSeconds", Old: "raIntervalFlux", Refused: noMesh},
+		{Name: "remoteLsMaxAgeSeconds", Old: "remoteLsMaxAge", Refused: noMesh},
+		{Name: "workerThreads", Refused: ownThreads},
+		{Name: "debugDumpFile", Old: "debugDump", Refused: "there is no such dump; remove it"},
+		{Name: "saslConfigDir", Old: "saslConfigPath", Refused: ownSASL},
+		{Name: "saslConfigName", Refused: ownSASL},
+		{Name: "allowResumableLinkRoute", Refused: noBrokers},
+		{Name: "timestampsInUTC", Refused: ownLogLines},
+		{Name: "timestampFormat", Refused: ownLogLines},
+		{Name: "allowUnsettledMulticast", Refused: "unsettled multicast is always allowed; remove it"},
+	},
+}
+
+// maxID is the most bytes of a router's id, the predecessors' bound.
+const maxID = 127
+
+func checkID(v any) error {
+	id := v.(string)
+	switch {
+	case id == "":
+		return errors.New("is empty; give a name, or remove the line to use the host's")
+	case len(id) > maxID:
+		return errors.New("is longer than 127 bytes")
+	case strings.Contains(id, "/"):
+		return errors.New("contains a slash, which separates parts of addresses; use another character")
+	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return errors.New("contains a blank or a control character; use others")
+	}
+	return nil
+}
+
+// hostID is the default id: the host's name, with what an id must not contain
+// replaced.
+func hostID() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "router"
+	}
+	return cleanID(name)
+}
+
+func cleanID(name string) string {
+	id := strings.Map(func(r rune) rune {
+		if r == '/' || r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsControl(r) {
+			return '-'
+		}
+		return r
+	}, name)
+	for len(id) > maxID {
+		_, last := utf8.DecodeLastRuneInString(id)
+		id = id[:len(id)-last]
+	}
+	return id
+}
