@@ -8,7 +8,7 @@
 //
 // Two rules hold everywhere. A decoder never trusts a length, a count or a
 // nesting depth: it is checked against the bytes that are there, and against
-// [Limits], before anything is allocated. And a decoder of the hot path
+// [MaxDepth] and its like, before anything is allocated. And a decoder of the hot path
 // (transfer, disposition, flow) allocates nothing: what it returns are slices
 // of its input, valid only as long as the input is.
 package wire
