@@ -1,0 +1,288 @@
+package amqp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/meshway/meshway/internal/sasl"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Config is what the connections of one listener or connector have in common.
+// It must not change while a connection uses it.
+type Config struct {
+	ContainerID string
+	Hostname    string // the peer's virtual host, sent in open; empty is absent
+
+	MaxFrameSize     uint32        // largest frame that we take, in bytes, at least 512
+	ChannelMax       uint16        // highest channel that we take
+	IdleTimeout      time.Duration // close when nothing came for this long; 0 never. Half of it is advertised. [2.4.5]
+	HandshakeTimeout time.Duration // close when open did not arrive by then; 0 never
+	MaxSessionFrames uint32        // most frames of incoming-window; 0 leaves it to the engine
+
+	Offered    []wire.Symbol
+	Desired    []wire.Symbol
+	Properties wire.Map
+
+	// As a server: the mechanisms offered; none at all leaves SASL out.
+	Mechanisms  []sasl.Mechanism
+	RequireSASL bool // refuse a peer that skips SASL
+
+	// As a client: the mechanism to log in with; nil skips SASL.
+	Login sasl.ClientMechanism
+}
+
+// Handler is told what happens on a connection. All calls come from the
+// connection's reader.
+type Handler interface {
+	// OnOpen is called when the peer's open has arrived. As a server, ours has
+	// not been sent yet: an error refuses the connection.
+	OnOpen(c *Conn, b *Batch) *wire.Error
+	// OnAttach is called when the peer attaches a link: answer with one of the
+	// request's methods before returning.
+	OnAttach(b *Batch, r *AttachRequest)
+	// OnFault is called once for each violation that was answered with an error
+	// on the wire; scope is "connection", "session N" or "link NAME".
+	OnFault(c *Conn, scope string, err *wire.Error)
+}
+
+// Peer is what the other side said in its open.
+type Peer struct {
+	ContainerID string
+	Hostname    string
+	MaxFrame    uint32 // never less than 512
+	ChannelMax  uint16
+	IdleTimeout time.Duration // 0: it does not care
+	Offered     []wire.Symbol
+	Desired     []wire.Symbol
+	Properties  wire.Map
+}
+
+// Conn is one AMQP connection.
+type Conn struct {
+	// Immutable after New.
+	cfg    *Config
+	h      Handler
+	client bool
+	t      transport
+
+	// Written by the reader before OnOpen is called, then immutable.
+	peer      *Peer
+	identity  string // who logged in; empty without SASL
+	mechanism string
+
+	// Owned by the reader.
+	phase     phase
+	sasl      *saslState // nil unless SASL is under way
+	byChannel table[Session]
+	work      *work // set while a batch of frames is handled
+	closeErr  error // why the connection ends, when it is known before the read fails
+
+	// Set under mu, read anywhere: close was sent, and nothing is encoded after it.
+	shut atomic.Bool
+
+	lastRead atomic.Int64 // when bytes came last, in nanoseconds since epoch
+
+	mu sync.Mutex // guards all below, and the fields of sessions and links that say so
+
+	out      []byte // encoded, not yet handed to the socket
+	writing  bool   // somebody is in a write; only that one swaps out
+	wroteNow bool   // something was written since the last timer tick
+	dead     bool   // the socket is shut; nothing is encoded any more
+	drained  chan struct{}
+
+	sessions table[Session] // by our channel
+	held     int            // payload bytes that the handler holds for this connection
+
+	disp       []dispositionRun // outcomes not encoded yet
+	flowLinks  []*Receiver      // links whose credit is to be told
+	flowSess   []*Session       // sessions whose window is to be told
+	blocked    []*Sender        // senders that wait for the output buffer
+	timer      *time.Timer
+	openSent   bool
+	deadlineAt int64 // of the handshake; 0 when past it
+}
+
+// phase is how far a connection has got. Its name is what is awaited next.
+//
+//	header -> sasl -> amqpHeader -> open -> up
+//	   \____________________________^
+type phase uint8
+
+const (
+	phaseHeader     phase = iota // the peer's first protocol header is awaited
+	phaseSASL                    // SASL frames
+	phaseAMQPHeader              // SASL is done, the AMQP header is awaited
+	phaseOpen                    // the peer's open is awaited
+	phaseUp                      // open on both sides
+)
+
+func (p phase) String() string {
+	switch p {
+	case phaseHeader:
+		return "protocol header"
+	case phaseSASL:
+		return "SASL"
+	case phaseAMQPHeader:
+		return "AMQP header after SASL"
+	case phaseOpen:
+		return "open"
+	case phaseUp:
+		return "close"
+	}
+	return fmt.Sprintf("phase %d", uint8(p))
+}
+
+// epoch is the origin of the engine's own clock, which is monotonic.
+var epoch = time.Now()
+
+// now is nanoseconds since epoch.
+func now() int64 { return int64(time.Since(epoch)) }
+
+// NewServer makes the accepting side of a connection. Call Run next.
+func NewServer(nc net.Conn, cfg *Config, h Handler) *Conn { return newConn(nc, cfg, h, false) }
+
+// NewClient makes the dialling side of a connection. Call Run next.
+func NewClient(nc net.Conn, cfg *Config, h Handler) *Conn { return newConn(nc, cfg, h, true) }
+
+func newConn(nc net.Conn, cfg *Config, h Handler, client bool) *Conn {
+	c := &Conn{cfg: cfg, h: h, client: client}
+	c.t.init(nc)
+	return c
+}
+
+// Run serves the connection until it ends, and returns why: nil after an
+// orderly close. When it returns, every link is detached, every delivery
+// accounted for, and the socket closed.
+func (c *Conn) Run() error {
+	c.startTimer()
+	err := c.serve()
+	c.teardown(err)
+	return err
+}
+
+func (c *Conn) serve() error {
+	if c.client {
+		if err := c.startHandshake(); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := c.t.read(); err != nil {
+			return c.readError(err)
+		}
+		c.lastRead.Store(now())
+		w := getWork()
+		c.work = w
+		done, err := c.recvBytes(w)
+		w.batch.touch(c)
+		w.batch.Flush()
+		c.work = nil
+		putWork(w)
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// readError explains a failed read: what we already knew about the end goes
+// before what the socket says.
+func (c *Conn) readError(err error) error {
+	c.mu.Lock()
+	known, shut := c.closeErr, c.shut.Load()
+	c.mu.Unlock()
+	if known != nil {
+		return known
+	}
+	if shut { // we closed, and waited for the peer's close long enough
+		return nil
+	}
+	if isClosed(err) {
+		return fmt.Errorf("%w while waiting for: %s", ErrPeerGone, c.phase)
+	}
+	return fmt.Errorf("read: %w", err)
+}
+
+// teardown runs on the reader, once, as the last thing: it detaches every link,
+// so that each unsettled delivery ends, and closes the socket.
+func (c *Conn) teardown(err error) {
+	c.stopTimer()
+	w := getWork()
+	c.work = w
+	var sessions []*Session
+	c.mu.Lock()
+	c.sessions.each(func(_ uint32, s *Session) { sessions = append(sessions, s) })
+	c.mu.Unlock()
+	var cause *wire.Error
+	if err != nil {
+		cause = asWireError(err)
+	}
+	for _, s := range sessions {
+		s.finish(w, cause)
+	}
+	w.batch.Flush()
+	c.work = nil
+	putWork(w)
+
+	c.drainOut()
+	c.shutSocket(nil)
+	c.t.release()
+	c.mu.Lock()
+	putBuf(c.out)
+	c.out = nil
+	c.mu.Unlock()
+}
+
+// Peer is what the other side said in its open; nil before that.
+func (c *Conn) Peer() *Peer { return c.peer }
+
+// Identity is who the peer logged in as, and how; both empty without SASL.
+func (c *Conn) Identity() (user, mechanism string) { return c.identity, c.mechanism }
+
+// LocalAddr and RemoteAddr are those of the socket.
+func (c *Conn) LocalAddr() net.Addr { return c.t.nc.LocalAddr() }
+
+// RemoteAddr is the address of the peer's socket.
+func (c *Conn) RemoteAddr() net.Addr { return c.t.nc.RemoteAddr() }
+
+// Close asks for an orderly end with the given error, nil for none. Links stay
+// until the peer's close, or until the time for it has passed. It may be called
+// from any goroutine.
+func (c *Conn) Close(b *Batch, e *wire.Error) {
+	c.mu.Lock()
+	c.appendClose(e)
+	c.mu.Unlock()
+	// A reader that waits for the peer's close waits no longer than this.
+	_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
+	b.touch(c)
+}
+
+// Abort shuts the socket without a word, with err as the reason that Run
+// returns. It may be called from any goroutine.
+func (c *Conn) Abort(err error) { c.shutSocket(err) }
+
+// shutSocket closes the socket; the reader then finds out and tears down.
+func (c *Conn) shutSocket(err error) {
+	c.mu.Lock()
+	first := !c.dead
+	c.dead = true
+	if c.closeErr == nil {
+		c.closeErr = err
+	}
+	c.mu.Unlock()
+	if first {
+		_ = c.t.nc.Close()
+	}
+}
+
+// saslContext bounds a login by the handshake deadline.
+func (c *Conn) saslContext() (context.Context, context.CancelFunc) {
+	if c.cfg.HandshakeTimeout > 0 {
+		return context.WithTimeout(context.Background(), c.cfg.HandshakeTimeout)
+	}
+	return context.WithCancel(context.Background())
+}

@@ -1,0 +1,137 @@
+package amqp
+
+import (
+	"time"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// startHandshake sends the client's first bytes. Without SASL our open goes
+// along with the header: nothing in it depends on the peer. [2.4.1]
+func (c *Conn) startHandshake() error {
+	c.mu.Lock()
+	if c.cfg.Login != nil {
+		c.out = append(reserve(c.out, 64), wire.ProtoSASL[:]...)
+	} else {
+		c.out = append(reserve(c.out, 64), wire.ProtoAMQP[:]...)
+		c.appendOpen()
+	}
+	c.mu.Unlock()
+	var b Batch
+	c.flush(&b)
+	b.Flush()
+	return nil
+}
+
+// recvHeader handles a protocol header. [2.2]
+func (c *Conn) recvHeader(id wire.ProtoID) error {
+	switch {
+	case c.client:
+		return c.recvServerHeader(id)
+	case c.phase == phaseHeader && id == wire.ProtoIDSASL && len(c.cfg.Mechanisms) > 0:
+		c.startSASL()
+		return nil
+	case id == wire.ProtoIDAMQP && (c.phase == phaseAMQPHeader || c.phase == phaseHeader && !c.cfg.RequireSASL):
+		c.answerHeader(wire.ProtoAMQP)
+		c.phase = phaseOpen
+		return nil
+	}
+	c.answerHeader(c.supportedHeader())
+	switch {
+	case id == wire.ProtoIDAMQP:
+		return &HandshakeError{Reason: "the peer skipped SASL, which this listener requires"}
+	case id == wire.ProtoIDSASL:
+		return &HandshakeError{Reason: "the peer asked for SASL, which is not offered here"}
+	}
+	return &HandshakeError{Reason: "the peer asked for TLS inside AMQP, which is not offered"}
+}
+
+func (c *Conn) recvServerHeader(id wire.ProtoID) error {
+	switch {
+	case c.phase == phaseHeader && id == wire.ProtoIDSASL && c.cfg.Login != nil:
+		c.sasl = &saslState{client: c.cfg.Login.Start()}
+		c.phase = phaseSASL
+		return nil
+	case id == wire.ProtoIDAMQP && (c.phase == phaseAMQPHeader || c.phase == phaseHeader && c.cfg.Login == nil):
+		c.phase = phaseOpen
+		return nil
+	case id == wire.ProtoIDSASL:
+		return &HandshakeError{Reason: "the server requires SASL, and no login is configured"}
+	case id == wire.ProtoIDAMQP:
+		return &HandshakeError{Reason: "the server does not offer SASL, and a login is configured"}
+	}
+	return &HandshakeError{Reason: "the server answered with a header of TLS"}
+}
+
+func (c *Conn) supportedHeader() [8]byte {
+	if c.phase == phaseHeader && c.cfg.RequireSASL {
+		return wire.ProtoSASL
+	}
+	return wire.ProtoAMQP
+}
+
+func (c *Conn) answerHeader(h [8]byte) {
+	c.mu.Lock()
+	c.out = append(reserve(c.out, 64), h[:]...)
+	c.mu.Unlock()
+}
+
+// appendOpen encodes our open. The caller holds mu.
+func (c *Conn) appendOpen() {
+	o := wire.Open{
+		ContainerID:         c.cfg.ContainerID,
+		Hostname:            c.cfg.Hostname,
+		MaxFrameSize:        wire.Some(c.cfg.MaxFrameSize),
+		ChannelMax:          wire.Some(c.cfg.ChannelMax),
+		OfferedCapabilities: c.cfg.Offered,
+		DesiredCapabilities: c.cfg.Desired,
+		Properties:          c.cfg.Properties,
+	}
+	if d := c.cfg.IdleTimeout; d > 0 {
+		// [2.4.5] Half of the real timeout, so that a peer which is a little
+		// late does not lose its connection.
+		o.IdleTimeout = wire.Some(uint32(d.Milliseconds() / 2))
+	}
+	c.openSent = true
+	c.out = wire.AppendFrame(reserve(c.out, 512), 0, &o)
+}
+
+// recvOpen handles the peer's open. [2.7.1]
+func (c *Conn) recvOpen(b *Batch, o *wire.Open) error {
+	p := &Peer{
+		ContainerID: o.ContainerID,
+		Hostname:    o.Hostname,
+		MaxFrame:    o.MaxFrameSize.Or(1<<32 - 1),
+		ChannelMax:  o.ChannelMax.Or(1<<16 - 1),
+		IdleTimeout: time.Duration(o.IdleTimeout.Or(0)) * time.Millisecond,
+		Offered:     o.OfferedCapabilities,
+		Desired:     o.DesiredCapabilities,
+		Properties:  o.Properties,
+	}
+	if p.MaxFrame < wire.MinMaxFrameSize {
+		return connFault(wire.CondInvalidField, "open: max-frame-size is %d, the least allowed is %d", p.MaxFrame, wire.MinMaxFrameSize)
+	}
+	if o.IdleTimeout.OK && o.IdleTimeout.V > 0 && o.IdleTimeout.V < minIdleTimeout {
+		// [2.4.5] "If a peer can not, for any reason, support a proposed idle
+		// timeout, then it SHOULD close the connection with an error."
+		return connFault(wire.CondNotAllowed, "open: idle-time-out is %d ms, the least supported is %d ms", o.IdleTimeout.V, minIdleTimeout)
+	}
+	c.mu.Lock()
+	c.peer = p
+	c.mu.Unlock()
+	c.phase = phaseUp
+	if e := c.h.OnOpen(c, b); e != nil {
+		return &fault{err: e}
+	}
+	c.mu.Lock()
+	if !c.openSent {
+		c.appendOpen()
+	}
+	c.mu.Unlock()
+	c.handshakeDone()
+	return nil
+}
+
+// minIdleTimeout is the shortest idle-time-out of a peer, in milliseconds, that
+// our timers can serve.
+const minIdleTimeout = 10

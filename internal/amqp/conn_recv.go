@@ -1,0 +1,238 @@
+package amqp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// recvBytes handles every whole frame that has been read. done means that the
+// connection is over, in good order when err is nil.
+func (c *Conn) recvBytes(w *work) (done bool, err error) {
+	buf := c.t.rbuf
+	at, need := 0, 0
+	for !done && err == nil {
+		rest := buf[at:]
+		if c.phase == phaseHeader || c.phase == phaseAMQPHeader {
+			id, ok, herr := wire.ParseProto(rest)
+			if herr != nil {
+				// [2.2] "If the requested protocol is not supported, the peer writes
+				// a header that it does support and closes the socket."
+				c.answerHeader(c.supportedHeader())
+				return true, c.linger(&HandshakeError{Reason: herr.Error()})
+			}
+			if !ok {
+				break
+			}
+			at += len(wire.ProtoAMQP)
+			err = c.recvHeader(id)
+			continue
+		}
+		f, n, perr := wire.ParseFrame(rest, c.maxFrame())
+		if perr != nil {
+			return c.recvGarbage(perr)
+		}
+		if n == 0 {
+			if size, ok := wire.FrameSize(rest); ok {
+				need = int(size)
+			}
+			break
+		}
+		at += n
+		done, err = c.recvFrame(w, f)
+	}
+	if !done && err == nil {
+		c.t.consumed(at, need)
+	}
+	return done, err
+}
+
+// maxFrame is the largest frame allowed now: before open both sides are held to
+// the least maximum. [2.4.1]
+func (c *Conn) maxFrame() uint32 {
+	if c.phase == phaseUp {
+		return c.cfg.MaxFrameSize
+	}
+	return max(c.cfg.MaxFrameSize, wire.MinMaxFrameSize)
+}
+
+// recvGarbage answers bytes that are no frame. Nothing behind them can be
+// trusted, so the connection ends with the answer. [2.3]
+func (c *Conn) recvGarbage(err error) (bool, error) {
+	if c.phase == phaseSASL {
+		return true, &HandshakeError{Reason: err.Error()}
+	}
+	e := newError(wire.CondFramingError, "%v", err)
+	c.closeWith(e)
+	return true, c.linger(e)
+}
+
+// closeWith sends close with the violation, and tells the handler.
+func (c *Conn) closeWith(e *wire.Error) {
+	c.mu.Lock()
+	first := !c.shut.Load()
+	c.appendClose(e)
+	if c.closeErr == nil {
+		c.closeErr = e
+	}
+	c.mu.Unlock()
+	if first {
+		c.h.OnFault(c, "connection", e)
+	}
+}
+
+// linger lets our last words arrive: closing a socket with unread bytes in it
+// resets the connection, which can throw away what the peer has not read yet.
+func (c *Conn) linger(err error) error {
+	c.drainOut()
+	if cw, ok := c.t.nc.(interface{ CloseWrite() error }); ok {
+		_ = cw.CloseWrite()
+	}
+	_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
+	for range lingerReads {
+		if c.t.read() != nil {
+			break
+		}
+		c.t.consumed(len(c.t.rbuf), 0)
+	}
+	return err
+}
+
+// lingerReads bounds what is read and thrown away after garbage.
+const lingerReads = 64
+
+// recvFrame handles one frame.
+func (c *Conn) recvFrame(w *work, f wire.Frame) (done bool, err error) {
+	if c.phase == phaseSASL {
+		if f.Type != wire.FrameSASL {
+			return true, &HandshakeError{Reason: "an AMQP frame where SASL was expected"}
+		}
+		return false, c.recvSASL(f.Body)
+	}
+	if f.Type != wire.FrameAMQP {
+		return c.recvGarbage(errors.New("a SASL frame on an open connection"))
+	}
+	if len(f.Body) == 0 {
+		return false, nil // [2.4.5] a heartbeat
+	}
+	code, fields, payload, err := wire.ParsePerformative(f.Body)
+	if err != nil {
+		return c.recvFault(w, &fault{err: newError(wire.CondDecodeError, "channel %d: %v", f.Channel, err)})
+	}
+	if len(payload) > 0 && code != wire.CodeTransfer {
+		return c.recvFault(w, connFault(wire.CondDecodeError, "channel %d: %d bytes behind %v, which has no payload", f.Channel, len(payload), code))
+	}
+	if code == wire.CodeClose {
+		return true, c.recvClose(fields)
+	}
+	if c.shut.Load() {
+		return false, nil // we sent close: only the peer's still matters
+	}
+	if (code == wire.CodeOpen) != (c.phase == phaseOpen) {
+		return c.recvFault(w, connFault(wire.CondNotAllowed, "%v was not expected: the connection waits for %s", code, c.phase))
+	}
+	if err := c.dispatch(w, f.Channel, code, fields, payload); err != nil {
+		return c.recvFault(w, err)
+	}
+	return false, nil
+}
+
+// dispatch calls the method for the frame. Decode errors cost the connection:
+// a peer that cannot encode a performative cannot be understood. [2.8.15]
+func (c *Conn) dispatch(w *work, ch uint16, code wire.Code, fields wire.List, payload []byte) error {
+	switch code {
+	case wire.CodeTransfer:
+		if err := w.transfer.Decode(fields); err != nil {
+			return decodeFault(ch, err)
+		}
+		return c.recvTransfer(w, ch, &w.transfer, payload)
+	case wire.CodeDisposition:
+		if err := w.disposition.Decode(fields); err != nil {
+			return decodeFault(ch, err)
+		}
+		return c.recvDisposition(w, ch, &w.disposition)
+	case wire.CodeFlow:
+		if err := w.flow.Decode(fields); err != nil {
+			return decodeFault(ch, err)
+		}
+		return c.recvFlow(w, ch, &w.flow)
+	case wire.CodeAttach:
+		var p wire.Attach
+		if err := p.Decode(fields); err != nil {
+			return decodeFault(ch, err)
+		}
+		return c.recvAttach(w, ch, &p)
+	case wire.CodeDetach:
+		var p wire.Detach
+		if err := p.Decode(fields); err != nil {
+			return decodeFault(ch, err)
+		}
+		return c.recvDetach(w, ch, &p)
+	case wire.CodeBegin:
+		var p wire.Begin
+		if err := p.Decode(fields); err != nil {
+			return decodeFault(ch, err)
+		}
+		return c.recvBegin(w, ch, &p)
+	case wire.CodeEnd:
+		var p wire.End
+		if err := p.Decode(fields); err != nil {
+			return decodeFault(ch, err)
+		}
+		return c.recvEnd(w, ch, &p)
+	case wire.CodeOpen:
+		var p wire.Open
+		if err := p.Decode(fields); err != nil {
+			return decodeFault(ch, err)
+		}
+		return c.recvOpen(&w.batch, &p)
+	}
+	return connFault(wire.CondNotImplemented, "channel %d: %v is not a performative of AMQP", ch, code)
+}
+
+func decodeFault(ch uint16, err error) *fault {
+	return connFault(wire.CondDecodeError, "channel %d: %v", ch, err)
+}
+
+// recvClose ends the connection as the peer wants it. [2.7.9]
+func (c *Conn) recvClose(fields wire.List) error {
+	var p wire.Close
+	if err := p.Decode(fields); err != nil {
+		p.Error = nil // it wants to go, whatever it meant to say
+	}
+	c.mu.Lock()
+	c.appendClose(nil)
+	known := c.closeErr
+	c.mu.Unlock()
+	switch {
+	case known != nil:
+		return known
+	case p.Error != nil:
+		return &PeerError{What: "connection", Err: p.Error}
+	}
+	return nil
+}
+
+// recvFault answers a violation where it belongs. Any other error is returned
+// and ends the connection.
+func (c *Conn) recvFault(w *work, err error) (done bool, _ error) {
+	var f *fault
+	if !errors.As(err, &f) {
+		return true, err
+	}
+	switch {
+	case f.link != nil:
+		c.h.OnFault(c, fmt.Sprintf("link %q", f.link.name), f.err)
+		f.link.detach(&w.batch, f.err, true)
+	case f.session != nil:
+		c.h.OnFault(c, fmt.Sprintf("session %d", f.session.remote), f.err)
+		f.session.endWith(w, f.err)
+	default:
+		c.closeWith(f.err)
+		// The peer's close, or the end of its socket, is awaited for so long.
+		_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
+	}
+	return false, nil
+}

@@ -1,0 +1,281 @@
+package amqp
+
+import (
+	"time"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// The functions in this file occur in the order in which output passes through
+// them: marks, appending, flushing, and the writer that takes over when the
+// socket is full.
+
+const (
+	// outMark is how many bytes may wait for the socket before deliveries wait
+	// unencoded instead. Everything else may pass it.
+	outMark = 64 << 10
+	// outLimit is how much of everything else may pile up: a peer that makes us
+	// answer and does not read is closed.
+	outLimit = 1 << 20
+	// maxDispositionRuns is how many outcomes that do not merge wait for the
+	// flush before they are encoded early.
+	maxDispositionRuns = 256
+)
+
+// appendFrame encodes a frame other than transfer, flow and disposition, behind
+// everything that was encoded or decided before it. The caller holds mu.
+func (c *Conn) appendFrame(ch uint16, p wire.Performative) {
+	if c.dead || c.shut.Load() {
+		return
+	}
+	c.encodePending()
+	c.out = reserve(c.out, 512)
+	c.out = wire.AppendFrame(c.out, ch, p)
+	c.checkOutLimit()
+}
+
+// appendClose encodes close, and open before it if that was not sent yet: a
+// close must not come first. [2.4.3] The caller holds mu.
+func (c *Conn) appendClose(e *wire.Error) {
+	if c.shut.Load() || c.dead {
+		return
+	}
+	if !c.openSent {
+		c.appendOpen()
+	}
+	c.appendFrame(0, &wire.Close{Error: e})
+	c.shut.Store(true)
+}
+
+// checkOutLimit ends a connection whose replies pile up. The caller holds mu.
+func (c *Conn) checkOutLimit() {
+	if len(c.out) <= outLimit || c.dead {
+		return
+	}
+	c.dead = true
+	if c.closeErr == nil {
+		c.closeErr = newError(wire.CondResourceLimitExceeded, "%d bytes of replies wait for a peer that does not read", len(c.out))
+	}
+	_ = c.t.nc.Close()
+}
+
+// encodePending encodes what was only noted down so far: outcomes, credit and
+// windows. The caller holds mu.
+func (c *Conn) encodePending() {
+	if c.shut.Load() || c.dead {
+		c.dropPending()
+		return
+	}
+	if len(c.disp) > 0 {
+		c.encodeDispositions()
+	}
+	if len(c.flowLinks) > 0 || len(c.flowSess) > 0 {
+		c.encodeFlows()
+	}
+}
+
+func (c *Conn) dropPending() {
+	c.disp = c.disp[:0]
+	for i, r := range c.flowLinks {
+		r.flowPending = false
+		c.flowLinks[i] = nil
+	}
+	for i, s := range c.flowSess {
+		s.flowPending = false
+		c.flowSess[i] = nil
+	}
+	c.flowLinks, c.flowSess = c.flowLinks[:0], c.flowSess[:0]
+}
+
+// dispositionRun is contiguous deliveries that came to the same state.
+type dispositionRun struct {
+	session     *Session
+	role        wire.Role
+	settled     bool
+	first, last uint32
+	state       wire.DeliveryState // Fields is a copy of its own
+}
+
+// noteDisposition adds a delivery's new state to what the next flush tells,
+// merged with its neighbour when they say the same. fields is copied. The
+// caller holds mu.
+func (c *Conn) noteDisposition(s *Session, role wire.Role, id uint32, settled bool, state wire.DeliveryState) {
+	if c.shut.Load() || c.dead || s.over {
+		return
+	}
+	if n := len(c.disp); n > 0 {
+		if d := &c.disp[n-1]; d.session == s && d.role == role && d.settled == settled && id == d.last+1 &&
+			d.state.Kind == state.Kind && len(d.state.Fields) == 0 && len(state.Fields) == 0 {
+			d.last = id
+			return
+		}
+		if n >= maxDispositionRuns {
+			c.encodeDispositions()
+			c.checkOutLimit()
+		}
+	}
+	if len(state.Fields) > 0 {
+		state.Fields = append([]byte(nil), state.Fields...)
+	}
+	c.disp = append(c.disp, dispositionRun{session: s, role: role, settled: settled, first: id, last: id, state: state})
+}
+
+func (c *Conn) encodeDispositions() {
+	for i := range c.disp {
+		d := &c.disp[i]
+		if !d.session.over {
+			f := wire.Disposition{Role: d.role, First: d.first, Settled: d.settled, State: d.state}
+			if d.last != d.first {
+				f.Last = wire.Some(d.last)
+			}
+			c.out = reserve(c.out, 64+len(d.state.Fields))
+			c.out = wire.AppendDispositionFrame(c.out, d.session.local, &f)
+		}
+		*d = dispositionRun{}
+	}
+	c.disp = c.disp[:0]
+}
+
+// encodeFlows tells credit, and with it or by itself the session windows.
+func (c *Conn) encodeFlows() {
+	for i, r := range c.flowLinks {
+		c.flowLinks[i] = nil
+		r.flowPending = false
+		r.encodeFlow()
+	}
+	c.flowLinks = c.flowLinks[:0]
+	for i, s := range c.flowSess {
+		c.flowSess[i] = nil
+		if s.flowPending { // not told along with a link's credit
+			s.encodeFlow(false)
+		}
+	}
+	c.flowSess = c.flowSess[:0]
+}
+
+// flush writes what has been encoded, without waiting: what the socket does not
+// take is left to a writer goroutine. If somebody is in a write already, that
+// one will see what we added.
+func (c *Conn) flush(b *Batch) {
+	c.mu.Lock()
+	for !c.writing && !c.dead {
+		buf := c.takeOut()
+		if buf == nil {
+			break
+		}
+		wake := c.takeBlocked()
+		c.mu.Unlock()
+
+		n, err := c.t.tryWrite(buf)
+		if err != nil {
+			putBuf(buf)
+			c.writeFailed(err)
+			return
+		}
+		if n < len(buf) {
+			go c.writeRest(buf, n, wake)
+			return
+		}
+		putBuf(buf)
+		wakeSenders(b, wake)
+		c.mu.Lock()
+		c.wrote()
+	}
+	c.mu.Unlock()
+}
+
+// takeOut encodes what is pending and takes the output for writing; nil when
+// there is none. The caller holds mu, and is the writer from here on.
+func (c *Conn) takeOut() []byte {
+	c.encodePending()
+	if len(c.out) == 0 {
+		return nil
+	}
+	buf := c.out
+	c.out = nil
+	c.writing = true
+	c.wroteNow = true
+	return buf
+}
+
+// wrote ends a write. The caller holds mu.
+func (c *Conn) wrote() {
+	c.writing = false
+	if c.drained != nil {
+		close(c.drained)
+		c.drained = nil
+	}
+}
+
+// writeRest is the writer on demand: it waits for a full socket so that nobody
+// else has to, and ends when there is nothing left to write.
+func (c *Conn) writeRest(buf []byte, n int, wake []*Sender) {
+	var b Batch
+	for {
+		err := c.t.write(buf[n:])
+		putBuf(buf)
+		if err != nil {
+			c.writeFailed(err)
+			return
+		}
+		wakeSenders(&b, wake)
+		c.mu.Lock()
+		if buf = c.takeOut(); buf == nil || c.dead {
+			c.wrote()
+			c.mu.Unlock()
+			break
+		}
+		n, wake = 0, c.takeBlocked()
+		c.mu.Unlock()
+	}
+	b.Flush()
+}
+
+func (c *Conn) writeFailed(err error) {
+	if isClosed(err) {
+		err = ErrPeerGone
+	}
+	c.shutSocket(err)
+	c.mu.Lock()
+	c.wrote()
+	c.mu.Unlock()
+}
+
+// takeBlocked returns the senders that waited for room in the output buffer,
+// which has just been emptied. The caller holds mu.
+func (c *Conn) takeBlocked() []*Sender {
+	if len(c.blocked) == 0 {
+		return nil
+	}
+	wake := c.blocked
+	c.blocked = nil
+	for _, l := range wake {
+		l.isBlocked = false
+	}
+	return wake
+}
+
+func wakeSenders(b *Batch, wake []*Sender) {
+	for _, l := range wake {
+		l.h.OnSendable(b, l)
+	}
+}
+
+// drainOut waits until what was encoded has reached the socket, for a bounded
+// time. Only the reader calls it, as it leaves.
+func (c *Conn) drainOut() {
+	_ = c.t.nc.SetWriteDeadline(time.Now().Add(closeWriteTimeout))
+	var b Batch
+	for {
+		c.flush(&b)
+		c.mu.Lock()
+		if !c.writing || c.dead {
+			c.mu.Unlock()
+			return
+		}
+		c.drained = make(chan struct{})
+		done := c.drained
+		c.mu.Unlock()
+		<-done
+	}
+}

@@ -1,0 +1,111 @@
+package amqp
+
+import (
+	"time"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// One timer serves a connection: the handshake deadline first, then
+// idle-time-out in both directions [2.4.5], and giving back what an idle
+// connection does not need.
+
+// idleTick is how often a connection with no idle-time-out is looked at.
+const idleTick = 10 * time.Second
+
+func (c *Conn) startTimer() {
+	c.lastRead.Store(now())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wait := c.tick()
+	if d := c.cfg.HandshakeTimeout; d > 0 {
+		c.deadlineAt = now() + int64(d)
+		wait = d
+	}
+	c.timer = time.AfterFunc(wait, c.onTimer)
+}
+
+func (c *Conn) stopTimer() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timer.Stop()
+	c.timer = nil
+}
+
+// handshakeDone ends the handshake's deadline and starts the idle timers.
+func (c *Conn) handshakeDone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deadlineAt = 0
+	if c.timer != nil {
+		c.timer.Reset(c.tick())
+	}
+}
+
+// tick is how long until the connection must be looked at again: half of what
+// the peer lets us be silent, and a quarter of what we let the peer.
+func (c *Conn) tick() time.Duration {
+	d := idleTick
+	if c.cfg.IdleTimeout > 0 {
+		d = min(d, c.cfg.IdleTimeout/4)
+	}
+	if c.peer != nil && c.peer.IdleTimeout > 0 {
+		d = min(d, c.peer.IdleTimeout/2)
+	}
+	return max(d, time.Millisecond)
+}
+
+func (c *Conn) onTimer() {
+	var b Batch
+	c.mu.Lock()
+	if c.timer == nil || c.dead {
+		c.mu.Unlock()
+		return
+	}
+	if c.deadlineAt != 0 {
+		// Still shaking hands. A peer that never got to open has no right to a
+		// close frame that it could not read anyway.
+		late := now() >= c.deadlineAt
+		c.timer.Reset(time.Duration(max(c.deadlineAt-now(), int64(time.Millisecond))))
+		c.mu.Unlock()
+		if late {
+			c.shutSocket(&HandshakeError{Reason: "no open within " + c.cfg.HandshakeTimeout.String()})
+		}
+		return
+	}
+	silent := time.Duration(now() - c.lastRead.Load())
+	if limit := c.cfg.IdleTimeout; limit > 0 && silent > limit {
+		e := newError(wire.CondResourceLimitExceeded, "nothing was received for %v: local-idle-timeout expired", limit)
+		c.appendClose(e)
+		c.closeErr = e
+		c.mu.Unlock()
+		_ = c.t.nc.SetReadDeadline(time.Now())
+		c.flush(&b)
+		b.Flush()
+		return
+	}
+	if c.peer != nil && c.peer.IdleTimeout > 0 && !c.wroteNow && !c.writing && !c.shut.Load() && len(c.out) == 0 {
+		c.out = wire.AppendEmptyFrame(reserve(c.out, wire.FrameHeaderSize))
+	}
+	c.wroteNow = false
+	c.releaseIdle()
+	c.timer.Reset(c.tick())
+	c.mu.Unlock()
+	c.flush(&b)
+	b.Flush()
+}
+
+// releaseIdle gives back lists and rings that have nothing in them. The caller
+// holds mu.
+func (c *Conn) releaseIdle() {
+	if len(c.disp) == 0 {
+		c.disp = nil
+	}
+	if len(c.flowLinks) == 0 && len(c.flowSess) == 0 {
+		c.flowLinks, c.flowSess = nil, nil
+	}
+	c.sessions.each(func(_ uint32, s *Session) {
+		s.incoming.release()
+		s.outgoing.release()
+	})
+}

@@ -1,0 +1,380 @@
+package amqp
+
+import (
+	"fmt"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// link is what both kinds of link have in common. [2.6]
+type link struct {
+	session *Session
+	recv    *Receiver // exactly one of the two is set:
+	send    *Sender   // which end of the link we are
+
+	// Immutable once attached on our side.
+	name  string
+	local uint32 // our handle
+
+	// Owned by the reader.
+	remote   uint32 // the peer's handle
+	attached bool   // the peer's attach has arrived
+	sawEnd   bool   // the peer's detach has arrived
+
+	// Guarded by conn.mu.
+	detached bool // we sent detach
+	gone     bool // the link is over: nothing is sent or counted any more
+}
+
+// Name is the link's name.
+func (l *link) Name() string { return l.name }
+
+// Conn is the connection that the link is on.
+func (l *link) Conn() *Conn { return l.session.conn }
+
+func (l *link) role() wire.Role {
+	if l.recv != nil {
+		return wire.RoleReceiver
+	}
+	return wire.RoleSender
+}
+
+// recvAttach handles an attach: a new link, or the answer to ours. [2.7.3]
+func (c *Conn) recvAttach(w *work, ch uint16, p *wire.Attach) error {
+	s, err := c.session(ch, wire.CodeAttach)
+	if err != nil {
+		return err
+	}
+	if s.ended() {
+		return nil
+	}
+	if p.Handle > ourHandleMax {
+		return connFault(wire.CondFramingError, "attach %q: handle %d is above handle-max %d", p.Name, p.Handle, ourHandleMax)
+	}
+	if s.byHandle.get(p.Handle) != nil {
+		return s.fault(wire.CondHandleInUse, "attach %q: handle %d is in use", p.Name, p.Handle)
+	}
+	if p.Role == wire.RoleSender && !p.InitialDeliveryCount.OK {
+		// [2.7.3] "must not be null if role is sender"
+		return s.fault(wire.CondInvalidField, "attach %q: a sender must set initial-delivery-count", p.Name)
+	}
+	if l := c.findLink(s, p.Name, p.Role, false); l != nil {
+		return c.attachAnswered(w, l, p)
+	}
+	if old := c.findLink(nil, p.Name, p.Role, true); old != nil {
+		// [2.6.1] The name is taken by a link that lives: the new attach steals it.
+		c.h.OnFault(c, fmt.Sprintf("link %q", old.name), newError(wire.CondStolen, "attached again on channel %d", ch))
+		old.detach(&w.batch, newError(wire.CondStolen, "the link %q was attached again", p.Name), true)
+		old.finish(w, newError(wire.CondStolen, "the link was attached again"))
+	}
+	r := &AttachRequest{Attach: p, Session: s}
+	c.h.OnAttach(&w.batch, r)
+	if !r.answered {
+		r.Refuse(&w.batch, newError(wire.CondInternalError, "the attach was not answered"))
+	}
+	return nil
+}
+
+// ended says whether we ended the session; what still comes on it is ignored.
+func (s *Session) ended() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.over
+}
+
+// findLink finds a live link by name whose peer has the given role. With
+// attached unset it looks in s for one of ours that waits for its answer.
+func (c *Conn) findLink(in *Session, name string, peer wire.Role, attached bool) *link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var found *link
+	look := func(_ uint32, s *Session) {
+		if in != nil && s != in || found != nil {
+			return
+		}
+		if l := s.names.get(name, peer); l != nil && l.attached == attached && !l.detached {
+			found = l
+		}
+	}
+	c.sessions.each(look)
+	return found
+}
+
+// linkNames finds links by name and the role of the peer. Few links are looked
+// through, many are indexed.
+type linkNames struct {
+	list  []*link
+	index map[linkName]*link
+}
+
+type linkName struct {
+	name string
+	peer wire.Role
+}
+
+const namesIndexed = 8
+
+func (n *linkNames) get(name string, peer wire.Role) *link {
+	if n.index != nil {
+		return n.index[linkName{name, peer}]
+	}
+	for _, l := range n.list {
+		if l.name == name && l.role() != peer {
+			return l
+		}
+	}
+	return nil
+}
+
+func (n *linkNames) add(l *link) {
+	if n.index == nil {
+		n.list = append(n.list, l)
+		if len(n.list) <= namesIndexed {
+			return
+		}
+		n.index = make(map[linkName]*link)
+		for _, l := range n.list {
+			n.index[linkName{l.name, !l.role()}] = l
+		}
+		n.list = nil
+		return
+	}
+	n.index[linkName{l.name, !l.role()}] = l
+}
+
+func (n *linkNames) remove(l *link) {
+	if n.index != nil {
+		k := linkName{l.name, !l.role()}
+		if n.index[k] == l {
+			delete(n.index, k)
+		}
+		return
+	}
+	for i, o := range n.list {
+		if o == l {
+			n.list = append(n.list[:i], n.list[i+1:]...)
+			return
+		}
+	}
+}
+
+// AttachRequest is a link that the peer wants to attach. Answer it with one of
+// its methods, once, from [Handler.OnAttach].
+type AttachRequest struct {
+	Attach   *wire.Attach
+	Session  *Session
+	answered bool
+}
+
+// Conn is the connection on which the request came.
+func (r *AttachRequest) Conn() *Conn { return r.Session.conn }
+
+// Answer is what our side of an attach says.
+type Answer struct {
+	Source         *wire.Source
+	Target         *wire.Target
+	SndSettleMode  wire.SenderSettleMode
+	RcvSettleMode  wire.ReceiverSettleMode
+	MaxMessageSize uint64 // bytes; 0 is no limit
+	Properties     wire.Map
+	Offered        []wire.Symbol
+	Desired        []wire.Symbol
+}
+
+func (a *Answer) attach(l *link) *wire.Attach {
+	p := &wire.Attach{
+		Name: l.name, Handle: l.local, Role: l.role(), Source: a.Source, Target: a.Target,
+		SndSettleMode: wire.Some(a.SndSettleMode), RcvSettleMode: wire.Some(a.RcvSettleMode),
+		Properties: a.Properties, OfferedCapabilities: a.Offered, DesiredCapabilities: a.Desired,
+	}
+	if a.MaxMessageSize > 0 {
+		p.MaxMessageSize = wire.Some(a.MaxMessageSize)
+	}
+	if p.Role == wire.RoleSender {
+		p.InitialDeliveryCount = wire.Some[uint32](0)
+	}
+	return p
+}
+
+// AcceptReceiver makes us the receiver of the peer's sender. It gets no credit
+// until [Receiver.SetWindow].
+func (r *AttachRequest) AcceptReceiver(b *Batch, h ReceiverHandler, a *Answer) (*Receiver, error) {
+	l := newReceiver(r.Session, r.Attach.Name, h, a)
+	l.acceptAttach(r.Attach)
+	if err := r.accept(b, &l.link, a); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// AcceptSender makes us the sender for the peer's receiver.
+func (r *AttachRequest) AcceptSender(b *Batch, h SenderHandler, a *Answer) (*Sender, error) {
+	l := newSender(r.Session, r.Attach.Name, h, a)
+	l.acceptAttach(r.Attach)
+	if err := r.accept(b, &l.link, a); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (r *AttachRequest) accept(b *Batch, l *link, a *Answer) error {
+	r.answered = true
+	c := r.Session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := r.Session.place(l); err != nil {
+		// The peer's handle-max leaves no handle to answer with.
+		c.appendFrame(r.Session.local, &wire.End{Error: newError(wire.CondResourceLimitExceeded, "attach %q: %v", l.name, err)})
+		r.Session.over = true
+		return err
+	}
+	l.attached = true
+	l.remote = r.Attach.Handle
+	r.Session.byHandle.set(l.remote, l)
+	c.appendFrame(r.Session.local, a.attach(l))
+	b.touch(c)
+	return nil
+}
+
+// Refuse answers the attach with nothing on our side, and a detach with the
+// reason behind it. [2.6.3]
+func (r *AttachRequest) Refuse(b *Batch, e *wire.Error) {
+	r.answered = true
+	c, s := r.Session.conn, r.Session
+	a := Answer{}
+	var l *link
+	if r.Attach.Role == wire.RoleSender {
+		a.Source = r.Attach.Source
+		l = &newReceiver(s, r.Attach.Name, nil, &a).link
+	} else {
+		a.Target = r.Attach.Target
+		l = &newSender(s, r.Attach.Name, nil, &a).link
+	}
+	l.attached, l.detached, l.gone, l.remote = true, true, true, r.Attach.Handle
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := s.place(l); err != nil {
+		return
+	}
+	s.names.remove(l)
+	s.byHandle.set(l.remote, l)
+	c.appendFrame(s.local, a.attach(l))
+	c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: true, Error: e})
+	b.touch(c)
+}
+
+// AttachReceiver attaches a link by which messages come to us. It may be called
+// from any goroutine. If the handler has a method OnAttached(*Batch,
+// *wire.Attach), it hears the peer's answer.
+func (s *Session) AttachReceiver(b *Batch, name string, h ReceiverHandler, a *Answer) (*Receiver, error) {
+	l := newReceiver(s, name, h, a)
+	return l, s.attach(b, &l.link, a)
+}
+
+// AttachSender attaches a link by which messages go out, as AttachReceiver does.
+func (s *Session) AttachSender(b *Batch, name string, h SenderHandler, a *Answer) (*Sender, error) {
+	l := newSender(s, name, h, a)
+	return l, s.attach(b, &l.link, a)
+}
+
+func (s *Session) attach(b *Batch, l *link, a *Answer) error {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.over || c.dead || c.shut.Load() {
+		return fmt.Errorf("attach %q: the session is over", l.name)
+	}
+	if err := s.place(l); err != nil {
+		return fmt.Errorf("attach %q: %w", l.name, err)
+	}
+	c.appendFrame(s.local, a.attach(l))
+	b.touch(c)
+	return nil
+}
+
+// attachAnswered binds the peer's half to a link that we attached.
+func (c *Conn) attachAnswered(w *work, l *link, p *wire.Attach) error {
+	l.attached = true
+	l.remote = p.Handle
+	l.session.byHandle.set(p.Handle, l)
+	var h any
+	if l.recv != nil {
+		l.recv.acceptAttach(p)
+		h = l.recv.h
+	} else {
+		l.send.acceptAttach(p)
+		h = l.send.h
+	}
+	if h, ok := h.(interface {
+		OnAttached(*Batch, *wire.Attach)
+	}); ok {
+		h.OnAttached(&w.batch, p)
+	}
+	return nil
+}
+
+// place gives the link a handle of ours. The caller holds mu.
+func (s *Session) place(l *link) error {
+	h, ok := s.handles.alloc(l, min(ourHandleMax, s.peerHandleMax))
+	if !ok {
+		return fmt.Errorf("all %d handles of the session are in use", uint64(s.peerHandleMax)+1)
+	}
+	l.local = h
+	s.names.add(l)
+	return nil
+}
+
+// recvDetach handles the peer's detach. [2.7.7]
+func (c *Conn) recvDetach(w *work, ch uint16, p *wire.Detach) error {
+	s, err := c.session(ch, wire.CodeDetach)
+	if err != nil {
+		return err
+	}
+	l := s.byHandle.get(p.Handle)
+	if l == nil {
+		if s.ended() {
+			return nil
+		}
+		return s.fault(wire.CondUnattachedHandle, "detach of handle %d, which is not attached", p.Handle)
+	}
+	l.sawEnd = true
+	l.finish(w, p.Error)
+	c.mu.Lock()
+	if !l.detached {
+		l.detached = true
+		c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: p.Closed})
+	}
+	s.handles.remove(l.local)
+	s.names.remove(l)
+	c.mu.Unlock()
+	s.byHandle.remove(p.Handle)
+	return nil
+}
+
+// detach sends detach with a reason; the link is finished when the peer answers,
+// or at once when it runs on the reader and the caller does so.
+func (l *link) detach(b *Batch, e *wire.Error, closed bool) {
+	s := l.session
+	c := s.conn
+	c.mu.Lock()
+	s.names.remove(l)
+	if !l.detached && !s.over {
+		l.detached = true
+		c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: closed, Error: e})
+	}
+	c.mu.Unlock()
+	b.touch(c)
+}
+
+// Detach closes the link with the given error, nil for none. It may be called
+// from any goroutine; the handler hears OnDetach when the peer answers.
+func (l *link) Detach(b *Batch, e *wire.Error) { l.detach(b, e, true) }
+
+// finish ends the link's deliveries and tells its handler, once, on the reader.
+func (l *link) finish(w *work, e *wire.Error) {
+	if l.recv != nil {
+		l.recv.finish(w, e)
+	} else {
+		l.send.finish(w, e)
+	}
+}

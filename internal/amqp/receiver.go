@@ -1,0 +1,276 @@
+package amqp
+
+import (
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Receiver is our end of a link by which messages come in.
+type Receiver struct {
+	link
+
+	// Immutable after the attach.
+	h          ReceiverHandler
+	second     bool   // we settle only after the sender did [2.8.3]
+	maxMessage uint64 // bytes; 0 is no limit
+
+	// Owned by the reader: the delivery whose frames are arriving.
+	partial   bool
+	discard   bool // it is ignored: a resumed one, or one that broke a limit
+	partialID uint32
+	settled   bool
+	size      uint64
+
+	// Guarded by conn.mu. Credit is a window computed from state, never a sum of
+	// increments: the sender may send up to limit, and limit is what it has sent
+	// plus the window less what is not finished.
+	deliveryCount uint32
+	limit         uint32 // the highest ever told; what is excess is judged by it
+	window        uint32 // deliveries that may be unfinished at a time; 0 stops credit
+	outstanding   uint32 // deliveries begun and not finished
+	drain         bool   // the peer is asked to use up or give back its credit
+	flowPending   bool
+	anchored      bool // deliveryCount is known: the peer's attach has arrived
+}
+
+// ReceiverHandler is told what comes in on a link. All calls come from the
+// connection's reader.
+type ReceiverHandler interface {
+	// OnTransfer is called for each frame of each delivery. What d points to is
+	// valid only during the call.
+	OnTransfer(b *Batch, d *Delivery)
+	// OnSenderState is called when the sender tells its state of deliveries it
+	// sent, settled by it or not. What was settled is finished already.
+	OnSenderState(b *Batch, in InDelivery, settled bool, state wire.DeliveryState)
+	// OnDetach is called once, when the link is over. Nothing comes after it.
+	// Deliveries that were not settled are over too, and handed back.
+	OnDetach(b *Batch, lost []InDelivery, e *wire.Error)
+}
+
+// Delivery is one frame of a delivery, as OnTransfer sees it.
+type Delivery struct {
+	Link    *Receiver
+	ID      uint32 // delivery-id, in the session of Link
+	Format  uint32 // message-format, on the first frame
+	First   bool   // begins a delivery
+	More    bool   // is not its last frame
+	Aborted bool   // ends it without a message; it is finished already [2.7.5]
+	Settled bool   // presettled: call [Receiver.Finish] once it has left
+	State   wire.DeliveryState
+	Payload []byte
+}
+
+// InDelivery is an unsettled delivery that came in, with what SetContext gave it.
+type InDelivery struct {
+	ID      uint32
+	Context any
+	Ref     uint32
+}
+
+// inRecord is an unsettled delivery that came in.
+type inRecord struct {
+	link    *Receiver
+	context any
+	ref     uint32
+	done    bool // our side is settled; only the sender's settlement is awaited [2.6.12]
+}
+
+func newReceiver(s *Session, name string, h ReceiverHandler, a *Answer) *Receiver {
+	l := &Receiver{h: h, second: a.RcvSettleMode == wire.RcvSecond, maxMessage: a.MaxMessageSize}
+	l.link = link{session: s, name: name, recv: l}
+	return l
+}
+
+// acceptAttach takes over what the peer's attach says.
+func (l *Receiver) acceptAttach(p *wire.Attach) {
+	c := l.session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.deliveryCount = p.InitialDeliveryCount.Or(0)
+	l.limit = l.deliveryCount
+	l.anchored = true
+	l.extend()
+}
+
+// SetWindow says how many deliveries may be unfinished at a time, and with 0
+// stops credit: what was granted stays granted until [Receiver.Revoke].
+func (l *Receiver) SetWindow(b *Batch, n uint32) {
+	c := l.session.conn
+	c.mu.Lock()
+	l.window = n
+	if n > 0 && l.drain {
+		l.drain = false
+		l.noteFlow()
+	}
+	l.extend()
+	c.mu.Unlock()
+	b.touch(c)
+}
+
+// Window is what SetWindow set.
+func (l *Receiver) Window() uint32 {
+	c := l.session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return l.window
+}
+
+// Revoke stops credit and asks the sender to give back what it has (drain). [2.6.7]
+func (l *Receiver) Revoke(b *Batch) {
+	c := l.session.conn
+	c.mu.Lock()
+	l.window = 0
+	if !l.gone && l.limit != l.deliveryCount {
+		l.drain = true
+		l.noteFlow()
+	}
+	c.mu.Unlock()
+	b.touch(c)
+}
+
+// extend notes that the sender should hear of more credit, once that is half of
+// the window: so a burst costs one flow, and credit never runs dry for want of
+// one. The caller holds mu.
+func (l *Receiver) extend() {
+	if l.gone || l.flowPending || !l.anchored {
+		return
+	}
+	if gain := serialDiff(l.creditLimit(), l.limit); gain > 0 && uint32(gain) >= (l.window+1)/2 {
+		l.noteFlow()
+	}
+}
+
+// creditLimit is how far the sender may go by the state of things: never back
+// behind what it was told. The caller holds mu.
+func (l *Receiver) creditLimit() uint32 {
+	if l.window <= l.outstanding {
+		return l.limit
+	}
+	if to := l.deliveryCount + l.window - l.outstanding; serialLess(l.limit, to) {
+		return to
+	}
+	return l.limit
+}
+
+func (l *Receiver) noteFlow() {
+	if l.gone || l.flowPending {
+		return
+	}
+	l.flowPending = true
+	c := l.session.conn
+	c.flowLinks = append(c.flowLinks, l)
+}
+
+// encodeFlow tells the credit. The caller holds mu.
+func (l *Receiver) encodeFlow() {
+	if l.gone || l.detached || l.session.over {
+		return
+	}
+	l.limit = l.creditLimit()
+	f := l.session.flow()
+	f.Handle = wire.Some(l.local)
+	f.DeliveryCount = wire.Opt[uint32]{V: l.deliveryCount, OK: l.anchored}
+	f.LinkCredit = wire.Some(l.limit - l.deliveryCount)
+	f.Drain = l.drain
+	l.session.conn.appendFlow(l.session, &f)
+}
+
+// SetContext keeps a context with an unsettled delivery, for OnSenderState and
+// OnDetach. False means that the delivery is over already.
+func (l *Receiver) SetContext(id uint32, context any, ref uint32) bool {
+	c := l.session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := l.session.incoming.get(id)
+	if r == nil || r.done {
+		return false
+	}
+	r.context, r.ref = context, ref
+	return true
+}
+
+// Finish counts n presettled deliveries as finished, for credit.
+func (l *Receiver) Finish(b *Batch, n uint32) {
+	c := l.session.conn
+	c.mu.Lock()
+	l.finished(n)
+	c.mu.Unlock()
+	b.touch(c)
+}
+
+// finished counts deliveries that are over. The caller holds mu.
+func (l *Receiver) finished(n uint32) {
+	l.outstanding -= n
+	l.extend()
+}
+
+// Update tells the sender the state of deliveries, settled or not; those that
+// are over already are passed over. It returns how many were settled by it.
+func (l *Receiver) Update(b *Batch, ids []uint32, settled bool, state wire.DeliveryState) int {
+	s := l.session
+	c := s.conn
+	n := 0
+	c.mu.Lock()
+	for _, id := range ids {
+		r := s.incoming.get(id)
+		if r == nil || r.done || r.link != l {
+			continue
+		}
+		if !settled {
+			c.noteDisposition(s, wire.RoleReceiver, id, false, state)
+			continue
+		}
+		n++
+		if l.second && state.Terminal() {
+			// [2.6.12] The sender settles first; ours follows when it has.
+			r.done = true
+			r.context = nil
+			c.noteDisposition(s, wire.RoleReceiver, id, false, state)
+			continue
+		}
+		s.incoming.remove(id)
+		l.finished(1)
+		c.noteDisposition(s, wire.RoleReceiver, id, true, state)
+	}
+	c.mu.Unlock()
+	b.touch(c)
+	return n
+}
+
+// Hold says that n more payload bytes of this link wait in the handler (fewer,
+// when n is negative): the connection's windows follow.
+func (l *Receiver) Hold(b *Batch, n int) {
+	c := l.session.conn
+	c.mu.Lock()
+	c.held += n
+	if n < 0 {
+		l.session.extendWindow()
+	}
+	c.mu.Unlock()
+	if n < 0 {
+		b.touch(c)
+	}
+}
+
+// finish ends the link. It runs on the reader, once.
+func (l *Receiver) finish(w *work, e *wire.Error) {
+	s := l.session
+	c := s.conn
+	c.mu.Lock()
+	if l.gone {
+		c.mu.Unlock()
+		return
+	}
+	l.gone = true
+	var lost []InDelivery
+	s.incoming.each(func(id uint32, r *inRecord) {
+		if r.link != l {
+			return
+		}
+		if !r.done {
+			lost = append(lost, InDelivery{ID: id, Context: r.context, Ref: r.ref})
+		}
+		s.incoming.remove(id)
+	})
+	c.mu.Unlock()
+	l.h.OnDetach(&w.batch, lost, e)
+}

@@ -1,0 +1,94 @@
+package amqp
+
+import "github.com/meshway/meshway/internal/wire"
+
+// endedOut is an outgoing delivery of which there is news, for its origin.
+type endedOut struct {
+	origin Origin
+	ref    uint32
+}
+
+// recvDisposition handles what the peer says of deliveries: as the receiver of
+// those we sent, or as the sender of those that it sent. Ids that are not alive
+// are passed over: settling twice is no violation. [2.7.6]
+func (c *Conn) recvDisposition(w *work, ch uint16, p *wire.Disposition) error {
+	s, err := c.session(ch, wire.CodeDisposition)
+	if err != nil {
+		return err
+	}
+	last := p.Last.Or(p.First)
+	if serialLess(last, p.First) {
+		return s.fault(wire.CondInvalidField, "disposition: last %d is before first %d", last, p.First)
+	}
+	if p.Role == wire.RoleReceiver {
+		s.recvOutcomes(w, p.First, last, p.Settled, p.State)
+	} else {
+		s.recvSenderStates(w, p.First, last, p.Settled, p.State)
+	}
+	return nil
+}
+
+// recvOutcomes takes the receiver's state of deliveries that we sent to their
+// origins. Those settled are removed first, so that nobody else hears of them.
+func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state wire.DeliveryState) {
+	c := s.conn
+	w.ended = w.ended[:0]
+	c.mu.Lock()
+	s.outgoing.inRange(first, last, func(id uint32, r *outRecord) {
+		if r.origin != nil {
+			w.ended = append(w.ended, endedOut{r.origin, r.ref})
+		}
+		if settled {
+			r.link.settledOut()
+			s.outgoing.remove(id)
+		}
+	})
+	c.mu.Unlock()
+	w.tellOrigins(Outcome{State: state, Settled: settled})
+}
+
+// tellOrigins hands the outcome to the origins of w.ended, those that follow
+// each other and have the same origin at once.
+func (w *work) tellOrigins(o Outcome) {
+	for i := 0; i < len(w.ended); {
+		origin := w.ended[i].origin
+		w.ids = w.ids[:0]
+		for ; i < len(w.ended) && w.ended[i].origin == origin; i++ {
+			w.ids = append(w.ids, w.ended[i].ref)
+		}
+		origin.OnOutcome(&w.batch, w.ids, o)
+	}
+	clear(w.ended)
+	w.ended = w.ended[:0]
+}
+
+// recvSenderStates takes the sender's state of deliveries that came in to the
+// links' handlers.
+func (s *Session) recvSenderStates(w *work, first, last uint32, settled bool, state wire.DeliveryState) {
+	c := s.conn
+	var told []toldIn // rare: only three-way exchanges and early settlement
+	c.mu.Lock()
+	s.incoming.inRange(first, last, func(id uint32, r *inRecord) {
+		if !r.done {
+			told = append(told, toldIn{r.link, InDelivery{ID: id, Context: r.context, Ref: r.ref}})
+		}
+		if settled {
+			l := r.link
+			if r.done {
+				// [2.6.12] Both sides are settled now.
+				c.noteDisposition(s, wire.RoleReceiver, id, true, state)
+			}
+			s.incoming.remove(id)
+			l.finished(1)
+		}
+	})
+	c.mu.Unlock()
+	for _, t := range told {
+		t.link.h.OnSenderState(&w.batch, t.in, settled, state)
+	}
+}
+
+type toldIn struct {
+	link *Receiver
+	in   InDelivery
+}

@@ -1,0 +1,94 @@
+package amqp
+
+import "github.com/meshway/meshway/internal/wire"
+
+// recvFlow handles a flow: the session's windows, then the link's credit. [2.7.4]
+func (c *Conn) recvFlow(w *work, ch uint16, p *wire.Flow) error {
+	s, err := c.session(ch, wire.CodeFlow)
+	if err != nil {
+		return err
+	}
+	var lk *link
+	if p.Handle.OK {
+		lk = s.byHandle.get(p.Handle.V)
+	}
+	c.mu.Lock()
+	if s.over {
+		c.mu.Unlock()
+		return nil
+	}
+	s.recvWindow(w, p)
+	if p.Handle.OK && lk == nil {
+		c.mu.Unlock()
+		return s.fault(wire.CondUnattachedHandle, "flow on handle %d, which is not attached", p.Handle.V)
+	}
+	var able *Sender
+	switch {
+	case lk == nil || lk.gone || lk.detached:
+		if p.Echo && lk == nil {
+			s.encodeFlow(false)
+		}
+	case lk.send != nil:
+		if lk.send.recvCredit(p) {
+			able = lk.send
+		}
+		if p.Echo {
+			lk.send.encodeFlow()
+		}
+	default:
+		lk.recv.recvSenderFlow(p)
+		if p.Echo {
+			lk.recv.encodeFlow()
+		}
+	}
+	c.mu.Unlock()
+	w.flushWake()
+	if able != nil {
+		able.h.OnSendable(&w.batch, able)
+	}
+	return nil
+}
+
+// recvWindow computes what the peer still takes. [2.5.6] The caller holds mu.
+func (s *Session) recvWindow(w *work, p *wire.Flow) {
+	// next-incoming-id is absent until the peer has seen our begin: then none of
+	// our transfers has arrived, and the first has id 0.
+	end := p.NextIncomingID.Or(0) + p.IncomingWindow
+	s.remoteWindow = 0
+	if left := serialDiff(end, s.nextOutgoingID); left > 0 {
+		s.remoteWindow = uint32(left)
+	}
+	if s.remoteWindow > 0 && len(s.stalled) > 0 {
+		w.wake = append(w.wake, s.takeStalled()...)
+	}
+}
+
+// recvCredit takes over the receiver's credit and says whether the handler must
+// hear of it. [2.6.7] The caller holds mu.
+func (l *Sender) recvCredit(p *wire.Flow) bool {
+	if !p.LinkCredit.OK {
+		return false
+	}
+	// delivery-count is absent until the peer has seen our attach: then it is
+	// what the attach said, 0.
+	limit := p.DeliveryCount.Or(0) + p.LinkCredit.V
+	if serialLess(limit, l.deliveryCount) {
+		limit = l.deliveryCount // credit was reduced below what is on its way
+	}
+	l.limit = limit
+	l.drain = p.Drain
+	l.publish()
+	return true
+}
+
+// recvSenderFlow takes over what the sender says of itself: a delivery-count
+// ahead of ours gives back credit, after a drain. [2.6.7] The caller holds mu.
+func (l *Receiver) recvSenderFlow(p *wire.Flow) {
+	if !p.DeliveryCount.OK {
+		return
+	}
+	if ahead := serialDiff(p.DeliveryCount.V, l.deliveryCount); ahead > 0 && serialDiff(l.limit, p.DeliveryCount.V) >= 0 {
+		l.deliveryCount = p.DeliveryCount.V
+		l.extend()
+	}
+}

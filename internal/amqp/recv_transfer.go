@@ -1,0 +1,150 @@
+package amqp
+
+import "github.com/meshway/meshway/internal/wire"
+
+// recvTransfer handles one transfer frame: it checks the session's window, finds
+// the link, checks its credit when a delivery begins, makes the record of an
+// unsettled delivery, and hands the frame to the link's handler. [2.7.5]
+func (c *Conn) recvTransfer(w *work, ch uint16, t *wire.Transfer, payload []byte) error {
+	s, err := c.session(ch, wire.CodeTransfer)
+	if err != nil {
+		return err
+	}
+	lk := s.byHandle.get(t.Handle)
+
+	c.mu.Lock()
+	if s.over {
+		c.mu.Unlock()
+		return nil
+	}
+	if s.nextIncomingID == s.incomingEnd {
+		c.mu.Unlock()
+		return s.fault(wire.CondWindowViolation, "transfer %d is past the incoming-window", s.nextIncomingID)
+	}
+	s.countFrame(len(payload))
+	if lk == nil {
+		c.mu.Unlock()
+		return s.fault(wire.CondUnattachedHandle, "transfer on handle %d, which is not attached", t.Handle)
+	}
+	l := lk.recv
+	if l == nil {
+		c.mu.Unlock()
+		return lk.fault(wire.CondNotAllowed, "a transfer from the receiver of the link")
+	}
+	if l.gone || l.detached {
+		c.mu.Unlock()
+		return nil // on its way when we detached
+	}
+	first := !l.partial
+	if first {
+		err = l.begin(t)
+	} else {
+		err = l.continues(t)
+	}
+	if err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	l.size += uint64(len(payload))
+	if l.maxMessage > 0 && l.size > l.maxMessage && !l.discard && !t.Aborted {
+		c.mu.Unlock()
+		return l.tooLarge(w)
+	}
+	if t.Aborted {
+		l.abort()
+	}
+	c.mu.Unlock()
+
+	l.partial = t.More && !t.Aborted
+	if l.discard {
+		return nil
+	}
+	d := &w.delivery
+	d.Link, d.ID, d.First, d.More, d.Aborted = l, l.partialID, first, l.partial, t.Aborted
+	d.Format, d.Settled, d.State, d.Payload = t.MessageFormat.V, l.settled, t.State, payload
+	l.h.OnTransfer(&w.batch, d)
+	return nil
+}
+
+// countFrame moves the session's window over one frame. The caller holds mu.
+func (s *Session) countFrame(size int) {
+	s.nextIncomingID++
+	// An exponential mean of the last 16 or so, at least one so that nothing is
+	// divided by zero.
+	avg := int(s.avgFrame)
+	s.avgFrame = uint32(max(avg+(size+transferOverhead-avg)/16, 64))
+	s.extendWindow()
+}
+
+// transferOverhead is about what a transfer frame has before its payload.
+const transferOverhead = 32
+
+// begin checks and counts the first frame of a delivery. The caller holds mu.
+func (l *Receiver) begin(t *wire.Transfer) error {
+	s := l.session
+	if !t.DeliveryID.OK {
+		return s.fault(wire.CondInvalidField, "link %q: the first transfer of a delivery has no delivery-id", l.name)
+	}
+	id := t.DeliveryID.V
+	if s.anyDelivery && !serialLess(s.lastDelivery, id) {
+		return s.fault(wire.CondInvalidField, "link %q: delivery-id %d after %d", l.name, id, s.lastDelivery)
+	}
+	if l.deliveryCount == l.limit {
+		return l.fault(wire.CondTransferLimitExceeded, "delivery %d without credit", id)
+	}
+	s.lastDelivery, s.anyDelivery = id, true
+	l.deliveryCount++
+	l.partialID, l.settled, l.size = id, t.Settled.V, 0
+	// [2.7.5] A resumed delivery that is not in our unsettled map, and it never
+	// is since we send none, is ignored; it has been counted.
+	l.discard = t.Resume
+	if l.discard {
+		return nil
+	}
+	l.outstanding++
+	if !l.settled {
+		s.incoming.put(id).link = l
+	}
+	return nil
+}
+
+// continues checks a frame that is not the first of its delivery. The caller
+// holds mu.
+func (l *Receiver) continues(t *wire.Transfer) error {
+	if t.DeliveryID.OK && t.DeliveryID.V != l.partialID {
+		return l.fault(wire.CondNotAllowed, "delivery %d began before the last frame of delivery %d", t.DeliveryID.V, l.partialID)
+	}
+	if t.Settled.V && !l.settled && !l.discard {
+		// [2.7.5] Settled on any transfer of a delivery settles it: from here on
+		// it is a presettled one.
+		l.settled = true
+		l.session.incoming.remove(l.partialID)
+	}
+	return nil
+}
+
+// abort ends a delivery without a message: it is settled by that, and gone.
+// [2.7.5] The caller holds mu.
+func (l *Receiver) abort() {
+	if l.discard {
+		return
+	}
+	if !l.settled {
+		r := l.session.incoming.get(l.partialID)
+		if r == nil || r.link != l {
+			return // settled by us before its end
+		}
+		l.session.incoming.remove(l.partialID)
+	}
+	l.finished(1)
+}
+
+// tooLarge ends a link whose sender exceeds max-message-size: the delivery is
+// rejected, what was passed on of it is aborted by the link's end.
+func (l *Receiver) tooLarge(w *work) error {
+	e := newError(wire.CondMessageSizeExceeded, "delivery %d is larger than max-message-size, %d bytes", l.partialID, l.maxMessage)
+	w.ids = append(w.ids[:0], l.partialID)
+	l.Update(&w.batch, w.ids, true, wire.RejectedState(e))
+	l.finish(w, e)
+	return &fault{link: &l.link, session: l.session, err: e}
+}

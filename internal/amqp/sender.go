@@ -1,0 +1,325 @@
+package amqp
+
+import (
+	"sync/atomic"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Sender is our end of a link by which messages go out.
+type Sender struct {
+	link
+
+	// Immutable after the attach.
+	h        SenderHandler
+	presettl bool // the link sends settled only [2.8.2]
+
+	// Written under conn.mu, read anywhere: unsettled deliveries in the upper
+	// half, credit in the lower. A hint for choosing among links, no promise.
+	load atomic.Uint64
+
+	// Guarded by conn.mu.
+	deliveryCount uint32
+	limit         uint32 // the receiver takes deliveries up to here
+	outstanding   uint32 // unsettled deliveries
+	drain         bool   // the receiver wants its credit used up or given back
+	wanted        bool   // somebody was refused: OnSendable is owed
+	isBlocked     bool   // in conn.blocked
+	isStalled     bool   // in session.stalled
+
+	// The delivery in the middle of being sent, also under conn.mu.
+	mid        bool
+	midStarted bool // its first frame is encoded
+	midSettled bool
+	midID      uint32
+	midFormat  uint32
+}
+
+// SenderHandler is told what happens to a link by which messages go out.
+type SenderHandler interface {
+	// OnSendable is called when the link may have become able to send: credit,
+	// a drain, session window, room in the output buffer, or the end of a long
+	// delivery. It can come from any goroutine, and without need.
+	OnSendable(b *Batch, l *Sender)
+	// OnDetach is called once, by the reader, when the link is over. The origins
+	// of its unsettled deliveries hear of their loss right after.
+	OnDetach(b *Batch, e *wire.Error)
+}
+
+// Origin is where deliveries that we send come from: it hears what became of them.
+type Origin interface {
+	// OnOutcome is called by the reader of the connection on which the deliveries
+	// were sent. refs are those that were given to Send, and belong to the caller.
+	OnOutcome(b *Batch, refs []uint32, o Outcome)
+}
+
+// Outcome is news of deliveries that were sent.
+type Outcome struct {
+	State   wire.DeliveryState // valid during the call
+	Settled bool               // the receiver has settled: nothing more will come
+	Lost    bool               // the link ended before the receiver settled: nothing more will come
+}
+
+// outRecord is an unsettled delivery that was sent.
+type outRecord struct {
+	link   *Sender
+	origin Origin // nil when nobody wants to hear
+	ref    uint32
+}
+
+// Result says what became of an attempt to send.
+type Result uint8
+
+// The results of Send, Start and Continue.
+const (
+	Sent     Result = iota
+	NoCredit        // the receiver takes no more for now
+	NoWindow        // the session's window is used up
+	Full            // the output buffer is at its mark
+	Busy            // the link is in the middle of another delivery
+	Gone            // the link is over
+)
+
+func newSender(s *Session, name string, h SenderHandler, a *Answer) *Sender {
+	l := &Sender{h: h, presettl: a.SndSettleMode == wire.SndSettled}
+	l.link = link{session: s, name: name, send: l}
+	return l
+}
+
+// acceptAttach takes over what the peer's attach says.
+func (l *Sender) acceptAttach(*wire.Attach) {}
+
+// Load is how many deliveries the receiver has not settled, and how many more
+// it takes now: a recent view, for choosing among links.
+func (l *Sender) Load() (unsettled, credit uint32) {
+	v := l.load.Load()
+	return uint32(v >> 32), uint32(v)
+}
+
+// publish updates what Load says. The caller holds mu.
+func (l *Sender) publish() {
+	l.load.Store(uint64(l.outstanding)<<32 | uint64(l.limit-l.deliveryCount))
+}
+
+// Outgoing is a message to send.
+type Outgoing struct {
+	Format  uint32
+	Settled bool
+	Payload []byte
+}
+
+// Send encodes a whole message if the link can take it now. The id is that of
+// the delivery, valid when it is not settled; origin and ref say who hears its
+// outcome. On any result but Sent nothing happened, and unless the link is gone
+// OnSendable will be called when it is worth trying again.
+func (l *Sender) Send(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint32, settled bool, res Result) {
+	s := l.session
+	c := s.conn
+	c.mu.Lock()
+	if res = l.can(); res == Sent {
+		frames := l.frames(len(m.Payload))
+		if frames > s.remoteWindow {
+			res = NoWindow
+		} else {
+			id, settled = l.startDelivery(m, origin, ref)
+			l.appendTransfers(m.Payload, false, frames)
+		}
+	}
+	if res != Sent {
+		l.refused(res)
+		c.mu.Unlock()
+		return 0, false, res
+	}
+	c.mu.Unlock()
+	b.touch(c)
+	return id, settled, Sent
+}
+
+// can says whether a delivery may begin now. The caller holds mu.
+func (l *Sender) can() Result {
+	c := l.session.conn
+	switch {
+	case l.gone || l.detached || l.session.over || c.dead || c.shut.Load():
+		return Gone
+	case l.limit == l.deliveryCount:
+		return NoCredit
+	case l.mid:
+		return Busy
+	case len(c.out) >= outMark:
+		return Full
+	case l.session.remoteWindow == 0:
+		return NoWindow
+	}
+	return Sent
+}
+
+// refused notes who must be woken. The caller holds mu.
+func (l *Sender) refused(res Result) {
+	s := l.session
+	l.wanted = true
+	switch res {
+	case Full:
+		if !l.isBlocked {
+			l.isBlocked = true
+			s.conn.blocked = append(s.conn.blocked, l)
+		}
+	case NoWindow:
+		if !l.isStalled {
+			l.isStalled = true
+			s.stalled = append(s.stalled, l)
+		}
+	}
+}
+
+// startDelivery takes credit and makes the record of a delivery. The caller
+// holds mu and has asked can.
+func (l *Sender) startDelivery(m *Outgoing, origin Origin, ref uint32) (id uint32, settled bool) {
+	s := l.session
+	id = s.nextDelivery
+	s.nextDelivery++
+	l.deliveryCount++
+	l.midID, l.midFormat, l.midStarted = id, m.Format, false
+	l.midSettled = m.Settled || l.presettl
+	if !l.midSettled {
+		l.outstanding++
+		r := s.outgoing.put(id)
+		r.link, r.origin, r.ref = l, origin, ref
+	}
+	l.publish()
+	return id, l.midSettled
+}
+
+// framePayload is how many payload bytes fit into one of the peer's frames.
+func (l *Sender) framePayload() int {
+	return int(min(l.session.conn.peer.MaxFrame, bufLarge)) - maxTransferHeader
+}
+
+// maxTransferHeader bounds frame header and performative of what appendTransfers
+// encodes.
+const maxTransferHeader = 64
+
+func (l *Sender) frames(payload int) uint32 {
+	per := l.framePayload()
+	if payload <= per {
+		return 1
+	}
+	return uint32((payload + per - 1) / per)
+}
+
+// appendTransfers encodes n frames of the delivery begun last, as much of p as
+// fits. The caller holds mu.
+func (l *Sender) appendTransfers(p []byte, more bool, n uint32) {
+	s := l.session
+	c := s.conn
+	var tag [4]byte
+	per := l.framePayload()
+	for i := uint32(0); i < n; i++ {
+		part := p[:min(per, len(p))]
+		p = p[len(part):]
+		t := wire.Transfer{Handle: l.local, More: more || i+1 < n}
+		if !l.midStarted {
+			// A tag of our own: unique among the session's deliveries, and what
+			// came with the message means nothing on this link. [2.6.12]
+			tag = [4]byte{byte(l.midID >> 24), byte(l.midID >> 16), byte(l.midID >> 8), byte(l.midID)}
+			t.DeliveryID, t.DeliveryTag = wire.Some(l.midID), tag[:]
+			t.MessageFormat = wire.Some(l.midFormat)
+			l.midStarted = true
+		}
+		if l.midSettled {
+			t.Settled = wire.Some(true)
+		}
+		c.out = reserve(c.out, len(part)+maxTransferHeader)
+		c.out = wire.AppendTransferFrame(c.out, s.local, &t, part)
+	}
+	s.nextOutgoingID += n
+	s.remoteWindow -= n
+}
+
+// Update tells the receiver our state of a delivery that we sent, settled or
+// not: what its sender said. A delivery that is over is passed over.
+func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliveryState) {
+	s := l.session
+	c := s.conn
+	c.mu.Lock()
+	if r := s.outgoing.get(id); r != nil && r.link == l {
+		c.noteDisposition(s, wire.RoleSender, id, settled, state)
+		if settled {
+			s.outgoing.remove(id)
+			l.settledOut()
+		}
+	}
+	c.mu.Unlock()
+	b.touch(c)
+}
+
+// settledOut counts an unsettled delivery as over. The caller holds mu.
+func (l *Sender) settledOut() {
+	l.outstanding--
+	l.publish()
+}
+
+// Drained answers a receiver that asked for its credit to be used up: what is
+// left of it is given back. [2.6.7] False means that no drain is under way.
+func (l *Sender) Drained(b *Batch) bool {
+	c := l.session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !l.drain || l.mid || l.gone || l.detached || l.session.over {
+		return false
+	}
+	l.deliveryCount = l.limit
+	l.publish()
+	c.encodePending()
+	l.encodeFlow()
+	l.drain = false
+	b.touch(c)
+	return true
+}
+
+// Draining says whether the receiver asked for its credit to be used up.
+func (l *Sender) Draining() bool {
+	c := l.session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return l.drain
+}
+
+// encodeFlow tells the link's state. The caller holds mu.
+func (l *Sender) encodeFlow() {
+	f := l.session.flow()
+	f.Handle = wire.Some(l.local)
+	f.DeliveryCount = wire.Some(l.deliveryCount)
+	f.LinkCredit = wire.Some(l.limit - l.deliveryCount)
+	f.Available = wire.Some[uint32](0)
+	f.Drain = l.drain
+	l.session.conn.appendFlow(l.session, &f)
+}
+
+// finish ends the link. It runs on the reader, once.
+func (l *Sender) finish(w *work, e *wire.Error) {
+	s := l.session
+	c := s.conn
+	c.mu.Lock()
+	if l.gone {
+		c.mu.Unlock()
+		return
+	}
+	l.gone = true
+	var lost []endedOut
+	s.outgoing.each(func(id uint32, r *outRecord) {
+		if r.link != l {
+			return
+		}
+		if r.origin != nil {
+			lost = append(lost, endedOut{r.origin, r.ref})
+		}
+		s.outgoing.remove(id)
+	})
+	l.outstanding = 0
+	l.limit = l.deliveryCount
+	l.publish()
+	c.mu.Unlock()
+	l.h.OnDetach(&w.batch, e)
+	w.ended = append(w.ended[:0], lost...)
+	w.tellOrigins(Outcome{Lost: true, Settled: true})
+}

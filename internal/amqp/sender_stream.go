@@ -1,0 +1,127 @@
+package amqp
+
+import "github.com/meshway/meshway/internal/wire"
+
+// A long message goes out piece by piece, as it comes: Start, then Continue
+// until the last piece, or Abort. In between the link is busy. [2.6.14]
+
+// Start begins a delivery whose bytes follow by Continue. Its result is as that
+// of Send.
+func (l *Sender) Start(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint32, settled bool, res Result) {
+	c := l.session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if res = l.can(); res != Sent {
+		l.refused(res)
+		return 0, false, res
+	}
+	id, settled = l.startDelivery(m, origin, ref)
+	l.mid = true
+	return id, settled, Sent
+}
+
+// Continue encodes as many whole frames of p as the session's window and the
+// output buffer take, and returns how many bytes that was. last says that p ends
+// the message. When not all was taken, OnSendable follows.
+func (l *Sender) Continue(b *Batch, p []byte, last bool) (n int, res Result) {
+	s := l.session
+	c := s.conn
+	c.mu.Lock()
+	per := l.framePayload()
+	for res = Sent; ; {
+		if !l.mid || l.gone || l.detached || s.over || c.dead || c.shut.Load() {
+			res = Gone
+			break
+		}
+		rest := p[n:]
+		if len(rest) == 0 && (!last || n > 0) {
+			break
+		}
+		if len(c.out) >= outMark {
+			res = Full
+			break
+		}
+		if s.remoteWindow == 0 {
+			res = NoWindow
+			break
+		}
+		part := rest[:min(per, len(rest))]
+		l.appendTransfers(part, !last || len(part) < len(rest), 1)
+		n += len(part)
+	}
+	if res == Sent && last {
+		l.mid = false
+	}
+	if res != Sent && res != Gone {
+		l.refused(res)
+	}
+	wake := l.takeWanted()
+	c.mu.Unlock()
+	b.touch(c)
+	if wake {
+		l.h.OnSendable(b, l)
+	}
+	return n, res
+}
+
+// takeWanted says whether somebody waits for the link to be free of its long
+// delivery. The caller holds mu.
+func (l *Sender) takeWanted() bool {
+	if l.mid || !l.wanted {
+		return false
+	}
+	l.wanted = false
+	return true
+}
+
+// Abort ends the delivery begun by Start: the receiver forgets it. [2.7.5]
+func (l *Sender) Abort(b *Batch) {
+	s := l.session
+	c := s.conn
+	c.mu.Lock()
+	if !l.mid || l.gone {
+		c.mu.Unlock()
+		return
+	}
+	l.mid = false
+	switch {
+	case l.detached || s.over || c.dead || c.shut.Load():
+	case !l.midStarted:
+		// Nothing went out: an aborted delivery still needs its first frame, so
+		// that delivery-count and delivery-id stay in step.
+		l.appendAbort(&wire.Transfer{
+			Handle: l.local, DeliveryID: wire.Some(l.midID), MessageFormat: wire.Some(l.midFormat),
+			DeliveryTag: []byte{byte(l.midID >> 24), byte(l.midID >> 16), byte(l.midID >> 8), byte(l.midID)}, Aborted: true,
+		})
+	default:
+		l.appendAbort(&wire.Transfer{Handle: l.local, Aborted: true})
+	}
+	if r := s.outgoing.get(l.midID); r != nil && r.link == l && !l.midSettled {
+		s.outgoing.remove(l.midID)
+		l.settledOut()
+	}
+	wake := l.takeWanted()
+	c.mu.Unlock()
+	b.touch(c)
+	if wake {
+		l.h.OnSendable(b, l)
+	}
+}
+
+// appendAbort encodes an aborting transfer. It ignores the output mark, as every
+// end does; the session's window it cannot. The caller holds mu.
+func (l *Sender) appendAbort(t *wire.Transfer) {
+	s := l.session
+	c := s.conn
+	if s.remoteWindow == 0 {
+		// The frame may not be sent, and the link can carry nothing else while
+		// the delivery stands open: it ends with it.
+		l.detached = true
+		c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: true, Error: newError(wire.CondDetachForced,
+			"a message was broken off by its sender while the session's window was closed")})
+		return
+	}
+	c.out = wire.AppendTransferFrame(reserve(c.out, maxTransferHeader), s.local, t, nil)
+	s.nextOutgoingID++
+	s.remoteWindow--
+}

@@ -1,0 +1,295 @@
+package amqp
+
+import (
+	"fmt"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Session is one session of a connection. [2.5]
+type Session struct {
+	conn *Conn
+
+	// Immutable once the session is begun on our side.
+	local uint16 // our channel
+
+	// Owned by the reader.
+	remote   uint16      // the peer's channel
+	bound    bool        // the peer's begin has arrived
+	byHandle table[link] // by the peer's handle
+	sawEnd   bool        // the peer's end has arrived
+
+	// Guarded by conn.mu:
+
+	over    bool        // we sent end, or the connection is gone
+	handles table[link] // by our handle
+	names   linkNames
+
+	// What comes in.
+	nextIncomingID uint32 // transfer-id of the next frame
+	incomingEnd    uint32 // one past the last frame that the peer may send
+	avgFrame       uint32 // mean size of recent transfer frames, in bytes
+	flowPending    bool
+	lastDelivery   uint32 // highest delivery-id seen
+	anyDelivery    bool
+	incoming       ring[inRecord]
+
+	// What goes out.
+	nextOutgoingID uint32 // transfer-id of the next frame
+	remoteWindow   uint32 // frames that the peer still takes
+	nextDelivery   uint32 // delivery-id of the next delivery
+	peerHandleMax  uint32
+	outgoing       ring[outRecord]
+	stalled        []*Sender // senders that wait for remoteWindow
+}
+
+const (
+	// ourHandleMax bounds the links of a session.
+	ourHandleMax = 65535
+	// heldLimit is how many payload bytes a connection may have waiting in the
+	// router before its sessions' windows stop being extended.
+	heldLimit = 1 << 20
+	// Bounds of an incoming-window in frames: enough for a batch of small
+	// messages, and never more than the ring of deliveries should span.
+	minWindow = 16
+	maxWindow = 8192
+	// firstAvgFrame is the mean frame size assumed before there was any: a
+	// window of 256 frames.
+	firstAvgFrame = heldLimit / 256
+)
+
+func (c *Conn) newSession() *Session {
+	s := &Session{conn: c, avgFrame: firstAvgFrame}
+	s.incomingEnd = s.window()
+	return s
+}
+
+// Begin starts a session. It may be called from any goroutine once the
+// connection is open.
+func (c *Conn) Begin(b *Batch) (*Session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.newSession()
+	ch, ok := c.sessions.alloc(s, uint32(min(c.peer.ChannelMax, c.cfg.ChannelMax)))
+	if !ok {
+		return nil, fmt.Errorf("begin: all %d channels of the connection are in use", c.peer.ChannelMax+1)
+	}
+	s.local = uint16(ch)
+	c.appendFrame(s.local, &wire.Begin{
+		NextOutgoingID: s.nextOutgoingID, IncomingWindow: s.window(), OutgoingWindow: maxOutgoingWindow,
+		HandleMax: wire.Some[uint32](ourHandleMax),
+	})
+	b.touch(c)
+	return s, nil
+}
+
+// maxOutgoingWindow is what we say of our outgoing-window: we send what the
+// peer's incoming-window takes, and limit nothing ourselves.
+const maxOutgoingWindow = 1<<31 - 1
+
+// recvBegin handles a begin: a new session, or the answer to ours. [2.7.2]
+func (c *Conn) recvBegin(w *work, ch uint16, p *wire.Begin) error {
+	if ch > c.cfg.ChannelMax {
+		return connFault(wire.CondFramingError, "begin on channel %d: channel-max is %d", ch, c.cfg.ChannelMax)
+	}
+	if s := c.byChannel.get(uint32(ch)); s != nil {
+		return connFault(wire.CondNotAllowed, "begin on channel %d, on which a session stands already", ch)
+	}
+	c.mu.Lock()
+	s, err := c.bindSession(w, ch, p)
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	s.remote = ch
+	s.bound = true
+	c.byChannel.set(uint32(ch), s)
+	w.flushWake()
+	return nil
+}
+
+// bindSession finds our half of the session, or makes it and answers. The
+// caller holds mu.
+func (c *Conn) bindSession(w *work, ch uint16, p *wire.Begin) (*Session, error) {
+	if p.RemoteChannel.OK {
+		s := c.sessions.get(uint32(p.RemoteChannel.V))
+		if s == nil || s.bound {
+			return nil, connFault(wire.CondNotAllowed, "begin on channel %d answers channel %d, on which we began none", ch, p.RemoteChannel.V)
+		}
+		s.acceptBegin(p)
+		w.wake = append(w.wake, s.takeStalled()...)
+		return s, nil
+	}
+	s := c.newSession()
+	local, ok := c.sessions.alloc(s, uint32(min(c.peer.ChannelMax, c.cfg.ChannelMax)))
+	if !ok {
+		return nil, connFault(wire.CondResourceLimitExceeded, "begin on channel %d: no channel is left to answer it", ch)
+	}
+	s.local = uint16(local)
+	s.acceptBegin(p)
+	c.appendFrame(s.local, &wire.Begin{
+		RemoteChannel: wire.Some(ch), NextOutgoingID: s.nextOutgoingID, IncomingWindow: s.incomingEnd - s.nextIncomingID,
+		OutgoingWindow: maxOutgoingWindow, HandleMax: wire.Some[uint32](ourHandleMax),
+	})
+	return s, nil
+}
+
+// acceptBegin takes over what the peer's begin says. The caller holds mu.
+func (s *Session) acceptBegin(p *wire.Begin) {
+	granted := s.incomingEnd - s.nextIncomingID
+	s.nextIncomingID = p.NextOutgoingID
+	s.incomingEnd = p.NextOutgoingID + granted
+	s.remoteWindow = p.IncomingWindow
+	s.peerHandleMax = p.HandleMax.Or(1<<32 - 1)
+}
+
+// flushWake tells the senders in w.wake that they may send.
+func (w *work) flushWake() {
+	for i, l := range w.wake {
+		w.wake[i] = nil
+		l.h.OnSendable(&w.batch, l)
+	}
+	w.wake = w.wake[:0]
+}
+
+// session finds the session of a frame.
+func (c *Conn) session(ch uint16, code wire.Code) (*Session, error) {
+	s := c.byChannel.get(uint32(ch))
+	if s == nil {
+		return nil, connFault(wire.CondNotAllowed, "%v on channel %d, on which no session was begun", code, ch)
+	}
+	return s, nil
+}
+
+// recvEnd handles the peer's end. [2.7.8]
+func (c *Conn) recvEnd(w *work, ch uint16, p *wire.End) error {
+	s, err := c.session(ch, wire.CodeEnd)
+	if err != nil {
+		return err
+	}
+	s.sawEnd = true
+	s.finish(w, p.Error)
+	c.mu.Lock()
+	if !s.over {
+		c.appendFrame(s.local, &wire.End{})
+		s.over = true
+	}
+	c.sessions.remove(uint32(s.local))
+	c.mu.Unlock()
+	c.byChannel.remove(uint32(ch))
+	return nil
+}
+
+// endWith ends the session for a violation. The peer's end is awaited; what
+// comes on its channel until then is ignored. [2.5.5]
+func (s *Session) endWith(w *work, e *wire.Error) {
+	c := s.conn
+	s.finish(w, e)
+	c.mu.Lock()
+	if !s.over {
+		c.appendFrame(s.local, &wire.End{Error: e})
+		s.over = true
+	}
+	c.mu.Unlock()
+}
+
+// End ends the session with the given error, nil for none. It may be called
+// from any goroutine; links end when the peer answers.
+func (s *Session) End(b *Batch, e *wire.Error) {
+	c := s.conn
+	c.mu.Lock()
+	if !s.over {
+		c.appendFrame(s.local, &wire.End{Error: e})
+		s.over = true
+	}
+	c.mu.Unlock()
+	b.touch(c)
+}
+
+// finish ends every link of the session, on the reader.
+func (s *Session) finish(w *work, e *wire.Error) {
+	c := s.conn
+	var links []*link
+	c.mu.Lock()
+	s.handles.each(func(_ uint32, l *link) { links = append(links, l) })
+	c.mu.Unlock()
+	for _, l := range links {
+		l.finish(w, e)
+	}
+	s.byHandle = table[link]{}
+}
+
+// window is how many frames the peer may send from now on: as many as fit into
+// what the connection may still hold, by the size of recent ones. The caller
+// holds mu.
+func (s *Session) window() uint32 {
+	room := heldLimit - s.conn.held
+	if room <= 0 {
+		return 0
+	}
+	n := min(max(uint32(room)/s.avgFrame, minWindow), maxWindow)
+	if m := s.conn.cfg.MaxSessionFrames; m > 0 {
+		n = min(n, m)
+	}
+	return n
+}
+
+// extendWindow notes that the peer should hear of a larger incoming-window,
+// once it has used up half of what it was given. The caller holds mu.
+func (s *Session) extendWindow() {
+	if s.flowPending || s.over {
+		return
+	}
+	left, want := s.incomingEnd-s.nextIncomingID, s.window()
+	if left < want && left <= want/2 {
+		s.flowPending = true
+		s.conn.flowSess = append(s.conn.flowSess, s)
+	}
+}
+
+// grantWindow raises the window to what it may be now, never lowering it, and
+// returns it. The caller holds mu.
+func (s *Session) grantWindow() uint32 {
+	if end := s.nextIncomingID + s.window(); serialLess(s.incomingEnd, end) {
+		s.incomingEnd = end
+	}
+	s.flowPending = false
+	return s.incomingEnd - s.nextIncomingID
+}
+
+// encodeFlow tells the session's state. [2.7.4] The caller holds mu.
+func (s *Session) encodeFlow(echo bool) {
+	if s.over {
+		return
+	}
+	f := s.flow()
+	f.Echo = echo
+	s.conn.appendFlow(s, &f)
+}
+
+// flow is a flow frame with the session's fields. The caller holds mu.
+func (s *Session) flow() wire.Flow {
+	return wire.Flow{
+		NextIncomingID: wire.Opt[uint32]{V: s.nextIncomingID, OK: s.bound},
+		IncomingWindow: s.grantWindow(),
+		NextOutgoingID: s.nextOutgoingID,
+		OutgoingWindow: maxOutgoingWindow,
+	}
+}
+
+// appendFlow encodes a flow frame behind everything else. The caller holds mu.
+func (c *Conn) appendFlow(s *Session, f *wire.Flow) {
+	c.out = wire.AppendFlowFrame(reserve(c.out, 128), s.local, f)
+	c.checkOutLimit()
+}
+
+// takeStalled returns the senders that waited for the peer's window. The caller
+// holds mu.
+func (s *Session) takeStalled() []*Sender {
+	wake := s.stalled
+	s.stalled = nil
+	for _, l := range wake {
+		l.isStalled = false
+	}
+	return wake
+}

@@ -1,0 +1,194 @@
+package amqp
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"time"
+)
+
+// transport reads and writes the bytes of one connection.
+//
+// Where the operating system lets us (a TCP or Unix socket on a Unix system),
+// reading takes a buffer only once there is something to read, and writing can
+// be tried without waiting. Everywhere else (other systems, in-memory
+// connections of tests, TLS) plain Read and Write serve; then a reader that
+// waits holds a small buffer, and every write is done by the writer goroutine.
+type transport struct {
+	nc  net.Conn
+	raw syscall.RawConn // nil: the plain path
+
+	// Owned by the reader.
+	readFn func(fd uintptr) bool
+	rbuf   []byte // bytes not handled yet; nil while waiting with none
+	rsize  int    // how large a buffer to take next
+	rn     int    // what the last raw read returned
+	rerr   error
+}
+
+func (t *transport) init(nc net.Conn) {
+	t.nc = nc
+	t.rsize = bufSmall
+	if sc, ok := nc.(syscall.Conn); ok && rawIO {
+		if raw, err := sc.SyscallConn(); err == nil {
+			t.raw = raw
+			t.readFn = t.tryRead
+			tuneSocket(raw)
+		}
+	}
+}
+
+// read waits for bytes and appends them to rbuf.
+func (t *transport) read() error {
+	if t.raw == nil {
+		return t.readPlain()
+	}
+	t.rn, t.rerr = 0, nil
+	if err := t.raw.Read(t.readFn); err != nil {
+		return err
+	}
+	if t.rerr != nil {
+		return t.rerr
+	}
+	if t.rn == 0 {
+		return io.EOF
+	}
+	t.adapt(t.rn)
+	return nil
+}
+
+// tryRead is called by the poller at once and whenever the socket is readable;
+// false means wait. The buffer is taken here and given back when there was
+// nothing, so a connection that waits holds none.
+func (t *transport) tryRead(fd uintptr) bool {
+	if t.rbuf == nil {
+		t.rbuf = getBuf(t.rsize)
+	}
+	n, err, again := rawRead(fd, t.rbuf[len(t.rbuf):cap(t.rbuf)])
+	if again {
+		if len(t.rbuf) == 0 {
+			putBuf(t.rbuf)
+			t.rbuf = nil
+		}
+		return false
+	}
+	if err != nil {
+		t.rerr = err
+		return true
+	}
+	t.rn = n
+	t.rbuf = t.rbuf[:len(t.rbuf)+n]
+	return true
+}
+
+func (t *transport) readPlain() error {
+	if t.rbuf == nil {
+		t.rbuf = getBuf(t.rsize)
+	}
+	n, err := t.nc.Read(t.rbuf[len(t.rbuf):cap(t.rbuf)])
+	t.rbuf = t.rbuf[:len(t.rbuf)+n]
+	if n > 0 {
+		t.adapt(n)
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// adapt picks the next buffer's size by how full the last read was.
+func (t *transport) adapt(n int) {
+	switch {
+	case len(t.rbuf) == cap(t.rbuf):
+		t.rsize = bufLarge
+	case n < bufSmall/2:
+		t.rsize = bufSmall
+	}
+}
+
+// consumed drops the first n bytes of rbuf; need is the size of the frame that
+// the rest begins, 0 when not known. What is left moves to the front, into a
+// larger buffer if the frame would not fit.
+func (t *transport) consumed(n, need int) {
+	rest := t.rbuf[n:]
+	if len(rest) == 0 {
+		if cap(t.rbuf) != t.rsize || t.raw == nil {
+			putBuf(t.rbuf)
+			t.rbuf = nil
+			return
+		}
+		t.rbuf = t.rbuf[:0]
+		return
+	}
+	if need > cap(t.rbuf) || cap(t.rbuf) < t.rsize {
+		next := append(getBuf(max(need, t.rsize)), rest...)
+		putBuf(t.rbuf)
+		t.rbuf = next
+		return
+	}
+	if n > 0 {
+		t.rbuf = t.rbuf[:copy(t.rbuf[:cap(t.rbuf)], rest)]
+	}
+}
+
+// release gives the read buffer back when the connection is done.
+func (t *transport) release() {
+	if t.rbuf != nil {
+		putBuf(t.rbuf)
+		t.rbuf = nil
+	}
+}
+
+// writeOp is one non-blocking write, pooled because its callback would
+// otherwise be allocated for each.
+type writeOp struct {
+	fn  func(fd uintptr) bool
+	buf []byte
+	n   int
+	err error
+}
+
+func newWriteOp() any {
+	op := new(writeOp)
+	op.fn = func(fd uintptr) bool {
+		op.n, op.err = rawWrite(fd, op.buf)
+		return true // never wait here
+	}
+	return op
+}
+
+// tryWrite writes what the socket takes at once and returns how much that was.
+// It never waits; a full socket is n < len(b) and no error.
+func (t *transport) tryWrite(b []byte) (int, error) {
+	if t.raw == nil {
+		return 0, nil
+	}
+	op := writeOps.Get().(*writeOp)
+	op.buf, op.n, op.err = b, 0, nil
+	err := t.raw.Write(op.fn)
+	n := op.n
+	if err == nil {
+		err = op.err
+	}
+	op.buf, op.err = nil, nil
+	writeOps.Put(op)
+	return n, err
+}
+
+// write writes everything, waiting as long as it takes.
+func (t *transport) write(b []byte) error {
+	_, err := t.nc.Write(b)
+	return err
+}
+
+// isClosed says whether err only means that the socket is gone.
+func isClosed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// closeWriteTimeout bounds how long a last message (a close, an error) may take
+// to reach a peer that does not read.
+const closeWriteTimeout = 2 * time.Second
