@@ -30,7 +30,7 @@ func (p *parser) lineOf(entry, attribute string) int {
 }
 
 func (p *parser) checkListeners() {
-	if len(p.config.Listeners) == 0 && !p.sectionBroken(listenerEntity.Section) {
+	if len(p.config.Listeners) == 0 && !p.strange && !p.sectionBroken(listenerEntity.Section) {
 		p.problem(p.lines[listenerEntity.Section], listenerEntity.Section, "there is none, so nobody could connect; for example: listeners: [{port: 5672}]")
 	}
 	names, places := map[string]string{}, map[string]string{}

@@ -40,6 +40,7 @@ type parser struct {
 	config   Config
 	lines    map[string]int  // of every section, entry and attribute by its path
 	set      map[string]bool // attributes that were read without a problem
+	strange  bool            // there is an unknown section: it may be meant to be any
 	problems Problems
 }
 
@@ -53,6 +54,7 @@ func (p *parser) root(n *yaml.Node) {
 		e := section(key.Value)
 		switch {
 		case e == nil:
+			p.strange = true
 			p.unknown(key, "", sectionNames(), nil)
 		case e.Refused != "":
 			p.problem(key.Line, e.Section, "%s", e.Refused)
