@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/sasl"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -232,7 +233,7 @@ func (c *Conn) teardown(err error) {
 	c.shutSocket(nil)
 	c.t.release()
 	c.mu.Lock()
-	putBuf(c.out)
+	buf.Put(c.out)
 	c.out = nil
 	c.mu.Unlock()
 }

@@ -11,10 +11,10 @@ import (
 // recvBytes handles every whole frame that has been read. done means that the
 // connection is over, in good order when err is nil.
 func (c *Conn) recvBytes(w *work) (done bool, err error) {
-	buf := c.t.rbuf
+	in := c.t.rbuf
 	at, need := 0, 0
 	for !done && err == nil {
-		rest := buf[at:]
+		rest := in[at:]
 		if c.phase == phaseHeader || c.phase == phaseAMQPHeader {
 			id, ok, herr := wire.ParseProto(rest)
 			if herr != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/sasl"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -34,7 +35,7 @@ func (c *Conn) startSASL() {
 
 func (c *Conn) sendSASL(p wire.Performative) {
 	c.mu.Lock()
-	c.out = wire.AppendSASLFrame(reserve(c.out, 512), p)
+	c.out = wire.AppendSASLFrame(buf.Reserve(c.out, 512), p)
 	c.mu.Unlock()
 }
 
@@ -145,7 +146,7 @@ func (c *Conn) recvSASLClient(code wire.Code, fields wire.List) error {
 		c.sasl = nil
 		c.phase = phaseAMQPHeader
 		c.mu.Lock()
-		c.out = append(reserve(c.out, 64), wire.ProtoAMQP[:]...)
+		c.out = append(buf.Reserve(c.out, 64), wire.ProtoAMQP[:]...)
 		c.appendOpen()
 		c.mu.Unlock()
 		return nil

@@ -3,6 +3,7 @@ package amqp
 import (
 	"time"
 
+	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -29,7 +30,7 @@ func (c *Conn) appendFrame(ch uint16, p wire.Performative) {
 		return
 	}
 	c.encodePending()
-	c.out = reserve(c.out, 512)
+	c.out = buf.Reserve(c.out, 512)
 	c.out = wire.AppendFrame(c.out, ch, p)
 	c.checkOutLimit()
 }
@@ -128,7 +129,7 @@ func (c *Conn) encodeDispositions() {
 			if d.last != d.first {
 				f.Last = wire.Some(d.last)
 			}
-			c.out = reserve(c.out, 64+len(d.state.Fields))
+			c.out = buf.Reserve(c.out, 64+len(d.state.Fields))
 			c.out = wire.AppendDispositionFrame(c.out, d.session.local, &f)
 		}
 		*d = dispositionRun{}
@@ -159,24 +160,24 @@ func (c *Conn) encodeFlows() {
 func (c *Conn) flush(b *Batch) {
 	c.mu.Lock()
 	for !c.writing && !c.dead {
-		buf := c.takeOut()
-		if buf == nil {
+		out := c.takeOut()
+		if out == nil {
 			break
 		}
 		wake := c.takeBlocked()
 		c.mu.Unlock()
 
-		n, err := c.t.tryWrite(buf)
+		n, err := c.t.tryWrite(out)
 		if err != nil {
-			putBuf(buf)
+			buf.Put(out)
 			c.writeFailed(err)
 			return
 		}
-		if n < len(buf) {
-			go c.writeRest(buf, n, wake)
+		if n < len(out) {
+			go c.writeRest(out, n, wake)
 			return
 		}
-		putBuf(buf)
+		buf.Put(out)
 		wakeSenders(b, wake)
 		c.mu.Lock()
 		c.wrote()
@@ -191,11 +192,11 @@ func (c *Conn) takeOut() []byte {
 	if len(c.out) == 0 {
 		return nil
 	}
-	buf := c.out
+	out := c.out
 	c.out = nil
 	c.writing = true
 	c.wroteNow = true
-	return buf
+	return out
 }
 
 // wrote ends a write. The caller holds mu.
@@ -209,18 +210,18 @@ func (c *Conn) wrote() {
 
 // writeRest is the writer on demand: it waits for a full socket so that nobody
 // else has to, and ends when there is nothing left to write.
-func (c *Conn) writeRest(buf []byte, n int, wake []*Sender) {
+func (c *Conn) writeRest(out []byte, n int, wake []*Sender) {
 	var b Batch
 	for {
-		err := c.t.write(buf[n:])
-		putBuf(buf)
+		err := c.t.write(out[n:])
+		buf.Put(out)
 		if err != nil {
 			c.writeFailed(err)
 			return
 		}
 		wakeSenders(&b, wake)
 		c.mu.Lock()
-		if buf = c.takeOut(); buf == nil || c.dead {
+		if out = c.takeOut(); out == nil || c.dead {
 			c.wrote()
 			c.mu.Unlock()
 			break

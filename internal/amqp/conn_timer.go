@@ -3,6 +3,7 @@ package amqp
 import (
 	"time"
 
+	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -85,7 +86,7 @@ func (c *Conn) onTimer() {
 		return
 	}
 	if c.peer != nil && c.peer.IdleTimeout > 0 && !c.wroteNow && !c.writing && !c.shut.Load() && len(c.out) == 0 {
-		c.out = wire.AppendEmptyFrame(reserve(c.out, wire.FrameHeaderSize))
+		c.out = wire.AppendEmptyFrame(buf.Reserve(c.out, wire.FrameHeaderSize))
 	}
 	c.wroteNow = false
 	c.releaseIdle()

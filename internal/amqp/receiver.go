@@ -24,10 +24,10 @@ type Receiver struct {
 	// increments: the sender may send up to limit, and limit is what it has sent
 	// plus the window less what is not finished.
 	deliveryCount uint32
-	limit         uint32 // the highest ever told; what is excess is judged by it
+	limit         uint32 // the sender may send up to here, as told last
+	ceiling       uint32 // the highest limit ever told; what is excess is judged by it
 	window        uint32 // deliveries that may be unfinished at a time; 0 stops credit
 	outstanding   uint32 // deliveries begun and not finished
-	drain         bool   // the peer is asked to use up or give back its credit
 	flowPending   bool
 	anchored      bool // deliveryCount is known: the peer's attach has arrived
 }
@@ -86,21 +86,17 @@ func (l *Receiver) acceptAttach(p *wire.Attach) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l.deliveryCount = p.InitialDeliveryCount.Or(0)
-	l.limit = l.deliveryCount
+	l.limit, l.ceiling = l.deliveryCount, l.deliveryCount
 	l.anchored = true
 	l.extend()
 }
 
-// SetWindow says how many deliveries may be unfinished at a time, and with 0
-// stops credit: what was granted stays granted until [Receiver.Revoke].
+// SetWindow says how many deliveries may be unfinished at a time. A smaller
+// window takes no credit back, it only stops more: for that see [Receiver.Revoke].
 func (l *Receiver) SetWindow(b *Batch, n uint32) {
 	c := l.session.conn
 	c.mu.Lock()
 	l.window = n
-	if n > 0 && l.drain {
-		l.drain = false
-		l.noteFlow()
-	}
 	l.extend()
 	c.mu.Unlock()
 	b.touch(c)
@@ -114,13 +110,14 @@ func (l *Receiver) Window() uint32 {
 	return l.window
 }
 
-// Revoke stops credit and asks the sender to give back what it has (drain). [2.6.7]
+// Revoke stops credit and takes back what was granted. What the sender had sent
+// before it heard of that is still taken. [2.6.7]
 func (l *Receiver) Revoke(b *Batch) {
 	c := l.session.conn
 	c.mu.Lock()
 	l.window = 0
-	if !l.gone && l.limit != l.deliveryCount {
-		l.drain = true
+	if !l.gone && serialLess(l.deliveryCount, l.limit) {
+		l.limit = l.deliveryCount
 		l.noteFlow()
 	}
 	c.mu.Unlock()
@@ -166,39 +163,76 @@ func (l *Receiver) encodeFlow() {
 		return
 	}
 	l.limit = l.creditLimit()
+	if serialLess(l.ceiling, l.limit) {
+		l.ceiling = l.limit
+	}
 	f := l.session.flow()
 	f.Handle = wire.Some(l.local)
 	f.DeliveryCount = wire.Opt[uint32]{V: l.deliveryCount, OK: l.anchored}
-	f.LinkCredit = wire.Some(l.limit - l.deliveryCount)
-	f.Drain = l.drain
+	f.LinkCredit = wire.Some(uint32(max(serialDiff(l.limit, l.deliveryCount), 0)))
 	l.session.conn.appendFlow(l.session, &f)
 }
 
-// SetContext keeps a context with an unsettled delivery, for OnSenderState and
-// OnDetach. False means that the delivery is over already.
-func (l *Receiver) SetContext(id uint32, context any, ref uint32) bool {
+// Forwarded says that an unsettled delivery has left, held bytes of it with it,
+// and keeps a context for OnSenderState and OnDetach. False means that the
+// delivery is over already.
+func (l *Receiver) Forwarded(b *Batch, id uint32, context any, ref uint32, held int) bool {
 	c := l.session.conn
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	l.unhold(held)
 	r := l.session.incoming.get(id)
-	if r == nil || r.done {
-		return false
+	alive := r != nil && !r.done
+	if alive {
+		r.context, r.ref = context, ref
 	}
-	r.context, r.ref = context, ref
-	return true
+	c.mu.Unlock()
+	if held > 0 {
+		b.touch(c)
+	}
+	return alive
 }
 
-// Finish counts n presettled deliveries as finished, for credit.
-func (l *Receiver) Finish(b *Batch, n uint32) {
+// Finish counts a presettled delivery, which held bytes of payload, as finished.
+func (l *Receiver) Finish(b *Batch, held int) {
 	c := l.session.conn
 	c.mu.Lock()
-	l.finished(n)
+	l.unhold(held)
+	l.finished(1)
 	c.mu.Unlock()
 	b.touch(c)
 }
 
+// Hold says that n more payload bytes of this link wait in the handler: the
+// windows of the connection's sessions follow.
+func (l *Receiver) Hold(n int) {
+	c := l.session.conn
+	c.mu.Lock()
+	c.held += n
+	c.mu.Unlock()
+}
+
+// Unhold says that n bytes wait no longer.
+func (l *Receiver) Unhold(b *Batch, n int) {
+	c := l.session.conn
+	c.mu.Lock()
+	l.unhold(n)
+	c.mu.Unlock()
+	b.touch(c)
+}
+
+// unhold: the caller holds mu.
+func (l *Receiver) unhold(n int) {
+	if n > 0 {
+		l.session.conn.held -= n
+		l.session.extendWindow()
+	}
+}
+
 // finished counts deliveries that are over. The caller holds mu.
 func (l *Receiver) finished(n uint32) {
+	if l.outstanding < n {
+		panic("amqp: more deliveries finished than began")
+	}
 	l.outstanding -= n
 	l.extend()
 }
@@ -234,21 +268,6 @@ func (l *Receiver) Update(b *Batch, ids []uint32, settled bool, state wire.Deliv
 	c.mu.Unlock()
 	b.touch(c)
 	return n
-}
-
-// Hold says that n more payload bytes of this link wait in the handler (fewer,
-// when n is negative): the connection's windows follow.
-func (l *Receiver) Hold(b *Batch, n int) {
-	c := l.session.conn
-	c.mu.Lock()
-	c.held += n
-	if n < 0 {
-		l.session.extendWindow()
-	}
-	c.mu.Unlock()
-	if n < 0 {
-		b.touch(c)
-	}
 }
 
 // finish ends the link. It runs on the reader, once.

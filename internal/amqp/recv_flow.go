@@ -87,7 +87,7 @@ func (l *Receiver) recvSenderFlow(p *wire.Flow) {
 	if !p.DeliveryCount.OK {
 		return
 	}
-	if ahead := serialDiff(p.DeliveryCount.V, l.deliveryCount); ahead > 0 && serialDiff(l.limit, p.DeliveryCount.V) >= 0 {
+	if ahead := serialDiff(p.DeliveryCount.V, l.deliveryCount); ahead > 0 && serialDiff(l.ceiling, p.DeliveryCount.V) >= 0 {
 		l.deliveryCount = p.DeliveryCount.V
 		l.extend()
 	}

@@ -3,6 +3,7 @@ package amqp
 import (
 	"sync/atomic"
 
+	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -191,7 +192,7 @@ func (l *Sender) startDelivery(m *Outgoing, origin Origin, ref uint32) (id uint3
 
 // framePayload is how many payload bytes fit into one of the peer's frames.
 func (l *Sender) framePayload() int {
-	return int(min(l.session.conn.peer.MaxFrame, bufLarge)) - maxTransferHeader
+	return int(min(l.session.conn.peer.MaxFrame, buf.Large)) - maxTransferHeader
 }
 
 // maxTransferHeader bounds frame header and performative of what appendTransfers
@@ -228,7 +229,7 @@ func (l *Sender) appendTransfers(p []byte, more bool, n uint32) {
 		if l.midSettled {
 			t.Settled = wire.Some(true)
 		}
-		c.out = reserve(c.out, len(part)+maxTransferHeader)
+		c.out = buf.Reserve(c.out, len(part)+maxTransferHeader)
 		c.out = wire.AppendTransferFrame(c.out, s.local, &t, part)
 	}
 	s.nextOutgoingID += n

@@ -1,6 +1,9 @@
 package amqp
 
-import "github.com/meshway/meshway/internal/wire"
+import (
+	"github.com/meshway/meshway/internal/buf"
+	"github.com/meshway/meshway/internal/wire"
+)
 
 // A long message goes out piece by piece, as it comes: Start, then Continue
 // until the last piece, or Abort. In between the link is busy. [2.6.14]
@@ -121,7 +124,7 @@ func (l *Sender) appendAbort(t *wire.Transfer) {
 			"a message was broken off by its sender while the session's window was closed")})
 		return
 	}
-	c.out = wire.AppendTransferFrame(reserve(c.out, maxTransferHeader), s.local, t, nil)
+	c.out = wire.AppendTransferFrame(buf.Reserve(c.out, maxTransferHeader), s.local, t, nil)
 	s.nextOutgoingID++
 	s.remoteWindow--
 }

@@ -3,6 +3,7 @@ package amqp
 import (
 	"fmt"
 
+	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -279,7 +280,7 @@ func (s *Session) flow() wire.Flow {
 
 // appendFlow encodes a flow frame behind everything else. The caller holds mu.
 func (c *Conn) appendFlow(s *Session, f *wire.Flow) {
-	c.out = wire.AppendFlowFrame(reserve(c.out, 128), s.local, f)
+	c.out = wire.AppendFlowFrame(buf.Reserve(c.out, 128), s.local, f)
 	c.checkOutLimit()
 }
 

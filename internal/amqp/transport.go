@@ -4,8 +4,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 	"time"
+
+	"github.com/meshway/meshway/internal/buf"
 )
 
 // transport reads and writes the bytes of one connection.
@@ -29,7 +32,7 @@ type transport struct {
 
 func (t *transport) init(nc net.Conn) {
 	t.nc = nc
-	t.rsize = bufSmall
+	t.rsize = buf.Small
 	if sc, ok := nc.(syscall.Conn); ok && rawIO {
 		if raw, err := sc.SyscallConn(); err == nil {
 			t.raw = raw
@@ -63,12 +66,12 @@ func (t *transport) read() error {
 // nothing, so a connection that waits holds none.
 func (t *transport) tryRead(fd uintptr) bool {
 	if t.rbuf == nil {
-		t.rbuf = getBuf(t.rsize)
+		t.rbuf = buf.Get(t.rsize)
 	}
 	n, err, again := rawRead(fd, t.rbuf[len(t.rbuf):cap(t.rbuf)])
 	if again {
 		if len(t.rbuf) == 0 {
-			putBuf(t.rbuf)
+			buf.Put(t.rbuf)
 			t.rbuf = nil
 		}
 		return false
@@ -84,7 +87,7 @@ func (t *transport) tryRead(fd uintptr) bool {
 
 func (t *transport) readPlain() error {
 	if t.rbuf == nil {
-		t.rbuf = getBuf(t.rsize)
+		t.rbuf = buf.Get(t.rsize)
 	}
 	n, err := t.nc.Read(t.rbuf[len(t.rbuf):cap(t.rbuf)])
 	t.rbuf = t.rbuf[:len(t.rbuf)+n]
@@ -102,9 +105,9 @@ func (t *transport) readPlain() error {
 func (t *transport) adapt(n int) {
 	switch {
 	case len(t.rbuf) == cap(t.rbuf):
-		t.rsize = bufLarge
-	case n < bufSmall/2:
-		t.rsize = bufSmall
+		t.rsize = buf.Large
+	case n < buf.Small/2:
+		t.rsize = buf.Small
 	}
 }
 
@@ -115,7 +118,7 @@ func (t *transport) consumed(n, need int) {
 	rest := t.rbuf[n:]
 	if len(rest) == 0 {
 		if cap(t.rbuf) != t.rsize || t.raw == nil {
-			putBuf(t.rbuf)
+			buf.Put(t.rbuf)
 			t.rbuf = nil
 			return
 		}
@@ -123,8 +126,8 @@ func (t *transport) consumed(n, need int) {
 		return
 	}
 	if need > cap(t.rbuf) || cap(t.rbuf) < t.rsize {
-		next := append(getBuf(max(need, t.rsize)), rest...)
-		putBuf(t.rbuf)
+		next := append(buf.Get(max(need, t.rsize)), rest...)
+		buf.Put(t.rbuf)
 		t.rbuf = next
 		return
 	}
@@ -136,7 +139,7 @@ func (t *transport) consumed(n, need int) {
 // release gives the read buffer back when the connection is done.
 func (t *transport) release() {
 	if t.rbuf != nil {
-		putBuf(t.rbuf)
+		buf.Put(t.rbuf)
 		t.rbuf = nil
 	}
 }
@@ -192,3 +195,6 @@ func isClosed(err error) bool {
 // closeWriteTimeout bounds how long a last message (a close, an error) may take
 // to reach a peer that does not read.
 const closeWriteTimeout = 2 * time.Second
+
+// writeOps holds the callbacks of non-blocking writes.
+var writeOps = sync.Pool{New: newWriteOp}
