@@ -1,0 +1,162 @@
+package checks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/meshway/meshway"
+
+// layer is a package, or a folder of them if the name ends with a slash, and
+// which other packages of the module its code may import. Tests may import
+// what they need.
+type layer struct {
+	name string
+	may  []string
+}
+
+// layers says that imports point down only; the first that fits decides. Of
+// the domain packages only those above know each other, and the protocol
+// engine knows none of them.
+var layers = []layer{
+	{"cmd/", []string{"router", "broker-link", "routing", "linkstate/", "internal/"}},
+	{"examples/", []string{"router", "internal/"}},
+	{"router", []string{"broker-link", "routing", "linkstate/", "internal/"}},
+	{"broker-link", []string{"routing", "internal/"}},
+	{"routing", []string{"linkstate"}},
+	{"linkstate/", []string{"linkstate/", "internal/wire", "internal/telemetry"}},
+	{"internal/wire", nil},
+	{"internal/buf", nil},
+	{"internal/config", nil},
+	{"internal/logging", nil},
+	{"internal/sasl", nil},
+	{"internal/amqp", []string{"internal/wire", "internal/buf", "internal/sasl"}},
+	{"internal/", []string{"internal/"}},
+}
+
+// confined are other modules of which only these packages' code may know.
+var confined = map[string][]string{
+	"github.com/hashicorp/memberlist": {"linkstate/gossip"},
+	"github.com/Azure/go-amqp":        {"cmd/", "examples/"},
+	"github.com/spf13/cobra":          {"cmd/"},
+	"go.yaml.in/yaml/v3":              {"internal/config", "internal/sasl"},
+}
+
+// within reports whether pkg is name, or below name if that ends with a slash;
+// "linkstate/" is linkstate itself too.
+func within(pkg, name string) bool {
+	return pkg == strings.TrimSuffix(name, "/") || strings.HasSuffix(name, "/") && strings.HasPrefix(pkg, name)
+}
+
+// wrong says why pkg must not import path, or "".
+func wrong(pkg, path string) string {
+	for other, allowed := range confined {
+		if path == other || strings.HasPrefix(path, other+"/") {
+			if !slices.ContainsFunc(allowed, func(a string) bool { return within(pkg, a) }) {
+				return fmt.Sprintf("%s imports %s, which is confined to %s", pkg, path, strings.Join(allowed, ", "))
+			}
+		}
+	}
+	target, ours := strings.CutPrefix(path, module+"/")
+	if !ours {
+		return ""
+	}
+	for _, l := range layers {
+		if !within(pkg, l.name) {
+			continue
+		}
+		if slices.ContainsFunc(l.may, func(m string) bool { return within(target, m) }) {
+			return ""
+		}
+		return fmt.Sprintf("%s imports %s; it may import of this module only: %s", pkg, target, strings.Join(l.may, ", "))
+	}
+	return fmt.Sprintf("%s stands in no layer; add it to the table in internal/checks", pkg)
+}
+
+func TestImportsPointDown(t *testing.T) {
+	for _, p := range listPackages(t) {
+		pkg := strings.TrimPrefix(p.ImportPath, module+"/")
+		for _, path := range p.Imports {
+			if why := wrong(pkg, path); why != "" {
+				t.Error(why)
+			}
+		}
+	}
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports", module+"/...")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 3 {
+		t.Fatalf("go list found only %d packages", len(all))
+	}
+	return all
+}
+
+func TestTheRuleBites(t *testing.T) {
+	bad := [][2]string{
+		{"internal/amqp", module + "/router"},
+		{"internal/amqp", module + "/routing"},
+		{"internal/amqp", module + "/internal/config"},
+		{"internal/wire", module + "/internal/amqp"},
+		{"linkstate", module + "/routing"},
+		{"linkstate/gossip", module + "/router"},
+		{"routing", module + "/internal/amqp"},
+		{"routing", module + "/linkstate/gossip"},
+		{"broker-link", module + "/router"},
+		{"internal/meshtest", module + "/router"},
+		{"router", module + "/cmd/meshway"},
+		{"newcomer", module + "/internal/wire"},
+		{"router", "github.com/hashicorp/memberlist"},
+		{"linkstate", "github.com/hashicorp/memberlist"},
+		{"router", "github.com/spf13/cobra"},
+		{"internal/amqp", "github.com/Azure/go-amqp"},
+	}
+	for _, b := range bad {
+		if wrong(b[0], b[1]) == "" {
+			t.Errorf("%s may import %s", b[0], b[1])
+		}
+	}
+	good := [][2]string{
+		{"cmd/meshway", module + "/router"},
+		{"router", module + "/broker-link"},
+		{"router", module + "/linkstate/gossip"},
+		{"routing", module + "/linkstate"},
+		{"linkstate/gossip", module + "/linkstate"},
+		{"internal/amqp", module + "/internal/wire"},
+		{"internal/wire", "encoding/binary"},
+		{"linkstate/gossip", "github.com/hashicorp/memberlist"},
+	}
+	for _, g := range good {
+		if why := wrong(g[0], g[1]); why != "" {
+			t.Error(why)
+		}
+	}
+}
