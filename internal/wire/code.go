@@ -24,7 +24,8 @@ const (
 )
 
 // Types within frame bodies and messages: the error [2.8.14], delivery states
-// [3.4] [4.5], termini [3.5] [4.5.1] and transactional bodies [4.5].
+// [3.4] [4.5], termini [3.5] [4.5.1], transactional bodies [4.5] and the sections
+// that are lists [3.2].
 const (
 	CodeError         Code = 0x1d
 	CodeReceived      Code = Code(StateReceived)
@@ -39,6 +40,8 @@ const (
 	CodeDischarge     Code = 0x32
 	CodeDeclared      Code = Code(StateDeclared)
 	CodeTransactional Code = Code(StateTransactional)
+	CodeHeader        Code = Code(SectionHeader)
+	CodeProperties    Code = Code(SectionProperties)
 )
 
 // codeNames is the name of each composite type of the specification whose
@@ -71,6 +74,8 @@ var codeNames = [...]string{
 	CodeSASLChallenge:  "sasl-challenge",
 	CodeSASLResponse:   "sasl-response",
 	CodeSASLOutcome:    "sasl-outcome",
+	CodeHeader:         "header",
+	CodeProperties:     "properties",
 }
 
 func (c Code) String() string {

@@ -12,15 +12,13 @@ type Header struct {
 // DefaultPriority is the priority of a message that has none. [3.2.1]
 const DefaultPriority = 4
 
-var headerFields = []field{
+var headerType = composite{CodeHeader, []field{
 	may("durable", "boolean"),
 	may("priority", "ubyte"),
 	may("ttl", "uint"),
 	may("first-acquirer", "boolean"),
 	may("delivery-count", "uint"),
-}
-
-var headerType = composite{Code(SectionHeader), headerFields}
+}}
 
 // Decode reads the value of a header section, without allocating. [3.2.1]
 func (x *Header) Decode(value []byte) error {

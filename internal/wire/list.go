@@ -38,11 +38,7 @@ func ParseList(b []byte) (l List, rest []byte, err error) {
 	if !isList(b[0]) {
 		return List{}, nil, malformed("list", 0, "want list, got "+ctorText(b[0]))
 	}
-	count, elems, err := compoundHead(b)
-	if err != nil {
-		return List{}, nil, err
-	}
-	n, err := span(b)
+	count, elems, n, err := compoundHead(b)
 	if err != nil {
 		return List{}, nil, err
 	}

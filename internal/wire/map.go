@@ -105,7 +105,7 @@ func IterMap(value []byte) (MapIter, error) {
 	case !isMap(value[0]):
 		return MapIter{}, malformed("map", 0, "want map, got "+ctorText(value[0]))
 	}
-	n, elems, err := compoundHead(value)
+	n, elems, _, err := compoundHead(value)
 	if err != nil {
 		return MapIter{}, err
 	}

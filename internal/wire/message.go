@@ -73,13 +73,13 @@ func (m *Message) appendBody(b []byte) (_ []byte, err error) {
 // ParseMessage decodes a whole message. Nothing of it is a slice of the input.
 func ParseMessage(b []byte) (*Message, error) {
 	m := new(Message)
-	last := SectionHeader
+	var last SectionCode
 	for len(b) > 0 {
 		s, rest, err := NextSection(b)
 		if err != nil {
 			return nil, within("message", err)
 		}
-		if s.Code < last || s.Code == last && len(m.Data)+len(m.Sequence) == 0 && last != SectionHeader {
+		if !follows(last, s.Code) {
 			return nil, malformedf("message", -1, "section %s after %s", s.Code, last)
 		}
 		if err := m.take(s); err != nil {
@@ -88,6 +88,16 @@ func ParseMessage(b []byte) (*Message, error) {
 		last, b = s.Code, rest
 	}
 	return m, nil
+}
+
+// follows says whether a section may stand behind another: in the order of their
+// codes, the body being of one kind, of which data and amqp-sequence repeat. [3.2]
+func follows(last, next SectionCode) bool {
+	isBody := func(c SectionCode) bool { return c >= SectionData && c <= SectionValue }
+	if isBody(last) && isBody(next) {
+		return last == next && next != SectionValue
+	}
+	return last < next
 }
 
 // take decodes one section.

@@ -27,7 +27,7 @@ const (
 	propertyGroupID = 10
 )
 
-var propertiesType = composite{Code(SectionProperties), []field{
+var propertiesType = composite{CodeProperties, []field{
 	may("message-id", ""),
 	may("user-id", "binary"),
 	may("to", "string"),

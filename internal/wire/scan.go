@@ -231,21 +231,21 @@ func span(b []byte) (n int, err error) {
 }
 
 // compoundHead returns the count and the bytes of the elements of the list, map or
-// array at the start of b.
-func compoundHead(b []byte) (count int, elems []byte, err error) {
-	s := scanner{b: b}
+// array at the start of b, and its length.
+func compoundHead(b []byte) (count int, elems []byte, n int, err error) {
 	if len(b) == 0 {
-		return 0, nil, ErrShort
+		return 0, nil, 0, ErrShort
 	}
 	if b[0] == ctorList0 {
-		return 0, b[1:1:1], nil
+		return 0, b[1:1:1], 1, nil
 	}
+	s := scanner{b: b}
 	count, first, last, err := s.head(b[0], 1, len(b), true)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, 0, err
 	}
 	if count > last-first {
-		return 0, nil, malformedf("value", 0, "%s claims %d elements in %d bytes", ctorNames[b[0]], count, last-first)
+		return 0, nil, 0, malformedf("value", 0, "%s claims %d elements in %d bytes", ctorNames[b[0]], count, last-first)
 	}
-	return count, b[first:last:last], nil
+	return count, b[first:last:last], last, nil
 }

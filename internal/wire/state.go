@@ -72,7 +72,7 @@ func stateAt(b []byte, i int) (DeliveryState, int) {
 	if !isList(fields[0]) {
 		return DeliveryState{}, -1
 	}
-	if n, _, err := compoundHead(fields); err != nil || n == 0 {
+	if n, _, _, err := compoundHead(fields); err != nil || n == 0 {
 		fields = nil
 	}
 	return DeliveryState{Kind: kind, Fields: fields}, next
