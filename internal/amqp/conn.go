@@ -97,6 +97,7 @@ type Conn struct {
 	drained  chan struct{}
 
 	sessions table[Session] // by our channel
+	noCredit bool           // StopCredit was called
 	held     int            // payload bytes that the handler holds for this connection
 
 	disp       []dispositionRun // outcomes not encoded yet

@@ -96,6 +96,9 @@ func (l *Receiver) acceptAttach(p *wire.Attach) {
 func (l *Receiver) SetWindow(b *Batch, n uint32) {
 	c := l.session.conn
 	c.mu.Lock()
+	if c.noCredit {
+		n = 0
+	}
 	l.window = n
 	l.extend()
 	c.mu.Unlock()
@@ -115,13 +118,52 @@ func (l *Receiver) Window() uint32 {
 func (l *Receiver) Revoke(b *Batch) {
 	c := l.session.conn
 	c.mu.Lock()
+	l.revoke()
+	c.mu.Unlock()
+	b.touch(c)
+}
+
+// revoke: the caller holds mu.
+func (l *Receiver) revoke() {
 	l.window = 0
 	if !l.gone && serialLess(l.deliveryCount, l.limit) {
 		l.limit = l.deliveryCount
 		l.noteFlow()
 	}
+}
+
+// StopCredit revokes the credit of every link of the connection, and lets none
+// be given any more. It may be called from any goroutine.
+func (c *Conn) StopCredit(b *Batch) {
+	c.mu.Lock()
+	c.noCredit = true
+	c.sessions.each(func(_ uint32, s *Session) {
+		s.handles.each(func(_ uint32, l *link) {
+			if l.recv != nil {
+				l.recv.revoke()
+			}
+		})
+	})
 	c.mu.Unlock()
 	b.touch(c)
+}
+
+// Unsettled is how many deliveries of the connection are not finished, in both
+// directions. It may be called from any goroutine.
+func (c *Conn) Unsettled() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	c.sessions.each(func(_ uint32, s *Session) {
+		s.handles.each(func(_ uint32, l *link) {
+			if l.recv != nil {
+				n += int(l.recv.outstanding)
+			} else {
+				n += int(l.send.outstanding)
+			}
+		})
+	})
+	return n
 }
 
 // extend notes that the sender should hear of more credit, once that is half of

@@ -76,7 +76,7 @@ func (l *Sender) recvCredit(p *wire.Flow) bool {
 		limit = l.deliveryCount // credit was reduced below what is on its way
 	}
 	l.limit = limit
-	l.drain = p.Drain
+	l.drain.Store(p.Drain)
 	l.publish()
 	return true
 }

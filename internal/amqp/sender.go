@@ -13,17 +13,21 @@ type Sender struct {
 
 	// Immutable after the attach.
 	h        SenderHandler
-	presettl bool // the link sends settled only [2.8.2]
+	settles  bool // the link sends settled deliveries only [2.8.2]
+	unsettls bool // the link sends unsettled deliveries only
 
 	// Written under conn.mu, read anywhere: unsettled deliveries in the upper
 	// half, credit in the lower. A hint for choosing among links, no promise.
 	load atomic.Uint64
 
+	// Written under conn.mu, read anywhere: the receiver wants its credit used up
+	// or given back.
+	drain atomic.Bool
+
 	// Guarded by conn.mu.
 	deliveryCount uint32
 	limit         uint32 // the receiver takes deliveries up to here
 	outstanding   uint32 // unsettled deliveries
-	drain         bool   // the receiver wants its credit used up or given back
 	wanted        bool   // somebody was refused: OnSendable is owed
 	isBlocked     bool   // in conn.blocked
 	isStalled     bool   // in session.stalled
@@ -82,7 +86,7 @@ const (
 )
 
 func newSender(s *Session, name string, h SenderHandler, a *Answer) *Sender {
-	l := &Sender{h: h, presettl: a.SndSettleMode == wire.SndSettled}
+	l := &Sender{h: h, settles: a.SndSettleMode == wire.SndSettled, unsettls: a.SndSettleMode == wire.SndUnsettled}
 	l.link = link{session: s, name: name, send: l}
 	return l
 }
@@ -180,11 +184,14 @@ func (l *Sender) startDelivery(m *Outgoing, origin Origin, ref uint32) (id uint3
 	s.nextDelivery++
 	l.deliveryCount++
 	l.midID, l.midFormat, l.midStarted = id, m.Format, false
-	l.midSettled = m.Settled || l.presettl
+	l.midSettled = (m.Settled || l.settles) && !l.unsettls
 	if !l.midSettled {
 		l.outstanding++
 		r := s.outgoing.put(id)
-		r.link, r.origin, r.ref = l, origin, ref
+		r.link = l
+		if !m.Settled { // else nobody waits for its outcome
+			r.origin, r.ref = origin, ref
+		}
 	}
 	l.publish()
 	return id, l.midSettled
@@ -265,25 +272,24 @@ func (l *Sender) Drained(b *Batch) bool {
 	c := l.session.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !l.drain || l.mid || l.gone || l.detached || l.session.over {
+	if !l.drain.Load() || l.mid || l.gone || l.detached || l.session.over {
 		return false
 	}
 	l.deliveryCount = l.limit
 	l.publish()
 	c.encodePending()
 	l.encodeFlow()
-	l.drain = false
+	l.drain.Store(false)
 	b.touch(c)
 	return true
 }
 
 // Draining says whether the receiver asked for its credit to be used up.
-func (l *Sender) Draining() bool {
-	c := l.session.conn
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return l.drain
-}
+func (l *Sender) Draining() bool { return l.drain.Load() }
+
+// Fits says whether a message of n bytes can ever go out by Send: what needs more
+// frames than the peer's window has needs [Sender.Start].
+func (l *Sender) Fits(n int) bool { return l.frames(n) == 1 }
 
 // encodeFlow tells the link's state. The caller holds mu.
 func (l *Sender) encodeFlow() {
@@ -292,7 +298,7 @@ func (l *Sender) encodeFlow() {
 	f.DeliveryCount = wire.Some(l.deliveryCount)
 	f.LinkCredit = wire.Some(l.limit - l.deliveryCount)
 	f.Available = wire.Some[uint32](0)
-	f.Drain = l.drain
+	f.Drain = l.drain.Load()
 	l.session.conn.appendFlow(l.session, &f)
 }
 

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"net"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/router"
+)
+
+// runner is what `meshway run` needs of a router.
+type runner interface {
+	// Start binds every listener; its error names the listener and the address.
+	Start() error
+	// Listening returns where, once started.
+	Listening() []endpoint
+	// Shutdown lets what is in flight settle and closes every connection, by
+	// the end of ctx at the latest.
+	Shutdown(ctx context.Context) error
+}
+
+// endpoint is a listener that is bound.
+type endpoint struct {
+	Name string
+	Addr net.Addr
+}
+
+type routerMaker func(config.Config, *zap.Logger) (runner, error)
+
+func newRouter(cfg config.Config, log *zap.Logger) (runner, error) {
+	r, err := router.New(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	return routerRunner{r}, nil
+}
+
+// routerRunner shows a router as a runner.
+type routerRunner struct{ *router.Router }
+
+func (r routerRunner) Listening() []endpoint {
+	var list []endpoint
+	for _, e := range r.Router.Listening() {
+		list = append(list, endpoint(e))
+	}
+	return list
+}

@@ -1,0 +1,115 @@
+package router
+
+import (
+	"strings"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Router annotations are those message annotations that say which way a message
+// went. They are for those who asked for them by stripAnnotations; everybody
+// else's messages come and go without.
+const (
+	annotationPrefix  = "x-opt-qd."
+	annotationIngress = "x-opt-qd.ingress" // the router where the message came in
+	annotationTrace   = "x-opt-qd.trace"   // every router that it passed
+)
+
+// stripAnnotations removes router annotations from a message. One that has none,
+// or whose sections cannot be read, comes back as it is and unchanged.
+func stripAnnotations(payload []byte) []byte {
+	head, annotations, tail, ok := cutAnnotations(payload)
+	if !ok || !hasRouterAnnotations(annotations) {
+		return payload
+	}
+	m, err := wire.DecodeAnnotations(annotations)
+	if err != nil {
+		return payload
+	}
+	kept := m[:0]
+	for _, p := range m {
+		if k, isSymbol := p.Key.(wire.Symbol); !isSymbol || !strings.HasPrefix(string(k), annotationPrefix) {
+			kept = append(kept, p)
+		}
+	}
+	return withAnnotations(head, kept, tail, payload)
+}
+
+// annotated adds what a consumer that keeps annotations wants to know.
+func (e *egress) annotated(payload []byte, in *ingress) []byte {
+	head, annotations, tail, _ := cutAnnotations(payload)
+	var m wire.Map
+	if annotations != nil {
+		var err error
+		if m, err = wire.DecodeAnnotations(annotations); err != nil {
+			return payload
+		}
+	}
+	here := "0/" + e.peer.router.cfg.Router.ID
+	kept := make(wire.Map, 0, len(m)+2)
+	ingress, trace := any(here), []any{}
+	for _, p := range m {
+		switch p.Key {
+		case wire.Symbol(annotationIngress):
+			ingress = p.Value
+		case wire.Symbol(annotationTrace):
+			if l, ok := p.Value.([]any); ok {
+				trace = append(trace, l...)
+			}
+		default:
+			kept = append(kept, p)
+		}
+	}
+	kept = append(kept,
+		wire.Pair{Key: wire.Symbol(annotationIngress), Value: ingress},
+		wire.Pair{Key: wire.Symbol(annotationTrace), Value: append(trace, here)})
+	return withAnnotations(head, kept, tail, payload)
+}
+
+// withAnnotations puts a message together again; whole is what comes back if the
+// annotations cannot be encoded.
+func withAnnotations(head []byte, m wire.Map, tail, whole []byte) []byte {
+	out := append(make([]byte, 0, len(whole)+128), head...)
+	if len(m) > 0 {
+		var err error
+		if out, err = wire.AppendAnnotations(out, wire.SectionMessageAnnotations, m); err != nil {
+			return whole
+		}
+	}
+	return append(out, tail...)
+}
+
+// cutAnnotations splits a message before and behind its message-annotations,
+// whose map it returns; ok is false when it has none, and then head and tail are
+// where they would stand.
+func cutAnnotations(payload []byte) (head, annotations, tail []byte, ok bool) {
+	rest := payload
+	for len(rest) > 0 {
+		s, next, err := wire.NextSection(rest)
+		if err != nil || s.Code > wire.SectionMessageAnnotations {
+			break
+		}
+		if s.Code == wire.SectionMessageAnnotations {
+			return payload[:len(payload)-len(rest)], s.Value, next, true
+		}
+		rest = next
+	}
+	return payload[:len(payload)-len(rest)], nil, rest, false
+}
+
+// hasRouterAnnotations looks for our keys without decoding the map.
+func hasRouterAnnotations(value []byte) bool {
+	it, err := wire.IterMap(value)
+	if err != nil {
+		return false
+	}
+	for {
+		key, _, ok := it.Next()
+		if !ok {
+			return false
+		}
+		if k, isText := wire.Text(key); isText && strings.HasPrefix(string(k), annotationPrefix) {
+			return true
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package router
+
+import (
+	"sync/atomic"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// egress is a link by which messages go out: a consumer of its address.
+type egress struct {
+	// Immutable after the attach.
+	peer     *peer
+	link     *amqp.Sender
+	addr     *address
+	annotate bool // messages get our annotations on their way out
+
+	// stream is the long message that is on the link now.
+	stream atomic.Pointer[streamCopy]
+	// epoch rises whenever the link may have become able to send.
+	epoch atomic.Uint64
+	// backlog is what waits for this link alone, on a multicast address.
+	backlog backlog
+}
+
+// OnSendable is called when the link may be able to take something: it gets what
+// waits for it, in the order long message, backlog, address.
+func (e *egress) OnSendable(b *amqp.Batch, l *amqp.Sender) {
+	e.epoch.Add(1)
+	if c := e.stream.Load(); c != nil {
+		c.pump(b)
+	}
+	a := e.addr
+	if a.treatment.distribution == config.Multicast {
+		e.drainBacklog(b)
+	}
+	a.epoch.Add(1)
+	_, credit := l.Load()
+	if credit > 0 && !a.opened.Load() {
+		a.consumerAble(b)
+	}
+	if l.Draining() {
+		e.askDrain(b)
+		return
+	}
+	if a.busy.Load() > 0 {
+		a.drain(b)
+	}
+}
+
+// askDrain answers a receiver that wants its credit used up or given back, as
+// soon as nothing waits that could use it. [2.6.7]
+func (e *egress) askDrain(b *amqp.Batch) {
+	if e.addr.treatment.distribution == config.Multicast {
+		e.link.Drained(b)
+		return
+	}
+	a := e.addr
+	a.mu.Lock()
+	a.asked = append(a.asked, e)
+	a.mu.Unlock()
+	a.drain(b)
+}
+
+// OnDetach takes the consumer out. Its unsettled deliveries are given back by the
+// engine right after.
+func (e *egress) OnDetach(b *amqp.Batch, err *wire.Error) {
+	a := e.addr
+	if a.removeConsumer(e) {
+		a.closeCredit(b)
+	}
+	if c := e.stream.Load(); c != nil {
+		c.pump(b) // finds the link gone
+	}
+	if a.treatment.distribution == config.Multicast {
+		e.closeBacklog(b)
+	}
+	if a.busy.Load() > 0 {
+		a.drain(b)
+	}
+	e.peer.detached(e.link.Name(), err)
+	e.peer.router.table.release(a)
+}

@@ -1,0 +1,82 @@
+package router
+
+import (
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/buf"
+	"github.com/meshway/meshway/internal/config"
+)
+
+// Here is what happens to a message once its address is known. The functions
+// stand in the order in which they are called.
+
+// route sends a message on, lets it wait, or ends it. m.payload is valid only
+// during the call.
+func (a *address) route(b *amqp.Batch, m *message) {
+	if a.treatment.distribution == config.Multicast {
+		a.fanOut(b, m)
+		return
+	}
+	for {
+		// The epoch is read before the consumers are asked: if one becomes able
+		// between being asked and the message being queued, the message is not
+		// queued but tried again.
+		epoch := a.epoch.Load()
+		if a.busy.Load() == 0 && a.forward(b, m) {
+			return
+		}
+		if a.enqueue(b, m, epoch) {
+			return
+		}
+	}
+}
+
+// forward gives the message to a consumer that can take it now. False means
+// that there is none.
+func (a *address) forward(b *amqp.Batch, m *message) bool {
+	set := a.consumers.Load()
+	e := set.choose(a.treatment.distribution == config.Balanced)
+	if e == nil {
+		return false
+	}
+	if a.give(b, m, e) {
+		return true
+	}
+	// What looked best cannot take it after all (another reader was faster, its
+	// buffer is full, a long message is on it): anybody else who can.
+	for _, other := range set.list {
+		if _, credit := other.link.Load(); credit > 0 && other != e && a.give(b, m, other) {
+			return true
+		}
+	}
+	return false
+}
+
+// give sends the message to one consumer, if that can take it.
+func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
+	if m.stream == nil && len(m.payload) > buf.Large {
+		m.becomeStream(b)
+	}
+	if m.stream != nil {
+		return m.stream.start(b, m, e)
+	}
+	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload}
+	if e.annotate {
+		out.Payload = e.annotated(m.payload, m.in)
+	}
+	id, settled, res := e.link.Send(b, &out, m.in, m.id)
+	switch res {
+	case amqp.Sent:
+		a.delivered.Add(1)
+		m.left(b, e, id, settled)
+		return true
+	case amqp.NoWindow:
+		// The session's window may be smaller than the message, for good: piece by
+		// piece it fits.
+		if e.link.Fits(len(m.payload)) {
+			return false
+		}
+		m.becomeStream(b)
+		return m.stream.start(b, m, e)
+	}
+	return false
+}

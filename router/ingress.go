@@ -1,0 +1,299 @@
+package router
+
+import (
+	"sync"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/buf"
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// ingress is a link by which messages come in. It is the origin of the
+// deliveries that are sent on for them.
+type ingress struct {
+	// Immutable after the attach.
+	peer     *peer
+	link     *amqp.Receiver
+	addr     *address // nil: anonymous, each message says where it goes
+	outcomes outcomeSet
+
+	// Owned by the reader: the delivery whose frames are arriving.
+	partial partial
+
+	place    int        // among the address's producers; guarded by its mutex
+	creditMu sync.Mutex // orders those who apply the address's credit to the link
+
+	// queues are those of this link that have something in them. A link with a
+	// target has them all at one address, whose mutex guards the list; of an
+	// anonymous link each is guarded by queuesMu as well.
+	queuesMu sync.Mutex
+	queues   []*queue
+}
+
+// OnTransfer is where every message enters the router. [2.7.5]
+func (in *ingress) OnTransfer(b *amqp.Batch, d *amqp.Delivery) {
+	if !d.First || d.More || d.Aborted {
+		in.part(b, d)
+		return
+	}
+	m := message{in: in, id: d.ID, settled: d.Settled, format: d.Format, payload: d.Payload}
+	in.whole(b, &m)
+}
+
+// whole handles a message of which every byte is there.
+func (in *ingress) whole(b *amqp.Batch, m *message) {
+	if in.peer.stripIn {
+		m.payload = stripAnnotations(m.payload)
+	}
+	if in.addr != nil {
+		in.addr.route(b, m)
+		return
+	}
+	a, err := in.peer.router.resolveTo(m.payload)
+	if err != nil {
+		m.end(b, wire.RejectedState(err))
+		return
+	}
+	if a == nil { // an address that nobody uses
+		in.peer.router.unroutable.Add(1)
+		m.end(b, wire.DeliveryState{Kind: wire.StateReleased})
+		return
+	}
+	a.route(b, m)
+	in.peer.router.table.release(a)
+}
+
+// partial is a delivery of which some frames have arrived.
+type partial struct {
+	message message
+	bytes   []byte // until it is complete, or long
+	stream  *stream
+	done    bool // it has ended already, what still comes is thrown away
+}
+
+// part handles one frame of a delivery of several. Up to 64 KiB they are put
+// together, so that a message enters the shared link of its consumer only when
+// it is complete; what is longer streams through.
+func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
+	p := &in.partial
+	if d.First {
+		*p = partial{message: message{in: in, id: d.ID, format: d.Format}}
+	}
+	p.message.settled = d.Settled
+	if d.Aborted {
+		in.dropPartial(b)
+		return
+	}
+	if p.stream == nil && !p.done {
+		p.bytes = append(buf.Reserve(p.bytes, len(d.Payload)), d.Payload...)
+		switch {
+		case !d.More:
+			m := p.message
+			m.payload = p.bytes
+			in.whole(b, &m)
+			in.forgetPartial()
+			return
+		case len(p.bytes) < buf.Large:
+			return
+		}
+		in.startStream(b)
+		return
+	}
+	if p.stream != nil {
+		p.stream.write(b, d.Payload, !d.More)
+	}
+	if !d.More {
+		if d.Settled {
+			in.link.Finish(b, 0)
+		}
+		in.forgetPartial()
+	}
+}
+
+// startStream turns the delivery that is arriving into a stream and routes it.
+func (in *ingress) startStream(b *amqp.Batch) {
+	p := &in.partial
+	m := p.message
+	m.payload = p.bytes
+	if in.peer.stripIn {
+		m.payload = stripAnnotations(m.payload)
+	}
+	a := in.addr
+	if a == nil {
+		var err *wire.Error
+		if a, err = in.peer.router.resolveTo(m.payload); err != nil || a == nil {
+			state := wire.DeliveryState{Kind: wire.StateReleased}
+			if err != nil {
+				state = wire.RejectedState(err)
+			} else {
+				in.peer.router.unroutable.Add(1)
+			}
+			p.done = true
+			if !m.settled { // a presettled one is finished by its last frame
+				m.end(b, state)
+			}
+			buf.Put(p.bytes)
+			p.bytes = nil
+			return
+		}
+		defer in.peer.router.table.release(a)
+	}
+	m.counted = m.settled // by its last frame, or its abort
+	m.becomeStream(b)
+	m.stream.ended = false
+	p.stream = m.stream
+	in.peer.router.streams.add(p.stream)
+	buf.Put(p.bytes)
+	p.bytes = nil
+	a.route(b, &m)
+}
+
+// dropPartial ends a delivery that its sender broke off, or that went with it.
+func (in *ingress) dropPartial(b *amqp.Batch) {
+	if s := in.partial.stream; s != nil {
+		s.cancel(b)
+		in.eachQueue(func(q *queue) {
+			q.remove(func(m *message) bool { return m.stream == s })
+		})
+	}
+	in.forgetPartial()
+}
+
+func (in *ingress) forgetPartial() {
+	if s := in.partial.stream; s != nil {
+		in.peer.router.streams.remove(s)
+	}
+	buf.Put(in.partial.bytes)
+	in.partial = partial{}
+}
+
+// OnOutcome passes back to the sender what became of its deliveries.
+func (in *ingress) OnOutcome(b *amqp.Batch, ids []uint32, o amqp.Outcome) {
+	if o.Lost {
+		in.link.Update(b, ids, true, in.outcome(in.lossOutcome()))
+		return
+	}
+	in.link.Update(b, ids, o.Settled, in.outcome(o.State))
+}
+
+// lossOutcome is what the sender hears of a delivery that had been sent on when
+// its path was lost.
+func (in *ingress) lossOutcome() wire.DeliveryState {
+	if in.addr != nil && in.addr.treatment.onLoss == config.OutcomeReleased {
+		return wire.DeliveryState{Kind: wire.StateReleased}
+	}
+	return wire.ModifiedState(true, false, nil)
+}
+
+// OnSenderState passes on to the receiver what the sender says of a delivery:
+// the third step of a three-way exchange, or a settlement before any outcome.
+func (in *ingress) OnSenderState(b *amqp.Batch, d amqp.InDelivery, settled bool, state wire.DeliveryState) {
+	switch to := d.Context.(type) {
+	case *amqp.Sender:
+		to.Update(b, d.Ref, settled, state)
+	case *fanout:
+		to.senderState(b, settled, state)
+	default:
+		if settled {
+			in.settledWaiting(d.ID)
+		}
+	}
+}
+
+// settledWaiting marks a delivery that its sender settled while it still waits:
+// it goes on as a presettled one.
+func (in *ingress) settledWaiting(id uint32) {
+	in.eachQueue(func(q *queue) {
+		for i := range q.count {
+			m := &q.items[(q.head+i)&(len(q.items)-1)]
+			if m.id == id && !m.settled {
+				m.settled, m.counted = true, true
+			}
+		}
+	})
+}
+
+// OnDetach ends what the link leaves behind: receivers of its deliveries are told
+// that they are settled, those that wait are dropped, a long one is broken off.
+func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error) {
+	if in.addr != nil {
+		in.addr.removeProducer(b, in)
+	}
+	in.dropPartial(b)
+	for _, d := range lost {
+		switch to := d.Context.(type) {
+		case *amqp.Sender:
+			to.Update(b, d.Ref, true, wire.DeliveryState{})
+		case *fanout:
+			to.senderState(b, true, wire.DeliveryState{})
+		}
+	}
+	// Presettled ones were handed over for good, and go on.
+	in.eachQueue(func(q *queue) {
+		q.remove(func(m *message) bool { return !m.settled })
+	})
+	in.peer.detached(in.link.Name(), e)
+	if in.addr != nil {
+		in.peer.router.table.release(in.addr)
+	}
+}
+
+// queueFor is the queue in which the message waits at a, made if need be; nil
+// when the link has enough waiting there. The caller holds a's mutex.
+func (in *ingress) queueFor(a *address, m *message) *queue {
+	class := a.class(m)
+	in.queuesMu.Lock()
+	defer in.queuesMu.Unlock()
+	waiting := 0
+	var found *queue
+	for _, q := range in.queues {
+		if q.addr != a {
+			continue
+		}
+		waiting += q.count
+		if q.class == class {
+			found = q
+		}
+	}
+	if in.addr == nil && waiting >= int(in.peer.capacity/2) {
+		// An anonymous sender always has credit: one address that takes nothing
+		// must not use up all of it.
+		return nil
+	}
+	if found == nil {
+		found = &queue{addr: a, in: in, class: class}
+		in.queues = append(in.queues, found)
+		a.users++
+	}
+	return found
+}
+
+// queueEmpty forgets a queue with nothing in it. The caller holds its address's
+// mutex.
+func (in *ingress) queueEmpty(q *queue) {
+	in.queuesMu.Lock()
+	defer in.queuesMu.Unlock()
+	for i, o := range in.queues {
+		if o == q {
+			in.queues = append(in.queues[:i], in.queues[i+1:]...)
+			break
+		}
+	}
+	q.addr.users-- // the tick takes it out of the table if that was the last
+}
+
+// eachQueue calls f for each queue of the link that has something in it, under
+// its address's mutex.
+func (in *ingress) eachQueue(f func(q *queue)) {
+	in.queuesMu.Lock()
+	queues := append([]*queue(nil), in.queues...)
+	in.queuesMu.Unlock()
+	for _, q := range queues {
+		q.addr.mu.Lock()
+		if q.count > 0 {
+			f(q)
+		}
+		q.addr.mu.Unlock()
+	}
+}

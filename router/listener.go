@@ -1,0 +1,166 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/sasl"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// listener accepts connections and makes each a peer.
+type listener struct {
+	router *Router
+	cfg    *config.Listener
+	amqp   *amqp.Config
+	ln     net.Listener // after bind
+}
+
+func (r *Router) newListener(cfg *config.Listener) (*listener, error) {
+	l := &listener{router: r, cfg: cfg}
+	mechanisms, err := r.mechanisms(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
+	}
+	l.amqp = &amqp.Config{
+		ContainerID:      r.cfg.Router.ID,
+		MaxFrameSize:     cfg.MaxFrameSize,
+		ChannelMax:       uint16(min(cfg.MaxSessions, 1<<16) - 1),
+		IdleTimeout:      cfg.IdleTimeout,
+		HandshakeTimeout: cfg.InitialHandshakeTimeout,
+		MaxSessionFrames: cfg.MaxSessionFrames,
+		Offered:          []wire.Symbol{anonymousRelay},
+		Desired:          []wire.Symbol{anonymousRelay},
+		Properties:       openProperties(cfg),
+		Mechanisms:       mechanisms,
+		RequireSASL:      cfg.AuthenticatePeer,
+	}
+	return l, nil
+}
+
+// anonymousRelay is the capability of taking messages on a link without a target.
+const anonymousRelay = "ANONYMOUS-RELAY"
+
+// mechanisms are those that the listener offers. Without a list it offers all
+// that can work.
+func (r *Router) mechanisms(cfg *config.Listener) ([]sasl.Mechanism, error) {
+	names := cfg.SASLMechanisms
+	if len(names) == 0 {
+		names = []string{"ANONYMOUS"}
+	}
+	var list []sasl.Mechanism
+	for _, name := range names {
+		switch name {
+		case "ANONYMOUS":
+			list = append(list, sasl.Anonymous{})
+		case "PLAIN":
+			if r.users == nil {
+				return nil, errors.New("saslMechanisms has PLAIN, but no users file is configured (users: {file: ...})")
+			}
+			list = append(list, sasl.Plain{Users: r.users})
+		default:
+			return nil, fmt.Errorf("saslMechanisms: %q is not built; there are ANONYMOUS and PLAIN", name)
+		}
+	}
+	return list, nil
+}
+
+// openProperties are what we say of ourselves in open.
+func openProperties(cfg *config.Listener) wire.Map {
+	m := wire.Map{
+		{Key: wire.Symbol("product"), Value: "meshway"},
+		{Key: wire.Symbol("version"), Value: Version},
+	}
+	if len(cfg.FailoverURLs) > 0 {
+		var list []any
+		for _, u := range cfg.FailoverURLs {
+			e := wire.Map{
+				{Key: wire.Symbol("network-host"), Value: u.Host},
+				{Key: wire.Symbol("port"), Value: u.Port},
+			}
+			if u.Scheme != "" {
+				e = append(e, wire.Pair{Key: wire.Symbol("scheme"), Value: u.Scheme})
+			}
+			list = append(list, e)
+		}
+		m = append(m, wire.Pair{Key: wire.Symbol("failover-server-list"), Value: list})
+	}
+	for k, v := range cfg.OpenProperties {
+		m = append(m, wire.Pair{Key: wire.Symbol(k), Value: v})
+	}
+	return m
+}
+
+// Version is what the router says of itself in open; the command sets it.
+var Version = "dev"
+
+func (l *listener) bind() error {
+	address := l.cfg.ListenAddress()
+	ln, err := net.Listen(l.cfg.ListenNetwork(), address)
+	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return &AddressInUseError{Listener: l.cfg.Name, Address: address, Err: err}
+		}
+		return fmt.Errorf("listener %s: %w", l.cfg.Name, err)
+	}
+	l.ln = ln
+	l.router.log.Info("listening", zap.String("listener", l.cfg.Name), zap.Stringer("address", ln.Addr()))
+	return nil
+}
+
+// AddressInUseError says that another process has the port of a listener.
+type AddressInUseError struct {
+	Listener, Address string
+	Err               error
+}
+
+func (e *AddressInUseError) Error() string {
+	return fmt.Sprintf("listener %s: %s is in use by another process", e.Listener, e.Address)
+}
+
+// Unwrap gives the system's error.
+func (e *AddressInUseError) Unwrap() error { return e.Err }
+
+// serve accepts until the listener is closed.
+func (l *listener) serve() {
+	defer l.router.tasks.Done()
+	wait := time.Duration(0)
+	for {
+		nc, err := l.ln.Accept()
+		if err == nil {
+			wait = 0
+			l.router.accept(l, nc)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		// Out of file descriptors, most likely: others will be closed. A little
+		// patience keeps this from spinning.
+		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+		l.router.log.Error("cannot accept connections", zap.String("listener", l.cfg.Name), zap.Error(err), zap.Duration("next try in", wait))
+		select {
+		case <-l.router.done:
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// accept makes a connection a peer and starts its reader, which ends with the
+// connection.
+func (r *Router) accept(l *listener, nc net.Conn) {
+	p := newPeer(r, l, nc)
+	if !r.join(p) {
+		_ = nc.Close()
+		return
+	}
+	go p.run()
+}

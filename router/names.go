@@ -1,0 +1,151 @@
+package router
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// normalize brings an address into the form by which it is known here: without a
+// scheme and host, without a leading slash, and with this router's own
+// topological addresses as local ones.
+func (r *Router) normalize(address string) string {
+	s := address
+	if rest, ok := cutScheme(s); ok {
+		s = rest
+		if strings.HasPrefix(s, "//") {
+			_, path, _ := strings.Cut(s[2:], "/")
+			s = path
+		}
+	}
+	s = strings.TrimPrefix(s, "/")
+	for _, own := range r.ownPrefixes {
+		if rest, ok := strings.CutPrefix(s, own); ok {
+			return localPrefix + rest
+		}
+	}
+	return s
+}
+
+// cutScheme takes "amqp:" or "amqps:" off.
+func cutScheme(s string) (string, bool) {
+	if rest, ok := strings.CutPrefix(s, "amqp:"); ok {
+		return rest, true
+	}
+	return strings.CutPrefix(s, "amqps:")
+}
+
+const (
+	localPrefix      = "_local/"
+	topoPrefix       = "_topo/"
+	managementPrefix = "$management"
+)
+
+// ownPrefixes are the beginnings of addresses that mean this very router.
+func ownPrefixes(id string) []string {
+	return []string{topoPrefix + "0/" + id + "/", topoPrefix + "0/all/"}
+}
+
+// isPlain says that the address is in its normal form already.
+func isPlain(to []byte) bool {
+	return len(to) > 0 && to[0] != '/' && to[0] != '_' && !bytes.HasPrefix(to, []byte("amqp"))
+}
+
+// temporaryName makes the last part of the address of a dynamic node. It cannot
+// be guessed, since whoever knows it can send to it.
+func temporaryName() string {
+	var random [15]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return "temp." + base32.StdEncoding.EncodeToString(random[:])
+}
+
+// resolveTo finds the address that a message on an anonymous link names in its
+// properties. Nil without an error means that nobody here uses that address. The
+// caller releases what it gets.
+func (r *Router) resolveTo(payload []byte) (*address, *wire.Error) {
+	to, err := messageTo(payload)
+	if err != nil {
+		return nil, err
+	}
+	var a *address
+	if isPlain(to) {
+		a = r.table.find(to)
+	} else {
+		to = []byte(r.normalize(string(to)))
+		a = r.table.find(to)
+	}
+	if a == nil && r.isUnavailable(string(to)) || a != nil && a.unavailable() {
+		if a != nil {
+			r.table.release(a)
+		}
+		return nil, &wire.Error{Condition: wire.CondNotFound, Description: fmt.Sprintf("messages cannot be sent to %q: it is configured as unavailable", to)}
+	}
+	return a, nil
+}
+
+// messageTo finds the field "to" of a message's properties. [3.2.4]
+func messageTo(payload []byte) ([]byte, *wire.Error) {
+	for rest := payload; len(rest) > 0; {
+		s, next, err := wire.NextSection(rest)
+		if err != nil {
+			if errors.Is(err, wire.ErrShort) && len(payload) > 0 {
+				err = fmt.Errorf("the sections before the body are cut off or too long: %w", err)
+			}
+			return nil, &wire.Error{Condition: wire.CondDecodeError, Description: "invalid message: " + err.Error()}
+		}
+		if s.Code == wire.SectionProperties {
+			to, ok, err := wire.PropertiesTo(s.Value)
+			if err != nil {
+				return nil, &wire.Error{Condition: wire.CondDecodeError, Description: "invalid message properties: " + err.Error()}
+			}
+			if ok && len(to) > 0 {
+				return to, nil
+			}
+			break
+		}
+		if s.Code > wire.SectionProperties {
+			break
+		}
+		rest = next
+	}
+	return nil, &wire.Error{Condition: wire.CondPreconditionFailed,
+		Description: "the message has no address: on a link without a target, set \"to\" in the message's properties"}
+}
+
+// class is the priority in which the message waits: the address's, else the
+// message's own. [3.2.1]
+func (a *address) class(m *message) uint8 {
+	if p := a.treatment.priority; p != nil {
+		return *p
+	}
+	payload := m.payload
+	if m.stream != nil {
+		payload = m.stream.beginning()
+	}
+	s, _, err := wire.NextSection(payload)
+	if err != nil || s.Code != wire.SectionHeader {
+		return defaultPriority
+	}
+	var h wire.Header
+	if h.Decode(s.Value) != nil {
+		return defaultPriority
+	}
+	return min(h.Priority.Or(defaultPriority), numClasses-1)
+}
+
+const defaultPriority = 4
+
+// beginning is the first bytes of the message, as long as they are kept.
+func (s *stream) beginning() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first > 0 || len(s.chunks) == 0 {
+		return nil
+	}
+	return s.chunks[0]
+}

@@ -1,0 +1,55 @@
+package router
+
+import "github.com/meshway/meshway/internal/wire"
+
+// outcomeSet is the outcomes that a sender's source lists: what its deliveries
+// may be told to have come to. [3.5.3] None listed means all.
+type outcomeSet uint8
+
+const (
+	canAccept outcomeSet = 1 << iota
+	canReject
+	canRelease
+	canModify
+)
+
+func outcomesOf(source *wire.Source) outcomeSet {
+	if source == nil || len(source.Outcomes) == 0 {
+		return canAccept | canReject | canRelease | canModify
+	}
+	var s outcomeSet
+	for _, o := range source.Outcomes {
+		switch o {
+		case wire.OutcomeSymbol(wire.StateAccepted):
+			s |= canAccept
+		case wire.OutcomeSymbol(wire.StateRejected):
+			s |= canReject
+		case wire.OutcomeSymbol(wire.StateReleased):
+			s |= canRelease
+		case wire.OutcomeSymbol(wire.StateModified):
+			s |= canModify
+		}
+	}
+	return s
+}
+
+// outcome replaces an outcome that the sender's source does not list by the
+// nearest one that it does: some brokers end the session at an outcome that they
+// do not know.
+func (in *ingress) outcome(state wire.DeliveryState) wire.DeliveryState {
+	s := in.outcomes
+	released := wire.DeliveryState{Kind: wire.StateReleased}
+	switch {
+	case state.Kind == wire.StateModified && s&canModify == 0 && s&canRelease != 0:
+		return released
+	case state.Kind == wire.StateReleased && s&canRelease == 0 && s&canModify != 0:
+		return wire.ModifiedState(false, false, nil)
+	case state.Kind == wire.StateRejected && s&canReject == 0 && s&canRelease != 0:
+		return released
+	case state.Kind == wire.StateModified && s&canModify == 0 && s&canReject != 0,
+		state.Kind == wire.StateReleased && s&canRelease == 0 && s&canReject != 0:
+		return wire.RejectedState(&wire.Error{Condition: wire.CondInternalError,
+			Description: "the message was not delivered, and the sender's source lists no outcome that says just that"})
+	}
+	return state
+}

@@ -1,0 +1,76 @@
+package router
+
+import (
+	"net"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// peer is one connection, as the router sees it.
+type peer struct {
+	// Immutable after newPeer.
+	router   *Router
+	listener *listener
+	conn     *amqp.Conn
+	id       uint64
+	capacity uint32 // linkCapacity of the listener
+	stripIn  bool
+	stripOut bool
+}
+
+func newPeer(r *Router, l *listener, nc net.Conn) *peer {
+	p := &peer{
+		router: r, listener: l, id: r.connID.Add(1),
+		capacity: uint32(l.cfg.LinkCapacity),
+		stripIn:  l.cfg.StripAnnotations.In(),
+		stripOut: l.cfg.StripAnnotations.Out(),
+	}
+	p.conn = amqp.NewServer(nc, l.amqp, p)
+	return p
+}
+
+// run is the connection's reader, from the first byte to the last.
+func (p *peer) run() {
+	defer p.router.leave(p)
+	err := p.conn.Run()
+	log := p.log()
+	switch {
+	case p.conn.Peer() == nil:
+		log.Warn("connection refused", zap.Error(err))
+	case err != nil:
+		log.Warn("connection lost", zap.Error(err))
+	default:
+		log.Info("connection closed")
+	}
+}
+
+func (p *peer) log() *zap.Logger {
+	return p.router.log.With(zap.Uint64("connection", p.id), zap.Stringer("peer", p.conn.RemoteAddr()))
+}
+
+// OnOpen lets the peer in. [2.7.1]
+func (p *peer) OnOpen(c *amqp.Conn, _ *amqp.Batch) *wire.Error {
+	if p.router.draining.Load() {
+		return &wire.Error{Condition: wire.CondConnectionForced, Description: "the router is shutting down"}
+	}
+	user, mechanism := c.Identity()
+	p.log().Info("connection opened", zap.String("container", c.Peer().ContainerID), zap.String("listener", p.listener.cfg.Name),
+		zap.String("user", user), zap.String("mechanism", mechanism))
+	return nil
+}
+
+// OnFault logs a violation of the protocol, once.
+func (p *peer) OnFault(_ *amqp.Conn, scope string, err *wire.Error) {
+	p.log().Warn("protocol violation", zap.String("scope", scope), zap.String("condition", string(err.Condition)),
+		zap.String("description", err.Description))
+}
+
+// detached logs a link that ended with an error.
+func (p *peer) detached(name string, err *wire.Error) {
+	if err != nil {
+		p.log().Debug("link lost", zap.String("link", name), zap.Error(err))
+	}
+}

@@ -1,0 +1,289 @@
+package router
+
+import (
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/buf"
+)
+
+// Deliveries that no consumer can take now wait at their address: one queue for
+// each incoming link and class of priority, served round robin, the higher
+// classes first. All of it is guarded by the address's mutex, but for the head
+// that the drainer has in hand.
+
+// numClasses is the number of priorities. [3.2.1]
+const numClasses = 10
+
+// queue holds what waits from one link in one class.
+type queue struct {
+	addr  *address
+	in    *ingress
+	class uint8
+
+	items []message // a circular list: head is the oldest
+	head  int
+	count int
+
+	chunks []chunk // their bytes, in the same order
+
+	next, prev *queue // in the class's ring, while count > 0
+}
+
+// chunk holds the bytes of some items that follow each other.
+type chunk struct {
+	bytes []byte
+	items int
+}
+
+// queueRing is the queues of one class that have something in them; head is the
+// one to serve next.
+type queueRing struct{ head *queue }
+
+func (r *queueRing) add(q *queue) {
+	if r.head == nil {
+		r.head, q.next, q.prev = q, q, q
+		return
+	}
+	// Behind everybody that waits already.
+	last := r.head.prev
+	last.next, q.prev = q, last
+	q.next, r.head.prev = r.head, q
+}
+
+func (r *queueRing) remove(q *queue) {
+	if q.next == q {
+		r.head = nil
+	} else {
+		q.prev.next, q.next.prev = q.next, q.prev
+		if r.head == q {
+			r.head = q.next
+		}
+	}
+	q.next, q.prev = nil, nil
+}
+
+// enqueue lets the message wait. False means that a consumer may have become
+// able since epoch was read: try again. A message for which no consumer is there
+// at all is released.
+func (a *address) enqueue(b *amqp.Batch, m *message, epoch uint64) bool {
+	a.mu.Lock()
+	// Announced before the epoch is read again: a consumer that becomes able now
+	// either sees somebody waiting, or is seen here.
+	others := a.busy.Add(1) > 1
+	if !others && a.epoch.Load() != epoch {
+		a.busy.Add(-1)
+		a.mu.Unlock()
+		return false
+	}
+	var q *queue
+	if len(a.consumers.Load().list) > 0 {
+		q = m.in.queueFor(a, m)
+	}
+	if q == nil {
+		a.busy.Add(-1)
+		a.mu.Unlock()
+		m.release(b, a)
+		return true
+	}
+	q.push(m)
+	a.mu.Unlock()
+	if m.stream == nil {
+		m.in.link.Hold(len(m.payload))
+	}
+	return true
+}
+
+// push copies the message behind the others.
+func (q *queue) push(m *message) {
+	it := *m
+	if it.stream == nil {
+		it.payload = q.store(m.payload)
+		it.held = len(m.payload)
+	}
+	if q.count == len(q.items) {
+		q.grow()
+	}
+	q.items[(q.head+q.count)&(len(q.items)-1)] = it
+	q.count++
+	if q.count == 1 {
+		a := q.addr
+		if a.waiting == nil {
+			a.waiting = new([numClasses]queueRing)
+		}
+		a.waiting[q.class].add(q)
+	}
+}
+
+func (q *queue) grow() {
+	items := make([]message, max(8, 2*len(q.items)))
+	for i := range q.count {
+		items[i] = q.items[(q.head+i)&(len(q.items)-1)]
+	}
+	q.items, q.head = items, 0
+}
+
+// store copies bytes behind those of the other items.
+func (q *queue) store(p []byte) []byte {
+	last := len(q.chunks) - 1
+	if last < 0 || cap(q.chunks[last].bytes)-len(q.chunks[last].bytes) < len(p) {
+		var next []byte
+		if last < 0 {
+			// Ten thousand links with one message each must not take ten thousand
+			// large chunks.
+			next = make([]byte, 0, max(firstChunk, len(p)))
+		} else {
+			next = buf.Get(len(p))
+		}
+		q.chunks = append(q.chunks, chunk{bytes: next})
+		last++
+	}
+	c := &q.chunks[last]
+	at := len(c.bytes)
+	c.bytes = append(c.bytes, p...)
+	c.items++
+	return c.bytes[at:len(c.bytes):len(c.bytes)]
+}
+
+const firstChunk = 1 << 10
+
+// pop forgets the head.
+func (q *queue) pop() {
+	m := &q.items[q.head]
+	if m.stream == nil {
+		q.freeFirst()
+	}
+	*m = message{}
+	q.head = (q.head + 1) & (len(q.items) - 1)
+	q.count--
+	a := q.addr
+	a.busy.Add(-1)
+	if q.count == 0 {
+		a.waiting[q.class].remove(q)
+		for _, c := range q.chunks {
+			buf.Put(c.bytes)
+		}
+		q.items, q.head, q.chunks = nil, 0, nil
+		q.in.queueEmpty(q)
+	}
+}
+
+// freeFirst forgets the bytes of the oldest item.
+func (q *queue) freeFirst() {
+	c := &q.chunks[0]
+	if c.items--; c.items == 0 && len(q.chunks) > 1 {
+		buf.Put(c.bytes)
+		q.chunks[0] = chunk{}
+		q.chunks = q.chunks[1:]
+	}
+}
+
+// remove drops the items for which gone says so. The head that a drainer has in
+// hand is left to it. The caller holds the address's mutex.
+func (q *queue) remove(gone func(*message) bool) {
+	keepHead := q.addr.current == q
+	n := q.count
+	kept := make([]message, 0, n)
+	for i := range n {
+		m := q.items[(q.head+i)&(len(q.items)-1)]
+		if i == 0 && keepHead || !gone(&m) {
+			if m.stream == nil {
+				m.payload = append([]byte(nil), m.payload...)
+			}
+			kept = append(kept, m)
+		}
+	}
+	if len(kept) == n {
+		return
+	}
+	for q.count > 0 {
+		q.pop()
+	}
+	for i := range kept {
+		q.addr.busy.Add(1)
+		q.push(&kept[i])
+	}
+}
+
+// nextQueue is whose turn it is: the highest class first, round robin in it.
+func (a *address) nextQueue() *queue {
+	if a.waiting == nil {
+		return nil
+	}
+	for class := numClasses - 1; class >= 0; class-- {
+		if r := &a.waiting[class]; r.head != nil {
+			q := r.head
+			r.head = q.next
+			return q
+		}
+	}
+	return nil
+}
+
+// drain gives what waits to consumers that can take it. One goroutine at a time
+// does so for an address; another that has reason to finds the flag set and
+// leaves, for whoever holds it looks at the epoch before giving it up.
+func (a *address) drain(b *amqp.Batch) {
+	a.mu.Lock()
+	if a.draining {
+		a.mu.Unlock()
+		return
+	}
+	a.draining = true
+	a.busy.Add(1)
+	for {
+		epoch := a.epoch.Load()
+		if len(a.consumers.Load().list) == 0 {
+			a.releaseAll(b)
+		}
+		q := a.nextQueue()
+		if q == nil {
+			if a.epoch.Load() != epoch {
+				continue
+			}
+			break
+		}
+		m := q.items[q.head]
+		a.current = q
+		a.mu.Unlock()
+		gone := a.forward(b, &m)
+		a.mu.Lock()
+		a.current = nil
+		if gone {
+			q.pop()
+			continue
+		}
+		if m.stream != nil && q.items[q.head].stream == nil {
+			q.freeFirst() // it became a stream on the way
+			q.items[q.head] = m
+		}
+		a.waiting[q.class].head = q // it keeps its turn
+		if a.epoch.Load() == epoch {
+			break
+		}
+	}
+	a.draining = false
+	a.busy.Add(-1)
+	asked := a.asked
+	a.asked = nil
+	a.mu.Unlock()
+	for _, e := range asked {
+		e.link.Drained(b)
+	}
+}
+
+// releaseAll ends everything that waits. The caller holds mu and is the drainer.
+func (a *address) releaseAll(b *amqp.Batch) {
+	var list []message
+	for q := a.nextQueue(); q != nil; q = a.nextQueue() {
+		list = append(list, q.items[q.head])
+		q.pop()
+	}
+	a.mu.Unlock()
+	for i := range list {
+		m := &list[i]
+		if m.stream != nil {
+			m.stream.cancel(b)
+		}
+		m.release(b, a)
+	}
+	a.mu.Lock()
+}

@@ -1,0 +1,290 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/sasl"
+	"github.com/meshway/meshway/internal/wire"
+	"github.com/meshway/meshway/routing"
+)
+
+// Router is one node: its listeners, the peers connected to it, and the
+// addresses that they use.
+type Router struct {
+	// Immutable after New.
+	cfg         config.Config
+	log         *zap.Logger
+	treatments  routing.Patterns[*treatment]
+	fallback    *treatment // of addresses that nothing matches
+	ownPrefixes []string
+	users       *sasl.Users // nil without a users file
+	table       addressTable
+	streams     streamRegistry
+
+	draining   atomic.Bool // shutting down: nobody gets credit any more
+	unroutable atomic.Uint64
+	connID     atomic.Uint64
+
+	mu        sync.Mutex // guards all below
+	listeners []*listener
+	peers     map[*peer]struct{}
+	stopped   bool
+	changed   chan struct{} // closed and replaced when a peer leaves
+	most      int           // peers at the most since memory was given back
+
+	done  chan struct{} // closed by Shutdown
+	tasks sync.WaitGroup
+}
+
+// Endpoint is something that the router listens on.
+type Endpoint struct {
+	Name string
+	Addr net.Addr
+}
+
+// New makes a router from a configuration that has been checked. It does nothing
+// until Start.
+func New(cfg config.Config, log *zap.Logger) (*Router, error) {
+	r := &Router{
+		cfg: cfg, log: log,
+		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution, onLoss: config.OutcomeModified},
+		ownPrefixes: ownPrefixes(cfg.Router.ID),
+		peers:       make(map[*peer]struct{}),
+		changed:     make(chan struct{}),
+		done:        make(chan struct{}),
+	}
+	r.table.router = r
+	r.streams.set = make(map[*stream]struct{})
+	for _, a := range cfg.Addresses {
+		t := &treatment{distribution: a.Distribution, priority: a.Priority, onLoss: a.OnLoss}
+		var err error
+		if a.Prefix != "" {
+			err = r.treatments.AddPrefix(a.Prefix, t)
+		} else {
+			err = r.treatments.AddPattern(a.Pattern, t)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Users.File != "" {
+		users, err := sasl.OpenUsers(cfg.Users.File, log.Named("users"))
+		if err != nil {
+			return nil, fmt.Errorf("users: %w", err)
+		}
+		r.users = users
+	}
+	for i := range cfg.Listeners {
+		l, err := r.newListener(&cfg.Listeners[i])
+		if err != nil {
+			return nil, err
+		}
+		r.listeners = append(r.listeners, l)
+	}
+	return r, nil
+}
+
+// Start binds every listener and begins to serve. When one cannot be bound, none
+// stays.
+func (r *Router) Start() error {
+	for i, l := range r.listeners {
+		if err := l.bind(); err != nil {
+			for _, bound := range r.listeners[:i] {
+				_ = bound.ln.Close()
+			}
+			return err
+		}
+	}
+	for _, l := range r.listeners {
+		r.tasks.Add(1)
+		go l.serve() // ends when the listener is closed
+	}
+	r.tasks.Add(1)
+	go r.ticks() // ends when done is closed
+	return nil
+}
+
+// Listening is what the router listens on, after Start.
+func (r *Router) Listening() []Endpoint {
+	var list []Endpoint
+	for _, l := range r.listeners {
+		list = append(list, Endpoint{Name: l.cfg.Name, Addr: l.ln.Addr()})
+	}
+	return list
+}
+
+// Shutdown ends the router: it takes no more connections, stops credit, lets
+// what is in flight settle until ctx ends, and closes every connection with
+// amqp:connection:forced.
+func (r *Router) Shutdown(ctx context.Context) error {
+	r.mu.Lock()
+	if r.stopped {
+		r.mu.Unlock()
+		return nil
+	}
+	r.stopped = true
+	r.mu.Unlock()
+	r.draining.Store(true)
+	for _, l := range r.listeners {
+		if l.ln != nil {
+			_ = l.ln.Close()
+		}
+	}
+	peers := r.eachPeer()
+	var b amqp.Batch
+	for _, p := range peers {
+		p.conn.StopCredit(&b)
+	}
+	b.Flush()
+	err := r.awaitSettled(ctx, peers)
+
+	forced := &wire.Error{Condition: wire.CondConnectionForced, Description: fmt.Sprintf("router %s is shutting down", r.cfg.Router.ID)}
+	for _, p := range r.eachPeer() {
+		p.conn.Close(&b, forced)
+	}
+	b.Flush()
+	r.awaitGone()
+	close(r.done)
+	r.tasks.Wait()
+	return err
+}
+
+// awaitSettled waits until no delivery is in flight, or ctx ends.
+func (r *Router) awaitSettled(ctx context.Context, peers []*peer) error {
+	t := time.NewTicker(settlePoll)
+	defer t.Stop()
+	for {
+		n := 0
+		for _, p := range peers {
+			n += p.conn.Unsettled()
+		}
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d deliveries were still in flight; their senders are told that they may not have arrived", n)
+		case <-t.C:
+		}
+	}
+}
+
+const (
+	settlePoll = 5 * time.Millisecond
+	// closeGrace is how long peers have to answer the close. The engine waits
+	// two seconds for it, so this is only for what hangs beyond that.
+	closeGrace = 4 * time.Second
+)
+
+// awaitGone waits for every peer to have left, and aborts those that do not.
+func (r *Router) awaitGone() {
+	deadline := time.NewTimer(closeGrace)
+	defer deadline.Stop()
+	for {
+		r.mu.Lock()
+		n, changed := len(r.peers), r.changed
+		r.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			for _, p := range r.eachPeer() {
+				p.conn.Abort(nil)
+			}
+		}
+	}
+}
+
+func (r *Router) eachPeer() []*peer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*peer, 0, len(r.peers))
+	for p := range r.peers {
+		list = append(list, p)
+	}
+	return list
+}
+
+// join counts the peer in; false when the router is stopping.
+func (r *Router) join(p *peer) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return false
+	}
+	r.peers[p] = struct{}{}
+	r.most = max(r.most, len(r.peers))
+	r.tasks.Add(1)
+	return true
+}
+
+func (r *Router) leave(p *peer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.peers, p)
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.tasks.Done()
+}
+
+// background runs f beside the readers. It ends when f does; f is bounded work.
+func (r *Router) background(f func()) {
+	r.tasks.Add(1)
+	go func() {
+		defer r.tasks.Done()
+		f()
+	}()
+}
+
+// ticks does what has to be done now and then, until the router is shut down.
+func (r *Router) ticks() {
+	defer r.tasks.Done()
+	t := time.NewTicker(tickEvery)
+	defer t.Stop()
+	var mem reclaimer
+	for {
+		select {
+		case <-r.done:
+			return
+		case now := <-t.C:
+			var b amqp.Batch
+			r.table.each(func(a *address) {
+				a.tick(&b)
+				a.mu.Lock()
+				unused := a.users == 0
+				a.mu.Unlock()
+				if unused {
+					r.table.sweep(a)
+				}
+			})
+			r.streams.breakStalled(&b, now)
+			b.Flush()
+			mem.tick(r)
+		}
+	}
+}
+
+// treatmentOf is what configuration says of an address.
+func (r *Router) treatmentOf(key string) *treatment {
+	if t, ok := r.treatments.Match(key); ok {
+		return t
+	}
+	return r.fallback
+}
+
+func (r *Router) isUnavailable(key string) bool {
+	return r.treatmentOf(key).distribution == config.Unavailable
+}
+
+func (a *address) unavailable() bool { return a.treatment.distribution == config.Unavailable }

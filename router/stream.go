@@ -1,0 +1,334 @@
+package router
+
+import (
+	"sync"
+	"time"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/buf"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// stream is a message that goes out while it is still coming in. What has
+// arrived and not left yet lies in chunks; the sender's session window bounds
+// it, since it is extended only as chunks are freed.
+//
+// A multicast stream has a copy for each consumer, each at its own place; a
+// chunk is freed when the slowest has passed it.
+type stream struct {
+	in     *ingress
+	id     uint32
+	format uint32
+
+	mu       sync.Mutex
+	chunks   [][]byte
+	first    int // number of chunks[0] in the message
+	ended    bool
+	canceled bool // nothing more goes out
+	copies   []*streamCopy
+	expected int       // how many copies there will be
+	progress time.Time // when bytes last moved
+}
+
+// streamCopy is what one consumer gets of a stream. Guarded by the stream's mutex.
+type streamCopy struct {
+	s       *stream
+	e       *egress
+	chunk   int // number of the next chunk in the message
+	at      int // bytes of it that have left
+	pumping bool
+	again   bool // somebody had reason to pump meanwhile
+	done    bool // it has left whole, or never will
+	lost    bool // done because the consumer went away
+	told    bool // what follows its end has been done
+	accept  bool // unsettled by the sender, settled for the receiver: accepted once all has left
+}
+
+// becomeStream turns a whole message into a stream that has ended already: one
+// too long for a single send. Its credit is counted as finished here or by its
+// outcome, never by how the stream ends.
+func (m *message) becomeStream(b *amqp.Batch) {
+	s := &stream{in: m.in, id: m.id, format: m.format, ended: true, expected: 1, progress: time.Now()}
+	for p := m.payload; len(p) > 0; {
+		n := min(len(p), buf.Large)
+		s.chunks = append(s.chunks, append(buf.Get(n), p[:n]...))
+		p = p[n:]
+	}
+	if m.held == 0 {
+		m.in.link.Hold(len(m.payload))
+	}
+	if m.settled && !m.counted {
+		m.in.link.Finish(b, 0)
+		m.counted = true
+	}
+	m.held, m.payload, m.stream = 0, nil, s
+}
+
+// start begins the stream at its only consumer, if that can take it. True also
+// for a stream that was broken off: there is nothing left to do.
+func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
+	c := &streamCopy{s: s, e: e}
+	id, outSettled, ok := c.begin(b, m.in, m.id, m.settled)
+	switch {
+	case !ok:
+		return s.isCanceled()
+	case m.settled:
+	case outSettled:
+		c.accept = true
+	case !m.in.link.Forwarded(b, m.id, e.link, id, 0):
+		e.link.Update(b, id, true, wire.DeliveryState{})
+	}
+	e.addr.delivered.Add(1)
+	c.pump(b)
+	return true
+}
+
+// begin takes the consumer's link for the copy. ref is what the origin knows the
+// delivery by.
+func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settled bool) (id uint32, outSettled, ok bool) {
+	s, e := c.s, c.e
+	s.mu.Lock()
+	if s.canceled || !e.stream.CompareAndSwap(nil, c) {
+		s.mu.Unlock()
+		return 0, false, false
+	}
+	c.pumping = true // until the link is ours
+	c.chunk = s.first
+	s.copies = append(s.copies, c)
+	s.mu.Unlock()
+	out := amqp.Outgoing{Format: s.format, Settled: settled}
+	id, outSettled, res := e.link.Start(b, &out, origin, ref)
+	s.mu.Lock()
+	c.pumping = false
+	if res != amqp.Sent {
+		c.done = true
+		s.drop(c)
+		e.stream.Store(nil)
+	}
+	s.mu.Unlock()
+	return id, outSettled, res == amqp.Sent
+}
+
+// drop forgets a copy that never began. The caller holds mu.
+func (s *stream) drop(c *streamCopy) {
+	for i, o := range s.copies {
+		if o == c {
+			s.copies = append(s.copies[:i], s.copies[i+1:]...)
+			return
+		}
+	}
+}
+
+func (s *stream) isCanceled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.canceled
+}
+
+// write takes the next bytes of the message, straight to the consumer when
+// nothing is in between.
+func (s *stream) write(b *amqp.Batch, p []byte, last bool) {
+	s.mu.Lock()
+	c := s.direct()
+	if c != nil {
+		c.pumping = true
+		s.mu.Unlock()
+		n, res := c.e.link.Continue(b, p, last)
+		s.mu.Lock()
+		c.pumping = false
+		p = p[n:]
+		c.moved(res, last)
+	}
+	kept := 0
+	if !s.canceled && (len(p) > 0 || last) {
+		kept = len(p)
+		s.store(p)
+	}
+	s.ended = s.ended || last
+	copies := s.copies
+	if len(copies) > 1 {
+		copies = append([]*streamCopy(nil), copies...)
+	}
+	s.mu.Unlock()
+	if kept > 0 {
+		s.in.link.Hold(kept)
+	}
+	for _, c := range copies {
+		c.pump(b)
+	}
+}
+
+// direct is the only copy, if it has sent all there is and nobody is at it. The
+// caller holds mu.
+func (s *stream) direct() *streamCopy {
+	if len(s.copies) != 1 || len(s.chunks) > 0 || s.canceled {
+		return nil
+	}
+	if c := s.copies[0]; !c.pumping && !c.done {
+		return c
+	}
+	return nil
+}
+
+// store keeps bytes until they can leave. A pump that reads the last chunk has
+// its own view of it and is not disturbed by what is added behind. The caller
+// holds mu.
+func (s *stream) store(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	if n := len(s.chunks); n > 0 && cap(s.chunks[n-1])-len(s.chunks[n-1]) >= len(p) {
+		s.chunks[n-1] = append(s.chunks[n-1], p...)
+		return
+	}
+	s.chunks = append(s.chunks, append(buf.Get(len(p)), p...))
+}
+
+// pump sends what the consumer takes, and does what is to be done when that was
+// the end. One goroutine at a time does so for a copy; another leaves a note.
+func (c *streamCopy) pump(b *amqp.Batch) {
+	s := c.s
+	s.mu.Lock()
+	if c.pumping {
+		c.again = true
+		s.mu.Unlock()
+		return
+	}
+	c.pumping = true
+	freed := 0
+	for !c.done {
+		c.again = false
+		p, last := c.next()
+		if len(p) == 0 && !last {
+			break
+		}
+		s.mu.Unlock()
+		n, res := c.e.link.Continue(b, p, last)
+		s.mu.Lock()
+		c.at += n
+		c.moved(res, last)
+		freed += s.free()
+		if res != amqp.Sent && !c.again {
+			break
+		}
+	}
+	c.pumping = false
+	ending := c.done && !c.told
+	c.told = c.told || c.done
+	freed += s.free()
+	s.mu.Unlock()
+	if freed > 0 {
+		s.in.link.Unhold(b, freed)
+	}
+	if ending {
+		c.ended(b)
+	}
+}
+
+// moved takes over the result of a Continue. The caller holds mu.
+func (c *streamCopy) moved(res amqp.Result, last bool) {
+	s := c.s
+	s.progress = time.Now()
+	switch {
+	case c.done:
+	case res == amqp.Gone:
+		c.done, c.lost = true, true
+	case res == amqp.Sent && last:
+		c.done = true
+	}
+	if c.done && s.allDone() {
+		s.canceled = s.canceled || c.lost
+	}
+}
+
+func (s *stream) allDone() bool {
+	for _, c := range s.copies {
+		if !c.done {
+			return false
+		}
+	}
+	return len(s.copies) == s.expected
+}
+
+// ended does what follows the end of a copy, with no lock held.
+func (c *streamCopy) ended(b *amqp.Batch) {
+	s := c.s
+	c.e.stream.CompareAndSwap(c, nil)
+	if c.accept {
+		state := wire.DeliveryState{Kind: wire.StateAccepted}
+		if c.lost {
+			state = s.in.outcome(s.in.lossOutcome())
+		}
+		s.in.link.Update(b, []uint32{s.id}, true, state)
+	}
+	// The consumer is free for others.
+	c.e.OnSendable(b, c.e.link)
+}
+
+// cancel ends the stream where it stands: what was begun downstream is aborted,
+// and what still comes is thrown away.
+func (s *stream) cancel(b *amqp.Batch) {
+	s.mu.Lock()
+	if s.canceled {
+		s.mu.Unlock()
+		return
+	}
+	s.canceled = true
+	var open []*streamCopy
+	for _, c := range s.copies {
+		if !c.done {
+			c.done, c.told = true, true
+			open = append(open, c)
+		}
+	}
+	freed := s.free()
+	s.mu.Unlock()
+	if freed > 0 {
+		s.in.link.Unhold(b, freed)
+	}
+	for _, c := range open {
+		c.e.link.Abort(b)
+		c.e.stream.CompareAndSwap(c, nil)
+		c.e.OnSendable(b, c.e.link)
+	}
+}
+
+// next is what the copy has to send: the rest of its chunk, and whether the
+// message ends with it. The caller holds mu.
+func (c *streamCopy) next() (p []byte, last bool) {
+	s := c.s
+	if s.canceled {
+		return nil, false
+	}
+	i := c.chunk - s.first
+	if i < len(s.chunks) && c.at == len(s.chunks[i]) && (i+1 < len(s.chunks) || !s.ended) {
+		// Past this chunk; the last one is only left behind when more is to come,
+		// so that the message's last byte leaves in its last frame.
+		c.chunk, c.at, i = c.chunk+1, 0, i+1
+	}
+	if i >= len(s.chunks) {
+		return nil, s.ended
+	}
+	return s.chunks[i][c.at:], s.ended && i == len(s.chunks)-1
+}
+
+// free gives back the chunks that every live copy has passed. The caller holds mu.
+func (s *stream) free() (freed int) {
+	if len(s.copies) < s.expected && !s.canceled {
+		return 0 // somebody has not even begun
+	}
+	slowest := s.first + len(s.chunks)
+	for _, c := range s.copies {
+		if !c.done {
+			slowest = min(slowest, c.chunk)
+		}
+	}
+	for s.first < slowest {
+		freed += len(s.chunks[0])
+		buf.Put(s.chunks[0])
+		s.chunks[0] = nil
+		s.chunks = s.chunks[1:]
+		s.first++
+	}
+	return freed
+}

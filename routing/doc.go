@@ -1,0 +1,3 @@
+// Package routing decides where messages go: pure functions on plain values,
+// with no I/O, no clock and no state between calls.
+package routing
