@@ -1,0 +1,163 @@
+package interop
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The listeners of the router under test.
+const (
+	plainListener = "plain" // ANONYMOUS, or no SASL
+	usersListener = "users" // PLAIN only
+	idleListener  = "idle"  // a short idle time-out
+)
+
+const (
+	userName     = "alice"
+	userPassword = "open sesame"
+	// idleTimeout is the listener's setting: it drops a peer that is silent for so long.
+	idleTimeout = 2 * time.Second
+)
+
+// router is one `meshway run` in a process of its own.
+type router struct {
+	cmd    *exec.Cmd
+	ports  map[string]int // by name of the listener
+	log    *logBuffer
+	exited chan struct{}
+}
+
+// startRouter returns when every listener accepts. The router is stopped, and
+// its log searched for panics and races, when the test ends.
+func startRouter(t *testing.T) *router {
+	t.Helper()
+	dir := t.TempDir()
+	users := filepath.Join(dir, "users.yaml")
+	addUser(t, users)
+	r := &router{ports: map[string]int{}, log: &logBuffer{}, exited: make(chan struct{})}
+	for _, name := range []string{plainListener, usersListener, idleListener} {
+		r.ports[name] = freePort(t)
+	}
+	file := filepath.Join(dir, "meshway.yaml")
+	if err := os.WriteFile(file, []byte(r.configuration(users)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.cmd = exec.Command(meshway, "run", "-c", file)
+	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
+	dieWithUs(r.cmd)
+	if err := r.cmd.Start(); err != nil {
+		t.Fatalf("start the router: %v", err)
+	}
+	go func() {
+		r.cmd.Wait()
+		close(r.exited)
+	}()
+	t.Cleanup(func() { r.stop(t) })
+	r.awaitListeners(t)
+	return r
+}
+
+func (r *router) configuration(users string) string {
+	return fmt.Sprintf(`router: {id: interop}
+listeners:
+  - {name: plain, host: 127.0.0.1, port: %d}
+  - {name: users, host: 127.0.0.1, port: %d, saslMechanisms: [PLAIN], authenticatePeer: true}
+  - {name: idle, host: 127.0.0.1, port: %d, idleTimeoutSeconds: %d}
+addresses:
+  - {prefix: multicast, distribution: multicast}
+  - {prefix: closest, distribution: closest}
+  - {prefix: gone, distribution: unavailable}
+users: {file: %q}
+`, r.ports[plainListener], r.ports[usersListener], r.ports[idleListener], int(idleTimeout.Seconds()), users)
+}
+
+func addUser(t *testing.T, file string) {
+	t.Helper()
+	cmd := exec.Command(meshway, "user", "add", userName, "--file", file, "--password-stdin")
+	cmd.Stdin = strings.NewReader(userPassword + "\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("meshway user add: %v\n%s", err, out)
+	}
+}
+
+// freePort is free now; nobody is asked to keep it so.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// awaitListeners tries to connect until it can: there is no event to wait for
+// in another process.
+func (r *router) awaitListeners(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for name, port := range r.ports {
+		for {
+			c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+			if err == nil {
+				c.Close()
+				break
+			}
+			select {
+			case <-again.C:
+			case <-r.exited:
+				t.Fatalf("the router ended at once (%v):\n%s", r.cmd.ProcessState, r.log)
+			case <-ctx.Done():
+				t.Fatalf("listener %s: %v\n%s", name, err, r.log)
+			}
+		}
+	}
+}
+
+// running says whether the router still is.
+func (r *router) running() bool {
+	select {
+	case <-r.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// terminate asks the router to end.
+func (r *router) terminate(t *testing.T) {
+	t.Helper()
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Errorf("stop the router: %v", err)
+	}
+}
+
+func (r *router) stop(t *testing.T) {
+	t.Helper()
+	if r.running() {
+		r.terminate(t)
+	}
+	select {
+	case <-r.exited:
+	case <-time.After(30 * time.Second):
+		r.cmd.Process.Kill()
+		<-r.exited
+		t.Error("the router did not end within 30 s of SIGTERM")
+	}
+	log := r.log.String()
+	if !r.cmd.ProcessState.Success() || strings.Contains(log, "panic:") || strings.Contains(log, "DATA RACE") {
+		t.Errorf("the router ended with %v, its log:\n%s", r.cmd.ProcessState, log)
+	}
+}
