@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/meshway/meshway/internal/config"
+)
+
+// app is the program but for the process it runs in: tests give it buffers.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	name     string // how the user called it, for commands that are suggested
+	inTerm   bool   // in is a terminal, and so on
+	outTerm  bool
+	errTerm  bool
+	color    bool
+
+	getenv       func(string) string
+	readPassword func(context.Context) ([]byte, error) // from the terminal, without echo
+	dial         func(context.Context, target) (session, error)
+	newRouter    routerMaker
+	patience     time.Duration // until one is told what a command waits for
+}
+
+func newApp(in, out, errOut *os.File) *app {
+	return &app{
+		in: in, out: out, err: errOut,
+		name:         calledAs(os.Args[0]),
+		inTerm:       term.IsTerminal(int(in.Fd())),
+		outTerm:      term.IsTerminal(int(out.Fd())),
+		errTerm:      term.IsTerminal(int(errOut.Fd())),
+		color:        os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		getenv:       os.Getenv,
+		readPassword: func(ctx context.Context) ([]byte, error) { return readPassword(ctx, int(in.Fd())) },
+		dial:         dialAMQP,
+		newRouter:    newRouter,
+		patience:     time.Second,
+	}
+}
+
+// calledAs is what to type to call the program again.
+func calledAs(arg0 string) string {
+	if strings.ContainsRune(arg0, filepath.Separator) {
+		return filepath.Clean(arg0)
+	}
+	return "meshway"
+}
+
+// usageError is a mistake on the command line, as opposed to something that
+// went wrong while the command did its work.
+type usageError struct{ error }
+
+// Exit codes.
+const (
+	codeOK      = 0
+	codeFailure = 1
+	codeUsage   = 2
+)
+
+// run executes one command line and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.rootCommand()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return codeOK
+	}
+	if problems, ok := errors.AsType[config.Problems](err); ok && len(problems) > 1 {
+		a.complain("%d problems in the configuration:\n%s", len(problems), problems)
+		return codeFailure
+	}
+	if _, ok := errors.AsType[usageError](err); ok {
+		a.complain("%v; see %s --help", err, strings.Replace(cmd.CommandPath(), "meshway", a.name, 1))
+		return codeUsage
+	}
+	a.complain("%v", err)
+	return codeFailure
+}
+
+// complain writes an error to standard error.
+func (a *app) complain(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.err, "meshway: "+format+"\n", args...)
+}
+
+// say writes a remark that is no result to standard error.
+func (a *app) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.err, format+"\n", args...)
+}
+
+// print writes a line of the command's result.
+func (a *app) print(format string, args ...any) error {
+	_, err := fmt.Fprintf(a.out, format+"\n", args...)
+	return err
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "meshway",
+		Short: "An AMQP 1.0 message router",
+		Long: `Meshway routes AMQP 1.0 messages between the clients that connect to it. It
+stores nothing: a sender hears what the receiver said of its message.
+
+Try it, each in a terminal of its own:
+  meshway run
+  meshway receive hello
+  meshway send hello "Hello, world"`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(a.runCommand(), a.sendCommand(), a.receiveCommand(), a.userCommand(), a.versionCommand())
+	markUsage(root)
+	return root
+}
+
+// markUsage makes complaints about arguments usage errors, in every command.
+func markUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, c := range cmd.Commands() {
+		markUsage(c)
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/Azure/go-amqp"
+)
+
+// requests sends one message after the other, each with an address for the
+// reply that the router made up, and waits for that reply.
+func (s *sending) requests(ctx context.Context, conn session, next bodies) error {
+	replies, err := conn.receiver(ctx, receiverOptions{})
+	if err != nil {
+		return err
+	}
+	s.envelope.replyTo = replies.address()
+	p := newPace(s.rate)
+	for {
+		b, err := next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read standard input: %w", err)
+		}
+		if err := p.wait(ctx); err != nil {
+			return err
+		}
+		if err := s.request(ctx, replies, s.envelope.message(b)); err != nil {
+			return err
+		}
+	}
+}
+
+// request sends one request and prints the reply. One that was not accepted
+// gets none.
+func (s *sending) request(ctx context.Context, replies receiver, m *amqp.Message) error {
+	if m.Properties.MessageID == nil {
+		m.Properties.MessageID = rand.Text()
+	}
+	if err := replies.credit(1); err != nil {
+		return err
+	}
+	sent, err := s.transfer(ctx, m)
+	if err != nil {
+		return err
+	}
+	e, err := s.await(ctx, sent)
+	if err != nil {
+		return err
+	}
+	if !e.ok() {
+		return s.show(e, nil)
+	}
+	reply, err := s.reply(ctx, replies, correlation(m))
+	if err != nil {
+		return err
+	}
+	return s.show(e, reply)
+}
+
+// correlation is what a reply refers to a request by: its correlation-id, or
+// else its message-id.
+func correlation(request *amqp.Message) any {
+	if p := request.Properties; p != nil {
+		if p.CorrelationID != nil {
+			return p.CorrelationID
+		}
+		return p.MessageID
+	}
+	return nil
+}
+
+// reply waits for the reply to a request. One to an earlier request that was
+// given up is passed over.
+func (s *sending) reply(ctx context.Context, replies receiver, id any) (*amqp.Message, error) {
+	bounded, cancel := within(ctx, s.timeout)
+	defer cancel()
+	for {
+		m, err := replies.receive(bounded)
+		if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("the request was accepted, and %v later there was no reply", s.timeout)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := replies.settle(bounded, m, outcomeAccept); err != nil {
+			return nil, err
+		}
+		// A replier that does not know of correlation answers all the same.
+		if m.Properties == nil || m.Properties.CorrelationID == nil || fmt.Sprint(m.Properties.CorrelationID) == fmt.Sprint(id) {
+			return m, nil
+		}
+		if err := replies.credit(1); err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/logging"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var file string
+	var grace time.Duration
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run a router",
+		Long: `Runs a router until it gets SIGTERM or SIGINT. It then stops taking messages,
+lets what is in flight settle for at most --grace, and closes every connection.
+A second signal ends it at once.
+
+Without a configuration file it listens on loopback port 5672 and lets every
+client of this machine in.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.runRouter(cmd.Context(), file, grace)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `file`, YAML")
+	cmd.Flags().DurationVar(&grace, "grace", 10*time.Second, "longest wait for deliveries in flight at the end")
+	return cmd
+}
+
+func (a *app) runRouter(ctx context.Context, file string, grace time.Duration) error {
+	cfg := config.Default()
+	if file != "" {
+		var err error
+		if cfg, err = config.Load(file); err != nil {
+			return err
+		}
+	}
+	log, err := logging.New(a.err, logging.Options{
+		Level: string(cfg.Log.Level), Format: string(cfg.Log.Format), Terminal: a.errTerm, Color: a.color,
+	})
+	if err != nil {
+		return err
+	}
+	r, err := a.newRouter(cfg, log)
+	if err != nil {
+		return err
+	}
+	if err := r.Start(); err != nil {
+		return explainStart(err)
+	}
+	if err := a.announce(cfg, r.Listening()); err != nil {
+		log.Warn("cannot write to standard output", zap.Error(err))
+	}
+	<-ctx.Done()
+	return shutDown(r, log, grace)
+}
+
+// shutDown ends the router. That it could not wait for everything is worth a
+// line, not an exit code: whoever stopped it got what they asked for.
+func shutDown(r runner, log *zap.Logger, grace time.Duration) error {
+	log.Info("shutting down", zap.Duration("grace", grace))
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	switch err := r.Shutdown(ctx); {
+	case errors.Is(err, context.DeadlineExceeded):
+		log.Warn("some deliveries were still in flight", zap.Duration("after", grace))
+	case err != nil:
+		return fmt.Errorf("shut down: %w", err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// explainStart adds to an error of Start what can be done about it.
+func explainStart(err error) error {
+	advice := ""
+	switch {
+	case addressInUse(err):
+		advice = "another program listens there, perhaps another router; stop it, or choose another port in a configuration file"
+	case errors.Is(err, syscall.EACCES):
+		advice = "ports below 1024 are for root only; choose another one"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		advice = "this machine has no such address; see the host of that listener"
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, advice)
+}
+
+// addressInUse also knows the number that Windows gives, which differs from
+// its syscall.EADDRINUSE.
+func addressInUse(err error) bool {
+	const wsaEADDRINUSE = syscall.Errno(10048)
+	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaEADDRINUSE)
+}
+
+// announce says where the router listens and what to try next.
+func (a *app) announce(cfg config.Config, endpoints []endpoint) error {
+	if cfg.File == "" {
+		if err := a.print("no configuration file: standalone router on loopback port 5672, ANONYMOUS allowed"); err != nil {
+			return err
+		}
+	}
+	if err := a.print("router %s (meshway %s)", cfg.Router.ID, versionName()); err != nil {
+		return err
+	}
+	for _, e := range endpoints {
+		if err := a.print("listening on %s%s", e.Addr, remark(cfg, e)); err != nil {
+			return err
+		}
+	}
+	if len(endpoints) == 0 {
+		return nil
+	}
+	url := a.clientURL(cfg, endpoints[0])
+	return a.print("try, each in a terminal of its own:\n  %s receive%s hello\n  %s send%s hello \"Hello, world\"", a.name, url, a.name, url)
+}
+
+// remark says what about a listener may surprise.
+func remark(cfg config.Config, e endpoint) string {
+	var notes []string
+	if e.Name != e.Addr.String() {
+		notes = append(notes, e.Name)
+	}
+	if ip, err := netip.ParseAddrPort(e.Addr.String()); err == nil && ip.Addr().Unmap().IsLoopback() {
+		notes = append(notes, "loopback: clients of this machine only")
+	}
+	if l := listener(cfg, e); l != nil {
+		notes = append(notes, strings.Join(l.SASLMechanisms, " "))
+	}
+	return " (" + strings.Join(notes, ", ") + ")"
+}
+
+// listener finds the one that an endpoint belongs to.
+func listener(cfg config.Config, e endpoint) *config.Listener {
+	i := slices.IndexFunc(cfg.Listeners, func(l config.Listener) bool { return l.Name == e.Name })
+	if i < 0 {
+		return nil
+	}
+	return &cfg.Listeners[i]
+}
+
+// clientURL is the flag that a client on this machine needs to get to the
+// endpoint, or "" if the default gets there.
+func (a *app) clientURL(cfg config.Config, e endpoint) string {
+	host, port, err := net.SplitHostPort(e.Addr.String())
+	if err != nil {
+		return ""
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	login := ""
+	if l := listener(cfg, e); l != nil && !slices.Contains(l.SASLMechanisms, "ANONYMOUS") {
+		login = "USER:PASSWORD@"
+	}
+	url := "amqp://" + login + net.JoinHostPort(host, port)
+	if url == defaultURL {
+		return ""
+	}
+	return " --url " + url
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/meshway/meshway/internal/config"
+)
+
+// defaultURL is where `meshway run` listens without a configuration.
+const (
+	defaultURL = "amqp://127.0.0.1:5672"
+	urlEnv     = "MESHWAY_URL"
+)
+
+// target is a router to connect to.
+type target struct {
+	address        string // host:port
+	host           string // for Open
+	user, password string
+	login          bool // a user name was given
+}
+
+// urlFlag adds --url to the flags of a client command.
+func urlFlag(flags *pflag.FlagSet, value *string) {
+	flags.StringVar(value, "url", "", "router, amqp://[USER:PASSWORD@]HOST[:PORT] (default $"+urlEnv+", or "+defaultURL+")")
+}
+
+// parseTarget reads a URL; only the host must be there. No message of its
+// shows a password.
+func (a *app) parseTarget(flag string) (target, error) {
+	text, where := flag, "--url"
+	if text == "" {
+		text, where = a.getenv(urlEnv), "$"+urlEnv
+	}
+	if text == "" {
+		text = defaultURL
+	}
+	t, err := parseURL(text)
+	if err != nil {
+		return target{}, usageError{fmt.Errorf("%s: %w", where, err)}
+	}
+	return t, nil
+}
+
+func parseURL(text string) (target, error) {
+	if !strings.Contains(text, "://") {
+		text = "amqp://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		// The error of url.Parse repeats the text, and so the password.
+		return target{}, errors.New("not of the form amqp://[USER:PASSWORD@]HOST[:PORT]; escape special characters in name and password, such as %40 for @")
+	}
+	switch {
+	case u.Scheme == "amqps":
+		return target{}, errors.New("amqps: TLS is not built yet; use amqp")
+	case u.Scheme != "amqp":
+		return target{}, fmt.Errorf("the scheme %q is not known; use amqp", u.Scheme)
+	case u.Hostname() == "":
+		return target{}, errors.New("there is no host in it")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return target{}, errors.New("nothing may follow host and port; the address is an argument of its own")
+	}
+	port := u.Port()
+	if port == "" {
+		port = "amqp"
+	}
+	number, err := config.PortNumber(port)
+	if err != nil || number == 0 {
+		return target{}, fmt.Errorf("there is no port %q", port)
+	}
+	t := target{address: net.JoinHostPort(u.Hostname(), fmt.Sprint(number)), host: u.Hostname()}
+	if u.User != nil {
+		t.login = true
+		t.user = u.User.Username()
+		t.password, _ = u.User.Password()
+	}
+	return t, nil
+}
