@@ -51,6 +51,14 @@ type Handler interface {
 	OnFault(c *Conn, scope string, err *wire.Error)
 }
 
+// BatchEnder is implemented by handlers that want to act once for all frames of a
+// read: settle what came in, say.
+type BatchEnder interface {
+	// OnBatchEnd is called by the reader after the last frame of a read, before
+	// what the batch touched is written.
+	OnBatchEnd(b *Batch)
+}
+
 // Peer is what the other side said in its open.
 type Peer struct {
 	ContainerID string
@@ -68,6 +76,7 @@ type Conn struct {
 	// Immutable after New.
 	cfg    *Config
 	h      Handler
+	ender  BatchEnder // h, if it is one
 	client bool
 	t      transport
 
@@ -153,6 +162,7 @@ func NewClient(nc net.Conn, cfg *Config, h Handler) *Conn { return newConn(nc, c
 
 func newConn(nc net.Conn, cfg *Config, h Handler, client bool) *Conn {
 	c := &Conn{cfg: cfg, h: h, client: client}
+	c.ender, _ = h.(BatchEnder)
 	c.t.init(nc)
 	return c
 }
@@ -181,6 +191,9 @@ func (c *Conn) serve() error {
 		w := getWork()
 		c.work = w
 		done, err := c.recvBytes(w)
+		if c.ender != nil {
+			c.ender.OnBatchEnd(&w.batch)
+		}
 		w.batch.touch(c)
 		w.batch.Flush()
 		c.work = nil

@@ -44,7 +44,8 @@ type Sender struct {
 type SenderHandler interface {
 	// OnSendable is called when the link may have become able to send: credit,
 	// a drain, session window, room in the output buffer, or the end of a long
-	// delivery. It can come from any goroutine, and without need.
+	// delivery. It can come from any goroutine, without need, and from inside a
+	// Continue or Abort of the same link.
 	OnSendable(b *Batch, l *Sender)
 	// OnDetach is called once, by the reader, when the link is over. The origins
 	// of its unsettled deliveries hear of their loss right after.

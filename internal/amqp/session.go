@@ -60,7 +60,8 @@ const (
 )
 
 func (c *Conn) newSession() *Session {
-	s := &Session{conn: c, avgFrame: firstAvgFrame}
+	// Until the peer's begin says otherwise its handle-max is the default. [2.7.2]
+	s := &Session{conn: c, avgFrame: firstAvgFrame, peerHandleMax: 1<<32 - 1}
 	s.incomingEnd = s.window()
 	return s
 }
