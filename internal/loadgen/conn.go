@@ -1,0 +1,126 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/sasl"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// UnreachableError says that nobody listens at the target.
+type UnreachableError struct {
+	Target string
+	Err    error
+}
+
+func (e *UnreachableError) Error() string {
+	if errors.Is(e.Err, syscall.ECONNREFUSED) {
+		return fmt.Sprintf("nothing listens on %s", e.Target)
+	}
+	return fmt.Sprintf("cannot connect to %s: %v", e.Target, e.Err)
+}
+
+// Unwrap gives what the system said.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// newConfig makes the configuration that all connections of a run share.
+func newConfig(o *Options) *amqp.Config {
+	host, _, err := net.SplitHostPort(o.Target)
+	if err != nil {
+		host = o.Target
+	}
+	return &amqp.Config{
+		ContainerID:      fmt.Sprintf("bench-%x", time.Now().UnixNano()),
+		Hostname:         host,
+		MaxFrameSize:     o.MaxFrame,
+		ChannelMax:       1,
+		HandshakeTimeout: 10 * time.Second,
+		Login:            sasl.AnonymousClient{},
+	}
+}
+
+// client is one connection of ours. What is on it is up to its user: begin is
+// called once the connection is open.
+type client struct {
+	conn  *amqp.Conn
+	begin func(b *amqp.Batch, s *amqp.Session) error
+	fail  func(error) // hears of every end that is not an orderly close
+	ended chan struct{}
+}
+
+// dial connects, and starts the reader, which ends with the connection.
+func dial(ctx context.Context, target string, cfg *amqp.Config, c *client) error {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "tcp", target)
+	if err != nil {
+		return &UnreachableError{Target: target, Err: err}
+	}
+	c.conn = amqp.NewClient(nc, cfg, c)
+	c.ended = make(chan struct{})
+	go func() {
+		defer close(c.ended)
+		if err := c.conn.Run(); err != nil {
+			c.fail(fmt.Errorf("connection to %s: %w", target, err))
+		}
+	}()
+	return nil
+}
+
+// OnOpen begins a session for the user's links.
+func (c *client) OnOpen(conn *amqp.Conn, b *amqp.Batch) *wire.Error {
+	s, err := conn.Begin(b)
+	if err == nil {
+		err = c.begin(b, s)
+	}
+	if err != nil {
+		c.fail(err)
+		return &wire.Error{Condition: wire.CondInternalError, Description: err.Error()}
+	}
+	return nil
+}
+
+// OnAttach refuses links that the peer wants of us: we take none.
+func (c *client) OnAttach(b *amqp.Batch, r *amqp.AttachRequest) {
+	r.Refuse(b, &wire.Error{Condition: wire.CondNotImplemented, Description: "a load generator has no nodes"})
+}
+
+// OnFault reports that the peer broke the protocol.
+func (c *client) OnFault(_ *amqp.Conn, scope string, err *wire.Error) {
+	c.fail(fmt.Errorf("the peer broke the protocol, %s: %w", scope, err))
+}
+
+// closeAll closes connections in good order, and waits until their readers have
+// ended.
+func closeAll(clients []*client, concurrency int) {
+	slots := make(chan struct{}, concurrency)
+	var all sync.WaitGroup
+	for _, c := range clients {
+		if c.conn == nil {
+			continue
+		}
+		slots <- struct{}{}
+		all.Go(func() {
+			var b amqp.Batch
+			c.conn.Close(&b, nil)
+			b.Flush()
+			<-c.ended
+			<-slots
+		})
+	}
+	all.Wait()
+}
+
+// linkError explains why a link ended before we ended it.
+func linkError(what, address string, e *wire.Error) error {
+	if e == nil {
+		return fmt.Errorf("%s on %q was closed by the peer", what, address)
+	}
+	return fmt.Errorf("%s on %q was closed by the peer: %w", what, address, e)
+}
