@@ -30,7 +30,12 @@ A second signal ends it at once.
 
 Without a configuration file it listens on loopback port 5672 and lets every
 client of this machine in.`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("run takes no arguments; to use a configuration file: %s run -c %s", a.name, args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.runRouter(cmd.Context(), file, grace)
 		},

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestHelpAndVersion(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
+		a := newTestApp("")
+		a.want(t, 0, args...)
+		wantText(t, a.out, "Usage:", "run", "send", "receive", "user", "version", "completion")
+	}
+	a := newTestApp("")
+	a.want(t, 0, "version")
+	wantText(t, a.out, "meshway ", runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
+}
+
+func TestCompletion(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		a := newTestApp("")
+		a.want(t, 0, "completion", shell)
+		wantText(t, a.out, "meshway")
+	}
+}
+
+func TestUnknownCommand(t *testing.T) {
+	a := newTestApp("")
+	a.want(t, 2, "recieve", "q")
+	if a.out.String() != "" || strings.Contains(a.err.String(), "Usage:") {
+		t.Errorf("a mistake was answered with the usage:\n%s%s", a.out, a.err)
+	}
+	wantText(t, a.err, `meshway: unknown command "recieve" for "meshway"`)
+}
+
+func TestCalledAs(t *testing.T) {
+	if got := calledAs("meshway"); got != "meshway" {
+		t.Errorf("got %q", got)
+	}
+	if got, want := calledAs(filepath.Join("build", "meshway")), filepath.Join("build", "meshway"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestPace(t *testing.T) {
+	start := time.Unix(1000, 0)
+	p := newPace(10)
+	if d := p.due(start); d != 0 {
+		t.Errorf("the first waits %v, want no time", d)
+	}
+	for i, want := range []time.Duration{100, 200, 300} {
+		if d := p.due(start); d != want*time.Millisecond {
+			t.Errorf("number %d asked for at once waits %v, want %v ms", i+2, d, want)
+		}
+	}
+	late := start.Add(405 * time.Millisecond)
+	if d := p.due(late); d > 0 {
+		t.Errorf("one that is 5 ms late waits %v, want no time", d)
+	}
+	if d := p.due(late); d != 95*time.Millisecond {
+		t.Errorf("the next one waits %v, want the 5 ms made up for", d)
+	}
+	pause := late.Add(time.Hour)
+	_ = p.due(pause)
+	if d := p.due(pause); d != 100*time.Millisecond {
+		t.Errorf("after a pause the second waits %v, want no burst", d)
+	}
+	if d := newPace(0).due(start); d != 0 {
+		t.Errorf("without a rate it waits %v", d)
+	}
+}
+
+func TestNoColourButOnATerminal(t *testing.T) {
+	a := newTestApp("")
+	a.want(t, 0, "send", "q", "x")
+	if strings.Contains(a.out.String(), "\x1b") {
+		t.Errorf("got %q", a.out)
+	}
+	a = newTestApp("")
+	a.outTerm = true
+	a.want(t, 0, "send", "q", "x")
+	wantText(t, a.out, "\x1b[32maccepted\x1b[0m")
+	a = newTestApp("")
+	a.outTerm, a.color = true, false // NO_COLOR
+	a.want(t, 0, "send", "q", "x")
+	if strings.Contains(a.out.String(), "\x1b") {
+		t.Errorf("got %q", a.out)
+	}
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/config"
+)
+
+// fakeRunner plays the router of `meshway run`.
+type fakeRunner struct {
+	cfg       config.Config
+	start     error
+	shutdown  error
+	endpoints []endpoint
+	ended     bool
+}
+
+func (r *fakeRunner) Start() error          { return r.start }
+func (r *fakeRunner) Listening() []endpoint { return r.endpoints }
+
+func (r *fakeRunner) Shutdown(ctx context.Context) error {
+	if _, bounded := ctx.Deadline(); !bounded {
+		return errors.New("shutdown without a bound")
+	}
+	r.ended = true
+	return r.shutdown
+}
+
+func tcp(address string) net.Addr {
+	a, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+// runUntilStopped runs `meshway run` with a router of the test's; it is told
+// to stop before it starts, and so goes through all of it once.
+func runUntilStopped(t *testing.T, r *fakeRunner, args ...string) (a *testApp, code int) {
+	t.Helper()
+	a = newTestApp("")
+	a.newRouter = func(cfg config.Config, _ *zap.Logger) (runner, error) {
+		r.cfg = cfg
+		return r, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return a, a.run(ctx, append([]string{"run"}, args...))
+}
+
+func TestRunWithoutAFile(t *testing.T) {
+	r := &fakeRunner{endpoints: []endpoint{{"127.0.0.1:5672", tcp("127.0.0.1:5672")}}}
+	a, code := runUntilStopped(t, r)
+	if code != 0 || !r.ended || r.cfg.File != "" || len(r.cfg.Listeners) != 1 {
+		t.Errorf("exit code %d, shut down %v, configuration %+v", code, r.ended, r.cfg)
+	}
+	wantText(t, a.out,
+		"no configuration file: standalone router on loopback port 5672, ANONYMOUS allowed\n",
+		"listening on 127.0.0.1:5672 (loopback: clients of this machine only, ANONYMOUS)\n",
+		"  meshway receive hello\n", "  meshway send hello \"Hello, world\"\n")
+	if strings.Contains(a.out.String(), "--url") {
+		t.Errorf("%s names a URL that is the default", a.out)
+	}
+}
+
+func TestRunWithAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "meshway.yaml")
+	content := "router: {id: A}\nlisteners:\n- {name: devices, host: 0.0.0.0, port: 5999, saslMechanisms: PLAIN}\n- {host: '::1'}\nusers: {file: u}\nlog: {level: error}\n"
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &fakeRunner{endpoints: []endpoint{{"devices", tcp("0.0.0.0:5999")}, {"[::1]:5672", tcp("[::1]:5672")}}}
+	a, code := runUntilStopped(t, r, "-c", file)
+	if code != 0 || r.cfg.Router.ID != "A" {
+		t.Errorf("exit code %d, said %s%s", code, a.out, a.err)
+	}
+	wantText(t, a.out, "router A (meshway ",
+		"listening on 0.0.0.0:5999 (devices, PLAIN)\n",
+		"listening on [::1]:5672 (loopback: clients of this machine only, ANONYMOUS PLAIN)\n",
+		"meshway send --url amqp://USER:PASSWORD@127.0.0.1:5999 hello")
+	if strings.Contains(a.out.String(), "no configuration file") || a.err.String() != "" {
+		t.Errorf("said %s%s", a.out, a.err)
+	}
+}
+
+func TestRunReportsWhatIsWrongWithTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "meshway.yaml")
+	if err := os.WriteFile(file, []byte("listeners: [{prot: 1}]\nlog: {level: loud}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, code := runUntilStopped(t, &fakeRunner{}, "-c", file)
+	want := "meshway: 2 problems in the configuration:\n" + file + ":1: listeners[0].prot: is not known; did you mean port?\n" +
+		file + ":2: log.level: is \"loud\"; it must be one of debug, info, warn, error\n"
+	if code != 1 || a.err.String() != want {
+		t.Errorf("exit code %d, got\n%swant\n%s", code, a.err, want)
+	}
+	a, code = runUntilStopped(t, &fakeRunner{}, "-c", file+".missing")
+	if want := "meshway: " + file + ".missing: there is no such file\n"; code != 1 || a.err.String() != want {
+		t.Errorf("exit code %d, got %q, want %q", code, a.err, want)
+	}
+}
+
+func TestRunWhenThePortIsTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	_, err = net.Listen("tcp", taken.Addr().String())
+	if err == nil {
+		t.Skip("this system lets two listen on one port")
+	}
+	a, code := runUntilStopped(t, &fakeRunner{start: err})
+	if code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	wantText(t, a.err, taken.Addr().String(), "another program listens there, perhaps another router; stop it, or choose another port in a configuration file")
+}
+
+func TestRunThatCannotWaitForEverything(t *testing.T) {
+	a, code := runUntilStopped(t, &fakeRunner{shutdown: context.DeadlineExceeded})
+	if code != 0 {
+		t.Errorf("exit code %d, want 0: whoever stopped it got what they asked for", code)
+	}
+	wantText(t, a.err, "some deliveries were still in flight")
+	a, code = runUntilStopped(t, &fakeRunner{shutdown: errors.New("stuck")})
+	if code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	wantText(t, a.err, "meshway: shut down: stuck")
+}
+
+func TestRunTakesNoArguments(t *testing.T) {
+	a := newTestApp("")
+	a.want(t, 2, "run", "meshway.yaml")
+	wantText(t, a.err, "run takes no arguments; to use a configuration file: meshway run -c meshway.yaml")
+}
