@@ -64,6 +64,7 @@ var goldens = []struct {
 	{"transfer, transactional [4.4.1]", &Transfer{State: TransactionalState([]byte{9}, DeliveryState{})},
 		"00 53 14 c0 11 08 43 40 40 40 40 40 40 00 53 34 c0 04 01 a0 01 09"},
 	{"disposition, minimal [2.7.6]", &Disposition{}, "00 53 15 c0 03 02 42 43"},
+	{"disposition, range without state [2.7.6]", &Disposition{First: 1, Last: Some(uint32(2))}, "00 53 15 c0 06 03 42 52 01 52 02"},
 	{"disposition, accepted range [2.7.6]", &Disposition{Role: RoleReceiver, First: 1, Last: Some(uint32(300)), Settled: true, State: Accepted},
 		"00 53 15 c0 0e 05 41 52 01 70 00 00 01 2c 41 00 53 24 45"},
 	{"disposition, full [2.7.6]", &Disposition{
@@ -309,6 +310,8 @@ func TestDecodeNamesTheFieldThatIsWrong(t *testing.T) {
 		{"unknown constructor", "00 53 14 c0 02 01 ff", "transfer.handle: unknown constructor 0xff"},
 		{"uint cut short by its list", "00 53 14 c0 04 01 70 00 00", "transfer.handle: uint (0x70) is cut short"},
 		{"more bytes than fields", "00 53 14 c0 03 01 43 43", "transfer: 1 bytes after the last of 1 fields"},
+		{"more bytes than fields of an open", "00 53 10 c0 05 01 a1 01 63 40", "open: 1 bytes after the last of 1 fields"},
+		{"flow properties that are a list", "00 53 13 c0 0c 0b 40 43 43 43 40 40 40 40 40 40 45", "flow.properties: want map, got list (0x45)"},
 		{"too many fields", "00 53 14 c0 0d 0c 43 40 40 40 40 40 40 40 40 40 40 40", "transfer: 12 fields, but there are only 11"},
 		{"too many fields of an end", "00 53 17 c0 03 02 40 40", "end: 2 fields, but there are only 1"},
 		{"ushort for a uint", "00 53 10 c0 08 03 a1 01 63 40 60 00 00", "open.max-frame-size: want uint, got ushort (0x60)"},
@@ -339,6 +342,11 @@ func TestDecodeNamesTheFieldThatIsWrong(t *testing.T) {
 			wantFault(t, err, tt.err)
 		})
 	}
+}
+
+// The field is mandatory, so that no mechanisms are an empty array.
+func TestNoMechanisms_5_3_3_1(t *testing.T) {
+	wantBytes(t, (&SASLMechanisms{}).Append(nil), "00 53 40 c0 05 01 e0 02 00 a3")
 }
 
 func TestDeliveryTagLength_2_8_7(t *testing.T) {

@@ -218,7 +218,7 @@ func TestPropertiesFields_3_2_4(t *testing.T) {
 		}
 	}
 	for name, value := range map[string]string{
-		"no fields": "45", "fewer fields": "c0 02 01 40", "null": "c0 04 03 40 40 40",
+		"no fields": "45", "fewer fields": "c0 02 01 40", "all fields before it": "c0 03 02 40 40", "null": "c0 04 03 40 40 40",
 	} {
 		if to, ok, err := PropertiesTo(unhex(t, value)); to != nil || ok || err != nil {
 			t.Errorf("%s: %q, %v, %v", name, to, ok, err)

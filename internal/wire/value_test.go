@@ -132,7 +132,7 @@ func TestValuesOfMoreThan255Bytes(t *testing.T) {
 			}
 		})
 	}
-	for _, n := range []int{0, 254, 255, 256} { // the edge where a container changes its encoding
+	for n := range 300 { // the edge where a container changes its encoding
 		in := []any{make([]byte, n)}
 		b, err := AppendValue(nil, in)
 		if err != nil {
