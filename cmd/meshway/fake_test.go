@@ -85,7 +85,9 @@ type fakeSession struct {
 	incoming []*amqp.Message
 	refuse   error // of every link
 	answer   func(request *amqp.Message) *amqp.Message
-	onSend   func()
+	// stateAfterReply keeps the outcome of what was sent back until something
+	// received has been settled.
+	stateAfterReply bool
 
 	released chan struct{}
 	mu       sync.Mutex
@@ -125,12 +127,12 @@ func (s *fakeSession) send(ctx context.Context, m *amqp.Message) (pending, error
 	if s.answer != nil {
 		s.incoming = append(s.incoming, s.answer(m))
 	}
-	if s.onSend != nil {
-		s.onSend()
-	}
 	var state amqp.DeliveryState = &amqp.StateAccepted{}
 	if len(s.script) > 0 {
 		state, s.script = s.script[0], s.script[1:]
+	}
+	if s.stateAfterReply {
+		return afterSettle{s, state}, nil
 	}
 	return fakePending{state, s.noState}, nil
 }
@@ -169,8 +171,29 @@ func (s *fakeSession) receive(ctx context.Context) (*amqp.Message, error) {
 }
 
 func (s *fakeSession) settle(_ context.Context, _ *amqp.Message, o outcome) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.outcomes = append(s.outcomes, o)
+	if s.stateAfterReply {
+		close(s.released)
+	}
 	return nil
+}
+
+// afterSettle is a request whose replier settles it only when the reply has
+// been settled.
+type afterSettle struct {
+	s     *fakeSession
+	state amqp.DeliveryState
+}
+
+func (p afterSettle) Wait(ctx context.Context) (amqp.DeliveryState, error) {
+	select {
+	case <-p.s.released:
+		return p.state, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func message(body any) *amqp.Message {

@@ -227,19 +227,30 @@ func (r *receiving) respond(ctx context.Context, m *amqp.Message) error {
 		r.say("message %d names no address for a reply", r.got)
 		return nil
 	}
-	sent, err := r.replies.send(ctx, r.response(m))
+	// One client that asks and does not take the answer must not keep the
+	// others waiting.
+	bounded, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	sent, err := r.replies.send(bounded, r.response(m))
 	if err != nil {
 		return err
 	}
-	state, err := sent.Wait(ctx)
-	if err != nil {
+	state, err := sent.Wait(bounded)
+	switch {
+	case err != nil && ctx.Err() == nil && bounded.Err() != nil:
+		r.say("nobody took the reply to message %d for %v", r.got, replyTimeout)
+	case err != nil:
 		return err
-	}
-	if e := newEnding(state, false); !e.ok() {
-		r.say("the reply to message %d was %s", r.got, e.state)
+	default:
+		if e := newEnding(state, false); !e.ok() {
+			r.say("the reply to message %d was %s", r.got, e.state)
+		}
 	}
 	return nil
 }
+
+// replyTimeout bounds how long a reply may take to be settled.
+const replyTimeout = 10 * time.Second
 
 // response has the body of the request, or the text that --reply-with gives.
 func (r *receiving) response(request *amqp.Message) *amqp.Message {

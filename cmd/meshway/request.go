@@ -37,7 +37,7 @@ func (s *sending) requests(ctx context.Context, conn session, next bodies) error
 }
 
 // request sends one request and prints the reply. One that was not accepted
-// gets none.
+// is not worth waiting for.
 func (s *sending) request(ctx context.Context, replies receiver, m *amqp.Message) error {
 	if m.Properties.MessageID == nil {
 		m.Properties.MessageID = rand.Text()
@@ -49,18 +49,34 @@ func (s *sending) request(ctx context.Context, replies receiver, m *amqp.Message
 	if err != nil {
 		return err
 	}
+	// Both are waited for at once: a replier may settle the request only when
+	// its reply has been taken.
+	type answer struct {
+		m   *amqp.Message
+		err error
+	}
+	replyCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	replied := make(chan answer, 1)
+	// Ends with the reply, with --timeout or with this function.
+	go func() {
+		m, err := s.reply(replyCtx, replies, correlation(m))
+		replied <- answer{m, err}
+	}()
 	e, err := s.await(ctx, sent)
+	if err == nil && e.ok() {
+		a := <-replied
+		if a.err != nil {
+			return a.err
+		}
+		return s.show(e, a.m)
+	}
+	cancel()
+	<-replied // nobody else may use the link while it is waited on
 	if err != nil {
 		return err
 	}
-	if !e.ok() {
-		return s.show(e, nil)
-	}
-	reply, err := s.reply(ctx, replies, correlation(m))
-	if err != nil {
-		return err
-	}
-	return s.show(e, reply)
+	return s.show(e, nil)
 }
 
 // correlation is what a reply refers to a request by: its correlation-id, or

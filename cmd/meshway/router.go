@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net"
 
 	"go.uber.org/zap"
 
@@ -22,28 +21,15 @@ type runner interface {
 }
 
 // endpoint is a listener that is bound.
-type endpoint struct {
-	Name string
-	Addr net.Addr
-}
+type endpoint = router.Endpoint
 
 type routerMaker func(config.Config, *zap.Logger) (runner, error)
 
 func newRouter(cfg config.Config, log *zap.Logger) (runner, error) {
+	router.Version = versionName()
 	r, err := router.New(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	return routerRunner{r}, nil
-}
-
-// routerRunner shows a router as a runner.
-type routerRunner struct{ *router.Router }
-
-func (r routerRunner) Listening() []endpoint {
-	var list []endpoint
-	for _, e := range r.Router.Listening() {
-		list = append(list, endpoint(e))
-	}
-	return list
+	return r, nil
 }

@@ -80,8 +80,9 @@ func shutDown(r runner, log *zap.Logger, grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	switch err := r.Shutdown(ctx); {
-	case errors.Is(err, context.DeadlineExceeded):
-		log.Warn("some deliveries were still in flight", zap.Duration("after", grace))
+	case err != nil && ctx.Err() != nil:
+		log.Warn("stopped before all was settled", zap.Duration("grace", grace), zap.Error(err))
+		return nil
 	case err != nil:
 		return fmt.Errorf("shut down: %w", err)
 	}
@@ -94,7 +95,7 @@ func explainStart(err error) error {
 	advice := ""
 	switch {
 	case addressInUse(err):
-		advice = "another program listens there, perhaps another router; stop it, or choose another port in a configuration file"
+		advice = "perhaps another router runs there; stop it, or choose another port in a configuration file"
 	case errors.Is(err, syscall.EACCES):
 		advice = "ports below 1024 are for root only; choose another one"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
@@ -102,7 +103,7 @@ func explainStart(err error) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("%w: %s", err, advice)
+	return fmt.Errorf("%w; %s", err, advice)
 }
 
 // addressInUse also knows the number that Windows gives, which differs from

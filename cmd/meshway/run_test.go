@@ -57,7 +57,7 @@ func runUntilStopped(t *testing.T, r *fakeRunner, args ...string) (a *testApp, c
 }
 
 func TestRunWithoutAFile(t *testing.T) {
-	r := &fakeRunner{endpoints: []endpoint{{"127.0.0.1:5672", tcp("127.0.0.1:5672")}}}
+	r := &fakeRunner{endpoints: []endpoint{{Name: "127.0.0.1:5672", Addr: tcp("127.0.0.1:5672")}}}
 	a, code := runUntilStopped(t, r)
 	if code != 0 || !r.ended || r.cfg.File != "" || len(r.cfg.Listeners) != 1 {
 		t.Errorf("exit code %d, shut down %v, configuration %+v", code, r.ended, r.cfg)
@@ -77,7 +77,7 @@ func TestRunWithAFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := &fakeRunner{endpoints: []endpoint{{"devices", tcp("0.0.0.0:5999")}, {"[::1]:5672", tcp("[::1]:5672")}}}
+	r := &fakeRunner{endpoints: []endpoint{{Name: "devices", Addr: tcp("0.0.0.0:5999")}, {Name: "[::1]:5672", Addr: tcp("[::1]:5672")}}}
 	a, code := runUntilStopped(t, r, "-c", file)
 	if code != 0 || r.cfg.Router.ID != "A" {
 		t.Errorf("exit code %d, said %s%s", code, a.out, a.err)
@@ -122,15 +122,15 @@ func TestRunWhenThePortIsTaken(t *testing.T) {
 	if code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	wantText(t, a.err, taken.Addr().String(), "another program listens there, perhaps another router; stop it, or choose another port in a configuration file")
+	wantText(t, a.err, taken.Addr().String(), "perhaps another router runs there; stop it, or choose another port in a configuration file")
 }
 
 func TestRunThatCannotWaitForEverything(t *testing.T) {
-	a, code := runUntilStopped(t, &fakeRunner{shutdown: context.DeadlineExceeded})
+	a, code := runUntilStopped(t, &fakeRunner{shutdown: errors.New("3 deliveries were still in flight")}, "--grace", "0s")
 	if code != 0 {
 		t.Errorf("exit code %d, want 0: whoever stopped it got what they asked for", code)
 	}
-	wantText(t, a.err, "some deliveries were still in flight")
+	wantText(t, a.err, "stopped before all was settled")
 	a, code = runUntilStopped(t, &fakeRunner{shutdown: errors.New("stuck")})
 	if code != 1 {
 		t.Errorf("exit code %d, want 1", code)

@@ -227,6 +227,14 @@ func TestSendRequests(t *testing.T) {
 	}
 }
 
+func TestSendRequestToAReplierThatSettlesLast(t *testing.T) {
+	a := newTestApp("")
+	a.router.stateAfterReply = true
+	a.router.answer = func(*amqp.Message) *amqp.Message { return message("here you are") }
+	a.want(t, 0, "send", "quotes", "tea", "--request")
+	wantText(t, a.out, "here you are\n")
+}
+
 func TestSendRequestPassesOverForeignReplies(t *testing.T) {
 	a := newTestApp("")
 	stale := message("too late")
