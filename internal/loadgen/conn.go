@@ -46,13 +46,13 @@ func newConfig(o *Options) *amqp.Config {
 	}
 }
 
-// client is one connection of ours. What is on it is up to its user: begin is
-// called once the connection is open.
+// client is one connection of ours. What is on it is up to its user.
 type client struct {
-	conn  *amqp.Conn
-	begin func(b *amqp.Batch, s *amqp.Session) error
-	fail  func(error) // hears of every end that is not an orderly close
-	ended chan struct{}
+	conn     *amqp.Conn
+	begin    func(b *amqp.Batch, s *amqp.Session) error // called once it is open
+	batchEnd func(b *amqp.Batch)                        // called after each read; may be nil
+	fail     func(error)                                // hears of every end that is not an orderly close
+	ended    chan struct{}
 }
 
 // dial connects, and starts the reader, which ends with the connection.
@@ -84,6 +84,13 @@ func (c *client) OnOpen(conn *amqp.Conn, b *amqp.Batch) *wire.Error {
 		return &wire.Error{Condition: wire.CondInternalError, Description: err.Error()}
 	}
 	return nil
+}
+
+// OnBatchEnd passes on that what was read has been handled.
+func (c *client) OnBatchEnd(b *amqp.Batch) {
+	if c.batchEnd != nil {
+		c.batchEnd(b)
+	}
 }
 
 // OnAttach refuses links that the peer wants of us: we take none.

@@ -42,7 +42,6 @@ type idleConn struct {
 	run     *run
 	number  uint32
 	address string
-	session *amqp.Session
 	waiting int           // links not attached yet; owned by the reader
 	up      chan struct{} // closed when both are
 }
@@ -58,36 +57,26 @@ func newIdleConn(r *run, number int) *idleConn {
 }
 
 func (c *idleConn) attach(b *amqp.Batch, s *amqp.Session) error {
-	c.session = s
-	_, err := s.AttachSender(b, c.run.linkName("sender", c.number), idleSender{idleLink{c}}, c.answer())
-	return err
-}
-
-// attachSecond attaches the other link once the first is: until the peer has
-// answered, the session has room for one.
-func (c *idleConn) attachSecond(b *amqp.Batch) {
-	r, err := c.session.AttachReceiver(b, c.run.linkName("receiver", c.number), idleReceiver{idleLink{c}}, c.answer())
-	if err != nil {
-		c.run.fail(err)
-		return
-	}
-	r.SetWindow(b, c.run.o.Credit)
-}
-
-func (c *idleConn) answer() *amqp.Answer {
-	return &amqp.Answer{
+	a := &amqp.Answer{
 		Source: &wire.Source{Address: wire.Some(c.address)},
 		Target: &wire.Target{Address: wire.Some(c.address)},
 	}
+	l := idleLink{c}
+	if _, err := s.AttachSender(b, c.run.linkName("sender", c.number), idleSender{l}, a); err != nil {
+		return err
+	}
+	r, err := s.AttachReceiver(b, c.run.linkName("receiver", c.number), idleReceiver{l}, a)
+	if err != nil {
+		return err
+	}
+	r.SetWindow(b, c.run.o.Credit)
+	return nil
 }
 
 // OnAttached counts the link, unless a detach is to follow. [2.6.3]
-func (l idleLink) OnAttached(b *amqp.Batch, a *wire.Attach) {
+func (l idleLink) OnAttached(_ *amqp.Batch, a *wire.Attach) {
 	if a.Role == wire.RoleReceiver && a.Target == nil || a.Role == wire.RoleSender && a.Source == nil {
 		return
-	}
-	if a.Role == wire.RoleReceiver {
-		l.c.attachSecond(b)
 	}
 	if l.c.waiting--; l.c.waiting == 0 {
 		l.c.run.progress.open.Add(1)

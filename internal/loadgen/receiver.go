@@ -19,14 +19,16 @@ type receiver struct {
 	link *amqp.Receiver // set before the peer can reach us
 
 	// Owned by the connection's reader; read by the controller once that has ended.
-	id       [1]uint32
-	stream   *stream // what the message under way must be; nil without streaming
-	latency  histogram
-	order    Order
-	checks   map[uint32]*orderCheck // by sender
-	last     *orderCheck            // of lastFrom: messages come in runs
-	lastFrom uint32
-	throttle throttle
+	unsettled  []uint32 // deliveries of the present read that are to be settled
+	presettled int      // deliveries of it that are settled
+	readBytes  uint64   // encoded bytes of it
+	stream     *stream  // what the message under way must be; nil without streaming
+	latency    histogram
+	order      Order
+	checks     map[uint32]*orderCheck // by sender
+	last       *orderCheck            // of lastFrom: messages come in runs
+	lastFrom   uint32
+	throttle   throttle
 
 	// Reached from everywhere.
 	received atomic.Uint64 // messages
@@ -38,7 +40,7 @@ type receiver struct {
 func newReceiver(r *run, number uint32, address string) *receiver {
 	l := &receiver{run: r, number: number, address: address, checks: map[uint32]*orderCheck{}}
 	l.throttle.rate = r.o.ReadRate
-	l.client.begin = l.attach
+	l.client.begin, l.client.batchEnd = l.attach, l.afterRead
 	l.client.fail = r.fail
 	return l
 }
@@ -63,28 +65,41 @@ func (r *receiver) OnAttached(_ *amqp.Batch, a *wire.Attach) {
 }
 
 // OnTransfer takes one frame.
-func (r *receiver) OnTransfer(b *amqp.Batch, d *amqp.Delivery) {
+func (r *receiver) OnTransfer(_ *amqp.Batch, d *amqp.Delivery) {
 	if d.First && r.run.o.Stream == 0 {
 		r.inspect(d.Payload)
 	}
 	if r.run.o.Stream > 0 {
 		r.compare(d)
 	}
-	r.bytes.Add(uint64(len(d.Payload)))
+	r.readBytes += uint64(len(d.Payload))
 	r.throttle.took(len(d.Payload))
 	switch {
 	case d.Aborted:
 		r.aborted.Add(1)
-		return
 	case d.More:
-		return
 	case d.Settled:
-		r.link.Finish(b, 1)
+		r.presettled++
 	default:
-		r.id[0] = d.ID
-		r.link.Update(b, r.id[:], true, wire.Accepted)
+		r.unsettled = append(r.unsettled, d.ID)
 	}
-	r.received.Add(1)
+}
+
+// afterRead settles what came whole in one read.
+func (r *receiver) afterRead(b *amqp.Batch) {
+	r.bytes.Add(r.readBytes)
+	r.readBytes = 0
+	if r.presettled > 0 {
+		r.received.Add(uint64(r.presettled))
+		for ; r.presettled > 0; r.presettled-- {
+			r.link.Finish(b, 0)
+		}
+	}
+	if len(r.unsettled) > 0 {
+		r.received.Add(uint64(len(r.unsettled)))
+		r.link.Update(b, r.unsettled, true, wire.Accepted)
+		r.unsettled = r.unsettled[:0]
+	}
 }
 
 // inspect reads the head of a message.

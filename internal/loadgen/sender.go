@@ -20,6 +20,9 @@ type sender struct {
 
 	link *amqp.Sender // set before the peer can wake us
 
+	// Owned by the connection's reader.
+	news bool // outcomes came in the present read
+
 	turns atomic.Uint64 // wakes that have not been looked at; 0 is nobody at work
 
 	// Owned by whoever is at work.
@@ -40,7 +43,7 @@ type sender struct {
 
 func newSender(r *run, number uint32, address string) *sender {
 	s := &sender{run: r, number: number, address: address, msg: newMessage(number, r.o.Size)}
-	s.client.begin = s.attach
+	s.client.begin, s.client.batchEnd = s.attach, s.afterRead
 	s.client.fail = r.fail
 	return s
 }
@@ -79,7 +82,7 @@ func (s *sender) OnDetach(_ *amqp.Batch, e *wire.Error) {
 	s.run.linkEnded(linkError("a sender", s.address, e))
 }
 
-// OnOutcome counts what became of messages, and makes room for more.
+// OnOutcome counts what became of messages.
 func (s *sender) OnOutcome(b *amqp.Batch, refs []uint32, o amqp.Outcome) {
 	n := uint64(len(refs))
 	switch {
@@ -98,7 +101,15 @@ func (s *sender) OnOutcome(b *amqp.Batch, refs []uint32, o amqp.Outcome) {
 		}
 	}
 	s.settled.Add(n)
-	s.wake(b)
+	s.news = true
+}
+
+// afterRead fills what outcomes have made room for, once for all of a read.
+func (s *sender) afterRead(b *amqp.Batch) {
+	if s.news {
+		s.news = false
+		s.wake(b)
+	}
 }
 
 // allow gives turns: the sender may have sent n messages by now.
