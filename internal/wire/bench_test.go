@@ -52,6 +52,35 @@ func BenchmarkParsePerformative(b *testing.B) {
 	}
 }
 
+// The forms of a performative that take the longer way.
+func BenchmarkParsePerformativeOther(b *testing.B) {
+	short := benchTransfer.Append(nil)
+	fields := append([]byte{ctorList32, 0, 0, 0, short[4] + 3, 0, 0, 0, short[5]}, short[6:]...)
+	for name, body := range map[string][]byte{
+		"list32":     append([]byte{0, ctorSmallUlong, byte(CodeTransfer)}, fields...),
+		"descriptor": append(appendSymbol([]byte{0}, "amqp:transfer:list"), fields...),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, _, _, err := ParsePerformative(body); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkHeaderDecode(b *testing.B) {
+	value := (&Header{Durable: true, Priority: Some(uint8(4)), TTL: Some(uint32(60000))}).Append(nil)[3:]
+	b.ReportAllocs()
+	for b.Loop() {
+		var h Header
+		if err := h.Decode(value); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	b.Run("transfer", func(b *testing.B) {
 		var x Transfer

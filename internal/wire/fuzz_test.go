@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"reflect"
 	"strings"
@@ -113,6 +114,7 @@ func FuzzHotPath(f *testing.F) {
 	for _, tt := range goldens {
 		add(unhex(f, tt.bytes))
 	}
+	add(fullMessage.Header.Append(nil))
 	for name, b := range protonBytes(f) {
 		if strings.HasPrefix(name, "frame ") && len(b) > FrameHeaderSize {
 			add(b[FrameHeaderSize:])
@@ -134,6 +136,14 @@ func FuzzHotPath(f *testing.F) {
 		case CodeDisposition:
 			var x, y Disposition
 			gotErr, wantErr = x.Decode(l), readDisposition(&y, l)
+			got, want = x, y
+		case CodeHeader:
+			list := append(binary.BigEndian.AppendUint32([]byte{ctorList32}, uint32(len(elems)+4)), 0, 0, 0, n)
+			if int(n) > len(elems) {
+				return
+			}
+			var x, y Header
+			gotErr, wantErr = x.Decode(append(list, elems...)), readHeader(&y, l)
 			got, want = x, y
 		default:
 			return
@@ -174,6 +184,12 @@ func readFlow(x *Flow, l List) error {
 		NextIncomingID: r.uint(), IncomingWindow: r.uint().V, NextOutgoingID: r.uint().V, OutgoingWindow: r.uint().V, Handle: r.uint(),
 		DeliveryCount: r.uint(), LinkCredit: r.uint(), Available: r.uint(), Drain: r.boolean().V, Echo: r.boolean().V, Properties: r.rawMap(),
 	}
+	return r.done()
+}
+
+func readHeader(x *Header, l List) error {
+	r := headerType.read(l)
+	*x = Header{Durable: r.boolean().V, Priority: r.ubyte(), TTL: r.uint(), FirstAcquirer: r.boolean().V, DeliveryCount: r.uint().V}
 	return r.done()
 }
 

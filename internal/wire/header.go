@@ -20,21 +20,52 @@ var headerType = composite{CodeHeader, []field{
 	may("delivery-count", "uint"),
 }}
 
-// Decode reads the value of a header section, without allocating. [3.2.1]
+// Decode reads the value of a header section, without allocating. It is written
+// out because a router reads the priority of every message. [3.2.1]
 func (x *Header) Decode(value []byte) error {
+	*x = Header{}
 	l, _, err := ParseList(value)
 	if err != nil {
 		return within("header", err)
 	}
-	r := headerType.read(l)
-	*x = Header{
-		Durable:       r.boolean().V,
-		Priority:      r.ubyte(),
-		TTL:           r.uint(),
-		FirstAcquirer: r.boolean().V,
-		DeliveryCount: r.uint().V,
+	b, n, i := l.b, l.n, 0
+	if n > len(headerType.fields) {
+		return headerType.fail(l, n)
 	}
-	return r.done()
+	var v Opt[bool]
+	if n > 0 {
+		if v, i = boolAt(b, i); i < 0 {
+			return headerType.fail(l, 0)
+		}
+		x.Durable = v.V
+	}
+	if n > 1 {
+		if x.Priority, i = ubyteAt(b, i); i < 0 {
+			return headerType.fail(l, 1)
+		}
+	}
+	if n > 2 {
+		if x.TTL, i = uintAt(b, i); i < 0 {
+			return headerType.fail(l, 2)
+		}
+	}
+	if n > 3 {
+		if v, i = boolAt(b, i); i < 0 {
+			return headerType.fail(l, 3)
+		}
+		x.FirstAcquirer = v.V
+	}
+	if n > 4 {
+		var count Opt[uint32]
+		if count, i = uintAt(b, i); i < 0 {
+			return headerType.fail(l, 4)
+		}
+		x.DeliveryCount = count.V
+	}
+	if i != len(b) {
+		return headerType.trailing(l, i)
+	}
+	return nil
 }
 
 // Append appends the section. [3.2.1]

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -75,43 +76,39 @@ func TestMalformedContent(t *testing.T) {
 	}
 }
 
-// nested wraps null in n containers, each of which wrap makes.
-func nested(n int, wrap func(inner []byte) []byte) []byte {
-	b := []byte{ctorNull}
+// wrapper makes what stands before an inner value of n bytes, and behind it.
+type wrapper func(n int) (head, tail []byte)
+
+// nested wraps null n times.
+func nested(n int, wrap wrapper) []byte {
+	size := 1
+	var heads, tails [][]byte
 	for range n {
-		b = wrap(b)
+		head, tail := wrap(size)
+		size += len(head) + len(tail)
+		heads, tails = append(heads, head), append(tails, tail)
 	}
-	return b
+	slices.Reverse(heads)
+	return slices.Concat(slices.Concat(heads...), []byte{ctorNull}, slices.Concat(tails...))
 }
 
-func wrapList(inner []byte) []byte {
-	b := binary.BigEndian.AppendUint32([]byte{ctorList32}, uint32(len(inner)+4))
-	return append(append(b, 0, 0, 0, 1), inner...)
+// long is the head of a container in its long form, with n bytes of elements.
+func long(ctor byte, n, count int) []byte {
+	b := binary.BigEndian.AppendUint32([]byte{ctor}, uint32(n+4))
+	return binary.BigEndian.AppendUint32(b, uint32(count))
 }
 
-func wrapMap(inner []byte) []byte {
-	b := binary.BigEndian.AppendUint32([]byte{ctorMap32}, uint32(len(inner)+5))
-	return append(append(b, 0, 0, 0, 2, ctorTrue), inner...)
-}
-
-func wrapDescribed(inner []byte) []byte {
-	return append([]byte{ctorDescribed, ctorSmallUlong, 1}, inner...)
-}
-
-func wrapDescriptor(inner []byte) []byte {
-	return append(append([]byte{ctorDescribed}, inner...), ctorNull)
-}
-
-func wrapArray(inner []byte) []byte {
-	// An array of one array: the outer carries the constructor of the inner.
-	b := binary.BigEndian.AppendUint32([]byte{ctorArray32}, uint32(len(inner)+4))
-	return append(append(b, 0, 0, 0, 1), inner...)
+var wrappers = map[string]wrapper{
+	"lists":            func(n int) (head, tail []byte) { return long(ctorList32, n, 1), nil },
+	"maps":             func(n int) (head, tail []byte) { return append(long(ctorMap32, n+1, 2), ctorTrue), nil },
+	"described values": func(int) (head, tail []byte) { return []byte{ctorDescribed, ctorSmallUlong, 1}, nil },
+	"descriptors":      func(int) (head, tail []byte) { return []byte{ctorDescribed}, []byte{ctorNull} },
+	// An array of one array carries the constructor of the inner.
+	"arrays": func(n int) (head, tail []byte) { return long(ctorArray32, n, 1), nil },
 }
 
 func TestNestingIsBounded(t *testing.T) {
-	for name, wrap := range map[string]func([]byte) []byte{
-		"lists": wrapList, "maps": wrapMap, "described values": wrapDescribed, "descriptors": wrapDescriptor, "arrays": wrapArray,
-	} {
+	for name, wrap := range wrappers {
 		t.Run(name, func(t *testing.T) {
 			b := nested(MaxDepth, wrap)
 			if _, err := SkipValue(b); err != nil {
@@ -139,7 +136,8 @@ func TestNestingIsBounded(t *testing.T) {
 					wantFault(t, err, "nested more than 32 deep")
 				}
 				// The same within what is read for every message and link.
-				x := Flow{Properties: append([]byte{ctorMap32}, wrapMap(b)[1:]...)}
+				head, _ := wrappers["maps"](len(b))
+				x := Flow{Properties: append(head, b...)}
 				_, err = decodeComposite(x.Append(nil))
 				wantFault(t, err, "flow.properties: nested more than 32 deep")
 			}
@@ -177,15 +175,14 @@ func TestManyElementsWithoutBytesAreRefused(t *testing.T) {
 func TestDecodingAllocatesInProportionToItsInput(t *testing.T) {
 	const perByte = 100
 	inputs := map[string][]byte{
-		"list of nulls":   append(binary.BigEndian.AppendUint32([]byte{ctorList32, 0, 1, 0, 4}, 65536), bytes.Repeat([]byte{ctorNull}, 65536)...),
-		"list of list0":   append(binary.BigEndian.AppendUint32([]byte{ctorList32, 0, 1, 0, 4}, 65536), bytes.Repeat([]byte{ctorList0}, 65536)...),
-		"array of ubytes": append(binary.BigEndian.AppendUint32([]byte{ctorArray32, 0, 1, 0, 5}, 65536), append([]byte{ctorUbyte}, make([]byte, 65536)...)...),
+		"list of nulls":   append(long(ctorList32, 65536, 65536), bytes.Repeat([]byte{ctorNull}, 65536)...),
+		"list of list0":   append(long(ctorList32, 65536, 65536), bytes.Repeat([]byte{ctorList0}, 65536)...),
+		"array of ubytes": slices.Concat(long(ctorArray32, 65537, 65536), []byte{ctorUbyte}, make([]byte, 65536)),
 	}
 	// Lists in lists, all of which claim as many elements as they have bytes.
 	liar := bytes.Repeat([]byte{ctorNull}, 65536)
 	for range MaxDepth {
-		b := binary.BigEndian.AppendUint32([]byte{ctorList32}, uint32(len(liar)+4))
-		liar = append(binary.BigEndian.AppendUint32(b, uint32(len(liar))), liar...)
+		liar = append(long(ctorList32, len(liar), len(liar)), liar...)
 	}
 	inputs["lists that lie about their counts"] = liar
 	for name, b := range inputs {
@@ -196,34 +193,39 @@ func TestDecodingAllocatesInProportionToItsInput(t *testing.T) {
 		if got := after.TotalAlloc - before.TotalAlloc; got > uint64(perByte*len(b)) {
 			t.Errorf("%s: %d bytes allocated for %d bytes (%T, %v)", name, got, len(b), v, err)
 		}
+		if lies := len(b) == len(liar); (err != nil) != lies {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
-// Every byte of every golden, replaced by every other: an error or not, but no panic.
+// Every byte of all that the tables have, replaced by every constructor and by
+// the edges of lengths: an error or not, but no panic.
 func TestFlippedBytesDoNotPanic(t *testing.T) {
-	for _, tt := range goldens {
-		b := unhex(t, tt.bytes)
-		for i := range b {
-			was := b[i]
-			for v := range 256 {
-				b[i] = byte(v)
+	others := []byte{0, 1, 2, 0x7f, 0x80, 0xfe, 0xff}
+	for c, name := range ctorNames {
+		if name != "" {
+			others = append(others, byte(c))
+		}
+	}
+	flip := func(b []byte) {
+		for i, was := range b {
+			for _, b[i] = range others {
 				decodeComposite(b)
 				ParsePerformative(b)
+				ParseState(b)
+				NextSection(b)
 				DecodeValue(b)
+				ParseMessage(b)
 			}
 			b[i] = was
 		}
+	}
+	for _, tt := range goldens {
+		flip(unhex(t, tt.bytes))
 	}
 	for _, tt := range values {
-		b := unhex(t, tt.bytes)
-		for i := range b {
-			was := b[i]
-			for v := range 256 {
-				b[i] = byte(v)
-				DecodeValue(b)
-				span(b)
-			}
-			b[i] = was
-		}
+		flip(unhex(t, tt.bytes))
 	}
+	flip(encoded(t, fullMessage))
 }

@@ -32,6 +32,11 @@ func (l *List) Next() (value []byte, ok bool, err error) {
 // ParseList reads the list0, list8 or list32 at the start of b. Its elements are
 // checked as they are read. [1.6.22]
 func ParseList(b []byte) (l List, rest []byte, err error) {
+	if len(b) >= 3 && b[0] == ctorList8 { // the usual form
+		if end, n := 2+int(b[1]), int(b[2]); end <= len(b) && n <= end-3 {
+			return List{n: n, b: b[3:end:end]}, b[end:], nil
+		}
+	}
 	if len(b) == 0 {
 		return List{}, nil, ErrShort
 	}

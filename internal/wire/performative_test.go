@@ -161,6 +161,31 @@ func TestPerformativesInOtherEncodings(t *testing.T) {
 	}
 }
 
+// Each field alone: the last that is written is the last that is not null. [1.4]
+func TestEachOptionalFieldAlone(t *testing.T) {
+	one := Some(uint32(1))
+	all := []decoder{
+		&Transfer{DeliveryID: one}, &Transfer{DeliveryTag: []byte{1}}, &Transfer{MessageFormat: one}, &Transfer{Settled: Some(true)},
+		&Transfer{Settled: Some(false)}, &Transfer{More: true}, &Transfer{RcvSettleMode: Some(RcvSecond)}, &Transfer{State: Released},
+		&Transfer{Resume: true}, &Transfer{Aborted: true}, &Transfer{Batchable: true},
+		&Flow{NextIncomingID: one}, &Flow{Handle: one}, &Flow{DeliveryCount: one}, &Flow{LinkCredit: one}, &Flow{Available: one},
+		&Flow{Drain: true}, &Flow{Echo: true}, &Flow{Properties: Raw{ctorMap8, 1, 0}},
+		&Disposition{Last: one}, &Disposition{Settled: true}, &Disposition{State: Released}, &Disposition{Batchable: true},
+		&Attach{Source: &Source{}}, &Attach{Target: &Target{}}, &Attach{IncompleteUnsettled: true}, &Attach{MaxMessageSize: Some(uint64(1))},
+		&Open{Hostname: "h"}, &Open{ChannelMax: Some(uint16(1))}, &Open{IdleTimeout: one}, &Begin{HandleMax: one},
+	}
+	for _, x := range all {
+		b := x.Append(nil)
+		got, err := decodeComposite(b)
+		if err != nil || !reflect.DeepEqual(got, x) {
+			t.Errorf("%T %+v: decoded %+v, %v", x, x, got, err)
+		}
+		if last := b[len(b)-1]; last == ctorNull {
+			t.Errorf("%T %+v: ends with a null: % x", x, x, b)
+		}
+	}
+}
+
 func TestPerformativeCutShortAtEveryByte(t *testing.T) {
 	for _, tt := range goldens {
 		b := unhex(t, tt.bytes)

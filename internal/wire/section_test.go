@@ -77,6 +77,24 @@ func TestHeaderAndPropertiesBytes(t *testing.T) {
 	}
 }
 
+func TestMalformedHeaders_3_2_1(t *testing.T) {
+	for _, tt := range []struct{ name, value, err string }{
+		{"a map", "c1 01 00", "header.list: want list, got map (0xc1)"},
+		{"six fields", "c0 07 06 40 40 40 40 40 40", "header: 6 fields, but there are only 5"},
+		{"durable that is a number", "c0 02 01 43", "header.durable: want boolean, got uint (0x43)"},
+		{"priority that is a uint", "c0 03 02 40 43", "header.priority: want ubyte, got uint (0x43) at byte 1"},
+		{"ttl that is a ulong", "c0 04 03 40 40 44", "header.ttl: want uint, got ulong (0x44)"},
+		{"first-acquirer that is a string", "c0 06 04 40 40 40 a1 00", "header.first-acquirer: want boolean, got string (0xa1)"},
+		{"delivery-count that is cut short", "c0 07 05 40 40 40 40 70 00", "header.delivery-count: uint (0x70) is cut short"},
+		{"bytes behind", "c0 03 01 41 41", "header: 1 bytes after the last of 1 fields"},
+		{"nothing", "", "header.value: cut short"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			wantFault(t, new(Header).Decode(unhex(t, tt.value)), tt.err)
+		})
+	}
+}
+
 func TestNextSection_3_2(t *testing.T) {
 	tests := []struct {
 		name, bytes string
