@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/meshway/meshway/internal/amqp"
-	"github.com/meshway/meshway/internal/sasl"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -42,7 +41,7 @@ func newConfig(o *Options) *amqp.Config {
 		MaxFrameSize:     o.MaxFrame,
 		ChannelMax:       1,
 		HandshakeTimeout: 10 * time.Second,
-		Login:            sasl.AnonymousClient{},
+		Login:            o.Login,
 	}
 }
 

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/meshway/meshway/internal/sasl"
 )
 
 // Options says what load to make. The zero value of a field is its default.
 type Options struct {
-	Target  string // host:port to dial
-	Address string // node to send to and receive from; with several groups "/0", "/1" ... is added
+	Target  string               // host:port to dial
+	Login   sasl.ClientMechanism // nil is ANONYMOUS
+	Address string               // node to send to and receive from; with several groups "/0", "/1" ... is added
 
 	Groups    int // independent sets of senders and receivers, each on an address of its own; 1
 	Senders   int // per group, each on a connection of its own
@@ -85,6 +88,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxFrame, defaultMaxFrame)
 	setDefault(&o.Patience, defaultPatience)
 	setDefault(&o.Quiet, defaultQuiet)
+	if o.Login == nil {
+		o.Login = sasl.AnonymousClient{}
+	}
 	if o.Stream > 0 && o.Count == 0 && o.Duration == 0 {
 		o.Count = 1
 	}
@@ -104,7 +110,13 @@ func setDefault[T int | uint32 | time.Duration](v *T, to T) {
 	}
 }
 
-// check says what cannot be done. The options have their defaults.
+// Check says what of the options cannot be done.
+func (o Options) Check() error {
+	o = o.withDefaults()
+	return o.check()
+}
+
+// check is Check for options that have their defaults.
 func (o *Options) check() error {
 	switch {
 	case o.Target == "":

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshway/meshway/internal/loadgen"
+	"github.com/meshway/meshway/internal/sasl"
+)
+
+// benchOptions are the flags of `meshway bench`.
+type benchOptions struct {
+	loadgen.Options
+	url    string
+	settle string
+	output string
+	stream byteSize
+	read   byteSize
+}
+
+const (
+	// benchDuration and benchWarmup hold when nothing else says how long.
+	benchDuration = 10 * time.Second
+	benchWarmup   = time.Second
+)
+
+func (a *app) benchCommand() *cobra.Command {
+	var o benchOptions
+	cmd := &cobra.Command{
+		Use:   "bench [ADDRESS]",
+		Short: "Put load on a router and measure it",
+		Long: `Sends messages to ADDRESS ("bench" if none is given) as fast as they are taken,
+or at --rate, receives them, and prints how many went through and how long they
+took. It lasts ` + benchDuration.String() + ` after a warm-up of ` + benchWarmup.String() + `, unless --duration or --count says otherwise.
+
+Each sender and each receiver has a connection of its own. With several --pairs
+each pair has an address of its own: ADDRESS/0, ADDRESS/1 and so on.
+
+With --idle it opens connections that do nothing, holds them and closes them.
+With --stream it sends one long message piece by piece.
+
+The exit code is 0 only if nothing was lost, spoiled or out of order.`,
+		Example: `  meshway bench
+  meshway bench orders --size 100000 --credit 100
+  meshway bench --window 1 --duration 5s
+  meshway bench --senders 200 --rate 100
+  meshway bench --stream 2GB --read-rate 200MB
+  meshway bench --idle 10000 --pid 1234`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Address = "bench"
+			if len(args) > 0 {
+				o.Address = args[0]
+			}
+			timed := cmd.Flags().Changed("duration") || cmd.Flags().Changed("count")
+			if !timed && o.stream == 0 {
+				o.Duration = benchDuration
+			}
+			if !timed && o.stream == 0 && !cmd.Flags().Changed("warmup") {
+				o.Warmup = benchWarmup
+			}
+			return a.bench(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	urlFlag(f, &o.url)
+	f.IntVar(&o.Groups, "pairs", 1, "independent pairs of sender and receiver, each with its address")
+	f.IntVar(&o.Senders, "senders", 1, "senders for each address; 0 only receives")
+	f.IntVar(&o.Receivers, "receivers", 1, "receivers for each address; 0 only sends")
+	f.IntVar(&o.Size, "size", 100, "bytes in the body of a message")
+	f.Uint32Var(&o.Credit, "credit", 1000, "unsettled messages that a receiver takes")
+	f.StringVar(&o.settle, "settle", "unsettled", "unsettled: each message is accepted; settled: send and forget")
+	f.Float64Var(&o.Rate, "rate", 0, "messages a second from each sender; 0 is no limit")
+	f.IntVar(&o.Window, "window", 0, "most unsettled messages of a sender; 1 sends one after the other, 0 is as many as the router takes")
+	f.DurationVar(&o.Duration, "duration", 0, "measure for so long (default "+benchDuration.String()+")")
+	f.Uint64Var(&o.Count, "count", 0, "measure so many messages of each sender")
+	f.DurationVar(&o.Warmup, "warmup", 0, "send for so long before measuring (default "+benchWarmup.String()+")")
+	f.BoolVar(&o.CheckOrder, "check-order", false, "look at the sequence number of each message")
+	f.IntVar(&o.SampleEvery, "sample", 0, "time each n-th message; 0 chooses, -1 times none")
+	f.Var(&o.stream, "stream", "send one message of so many bytes piece by piece, such as 2GB")
+	f.Var(&o.read, "read-rate", "most that each receiver reads in a second, such as 200MB")
+	f.IntVar(&o.Idle, "idle", 0, "open so many connections that do nothing, with a sender and a receiver each")
+	f.BoolVar(&o.OneAddress, "one-address", false, "idle connections: all on the same address")
+	f.IntVar(&o.Concurrency, "concurrency", 16, "connections opened and closed at a time")
+	f.DurationVar(&o.Hold, "hold", 10*time.Second, "hold idle connections for so long")
+	f.DurationVar(&o.Settle, "return", 0, "after closing idle connections, wait so long for the memory of --pid to come back")
+	f.IntSliceVar(&o.Watch, "pid", nil, "measure CPU and memory of this process too; may be repeated (Linux)")
+	f.StringVarP(&o.output, "output", "o", "text", "text, or json: one object")
+	return cmd
+}
+
+func (o *benchOptions) check() error {
+	switch {
+	case o.settle != "settled" && o.settle != "unsettled":
+		return usageError{fmt.Errorf("--settle %q: it must be unsettled or settled", o.settle)}
+	case o.Senders == 0 && o.Receivers == 0:
+		return usageError{errors.New("--senders 0 and --receivers 0: there is nothing to do")}
+	case o.Credit == 0:
+		return usageError{errors.New("--credit 0: a receiver without credit gets nothing")}
+	case o.Window > 0 && o.settle == "settled":
+		return usageError{errors.New("--window bounds unsettled messages; leave it out with --settle settled, or use --rate")}
+	case o.Groups < 1 || o.Concurrency < 1:
+		return usageError{errors.New("--pairs and --concurrency must be at least 1")}
+	}
+	return checkOutput(o.output)
+}
+
+func (a *app) bench(ctx context.Context, o benchOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	t, err := a.parseTarget(o.url)
+	if err != nil {
+		return err
+	}
+	l := o.Options
+	l.Target, l.Presettled = t.address, o.settle == "settled"
+	l.Stream, l.ReadRate = uint64(o.stream), float64(o.read)
+	if t.login {
+		l.Login = sasl.PlainClient{Username: t.user, Password: t.password}
+	}
+	if err := l.Check(); err != nil {
+		return usageError{err}
+	}
+	show := &benchShow{app: a, o: &l}
+	if a.errTerm {
+		l.Progress = show.progress
+	}
+	res, err := loadgen.Run(ctx, l)
+	show.endProgress()
+	if e, ok := errors.AsType[*loadgen.UnreachableError](err); ok {
+		return explainDial(ctx, t, e.Err)
+	}
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	if o.output == "json" {
+		err = a.printJSON(res)
+	} else {
+		err = show.result(res)
+	}
+	return errors.Join(err, benchVerdict(res))
+}
+
+// benchVerdict is an error when the router did not do what it must.
+func benchVerdict(r *loadgen.Result) error {
+	var wrong []string
+	add := func(n uint64, what string) {
+		if n > 0 {
+			wrong = append(wrong, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	add(r.Total.Lost, "lost")
+	add(r.Total.Corrupt, "corrupt")
+	add(r.Unsettled, "never settled")
+	if r.Order != nil {
+		add(r.Order.Reordered, "out of order")
+		add(r.Order.Duplicates, "received twice")
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return errors.New("of the messages, " + strings.Join(wrong, ", "))
+}
+
+// byteSize is a flag for a number of bytes, with or without a unit.
+type byteSize uint64
+
+var byteUnits = []struct {
+	name string
+	size uint64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+	{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1},
+}
+
+// Set reads a number such as 100, 200MB or 1.5GiB.
+func (b *byteSize) Set(text string) error {
+	number, unit := text, uint64(1)
+	for _, u := range byteUnits {
+		if n, ok := strings.CutSuffix(text, u.name); ok {
+			number, unit = n, u.size
+			break
+		}
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || !(v >= 0 && v*float64(unit) < 1<<60) { // also what is no number
+		return errors.New("not a number of bytes such as 100, 200MB or 1.5GiB")
+	}
+	*b = byteSize(v * float64(unit))
+	return nil
+}
+
+func (b *byteSize) String() string { return strconv.FormatUint(uint64(*b), 10) }
+
+// Type is the placeholder in help.
+func (b *byteSize) Type() string { return "bytes" }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"testing"
+
+	"github.com/meshway/meshway/internal/loadgen"
+)
+
+func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
+	for want, args := range map[string][]string{
+		"unsettled or settled":     {"--settle", "twice"},
+		"nothing to do":            {"--senders", "0", "--receivers", "0"},
+		"without credit":           {"--credit", "0"},
+		"bounds unsettled":         {"--window", "1", "--settle", "settled"},
+		"at least 1":               {"--pairs", "0"},
+		"text or json":             {"-o", "xml"},
+		"order needs":              {"--check-order", "--size", "5"},
+		"not a number of bytes":    {"--stream", "much"},
+		"no port":                  {"--url", "localhost:99999"},
+		"accepts at most 1 arg(s)": {"one", "two"},
+	} {
+		a := newTestApp("")
+		a.want(t, codeUsage, append([]string{"bench"}, args...)...)
+		wantText(t, a.err, want, "bench --help")
+	}
+}
+
+func TestBenchWithoutARouter(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	a := newTestApp("")
+	a.want(t, codeFailure, "bench", "--url", l.Addr().String())
+	wantText(t, a.err, "nothing listens on "+l.Addr().String(), "meshway run")
+}
+
+func TestByteSizes(t *testing.T) {
+	for text, want := range map[string]byteSize{
+		"0": 0, "100": 100, "100B": 100, "2kB": 2000, "2KiB": 2048, "200MB": 200e6, "1.5GiB": 3 << 29, "2 GB": 2e9,
+	} {
+		var b byteSize
+		if err := b.Set(text); err != nil || b != want {
+			t.Errorf("%q: got %d, %v, want %d", text, b, err, want)
+		}
+	}
+	for _, text := range []string{"", "GB", "-1", "1XB", "1e30GB", "NaN"} {
+		var b byteSize
+		if err := b.Set(text); err == nil {
+			t.Errorf("%q: got %d, want an error", text, b)
+		}
+	}
+}
+
+func TestBenchVerdict(t *testing.T) {
+	good := &loadgen.Result{Total: loadgen.Total{Sent: 5, Received: 4, Released: 1}, Order: &loadgen.Order{Missing: 1}}
+	if err := benchVerdict(good); err != nil {
+		t.Errorf("a released message is not lost: %v", err)
+	}
+	bad := &loadgen.Result{Total: loadgen.Total{Lost: 2}, Unsettled: 1, Order: &loadgen.Order{Duplicates: 3}}
+	const want = "of the messages, 2 lost, 1 never settled, 3 received twice"
+	if err := benchVerdict(bad); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
+func TestBenchResultForPeople(t *testing.T) {
+	a := newTestApp("")
+	s := &benchShow{app: a.app, o: &loadgen.Options{Receivers: 1}}
+	if err := s.result(&loadgen.Result{
+		Received: 1_234_567, Seconds: 2, Rate: 617_283.5, Throughput: 64e6,
+		Latency:   &loadgen.Latency{P50: 12, Samples: 1000},
+		Total:     loadgen.Total{Sent: 1_300_000, Received: 1_299_999, Lost: 1},
+		Processes: []loadgen.Process{{PID: 7, CPUPerMessage: 0.55, Before: 12e6, Peak: 13e6}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	wantText(t, a.out, "1,234,567 received in 2.00 s: 617,283/s, 64.0 MB/s", "median 12 us", "1 lost", "process 7", "0.55 us", "12.0 MB before")
+}
+
+func TestBenchResultForPrograms(t *testing.T) {
+	line, err := json.Marshal(&loadgen.Result{Idle: &loadgen.Idle{Connections: 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back map[string]any
+	if err := json.Unmarshal(line, &back); err != nil || back["idle"].(map[string]any)["connections"] != 3.0 {
+		t.Errorf("got %s, %v", line, err)
+	}
+}
