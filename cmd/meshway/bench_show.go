@@ -48,8 +48,8 @@ func (s *benchShow) result(r *loadgen.Result) error {
 	}
 	err := s.load(r)
 	for _, p := range r.Processes {
-		err = errors.Join(err, s.row(fmt.Sprintf("process %d", p.PID), "%.2f us of CPU a message, %.2f s in all; memory %s before, %s at most",
-			p.CPUPerMessage, p.CPUSeconds, bytesText(float64(p.Before)), bytesText(float64(p.Peak))))
+		err = errors.Join(err, s.row(fmt.Sprintf("process %d", p.PID), "%.2f us of CPU a message, %.2f s in all, %.3g reads and %.3g writes a message; memory %s before, %s at most",
+			p.CPUPerMessage, p.CPUSeconds, p.Reads, p.Writes, bytesText(float64(p.Before)), bytesText(float64(p.Peak))))
 	}
 	if r.Early {
 		err = errors.Join(err, s.row("stopped", "before its time"))

@@ -61,18 +61,29 @@ func (s amqpSession) sender(ctx context.Context, address string, settled bool) (
 	if err != nil {
 		return nil, explainAttach(address, err)
 	}
-	return amqpSender{snd}, nil
+	return amqpSender{snd, settled}, nil
 }
 
-type amqpSender struct{ *amqp.Sender }
+type amqpSender struct {
+	*amqp.Sender
+	settled bool
+}
 
 func (s amqpSender) send(ctx context.Context, m *amqp.Message) (pending, error) {
+	if s.settled {
+		return nobody{}, explainLoss(ctx, s.Send(ctx, m, nil))
+	}
 	receipt, err := s.SendWithReceipt(ctx, m, nil)
 	if err != nil {
 		return nil, explainLoss(ctx, err)
 	}
 	return amqpPending{&receipt}, nil
 }
+
+// nobody will say how a message ended that was sent settled.
+type nobody struct{}
+
+func (nobody) Wait(context.Context) (amqp.DeliveryState, error) { return nil, nil }
 
 type amqpPending struct{ *amqp.SendReceipt }
 
@@ -120,8 +131,10 @@ func (r amqpReceiver) settle(ctx context.Context, m *amqp.Message, o outcome) er
 
 // explainAttach turns the refusal of a link into words.
 func explainAttach(address string, err error) error {
-	if link, ok := errors.AsType[*amqp.LinkError](err); ok && link.RemoteErr != nil {
-		return fmt.Errorf("the router refused the address %q: %s", address, describeError(link.RemoteErr))
+	if refusal, ok := errors.AsType[*amqp.Error](err); ok {
+		if _, lost := errors.AsType[*amqp.ConnError](err); !lost {
+			return fmt.Errorf("the router refused the address %q: %s", address, describeError(refusal))
+		}
 	}
 	return explainLoss(context.Background(), err)
 }
