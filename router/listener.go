@@ -101,9 +101,13 @@ func openProperties(cfg *config.Listener) wire.Map {
 // Version is what the router says of itself in open; the command sets it.
 var Version = "dev"
 
+// ListenBy makes the router listen by f instead of [net.Listen]: on a network
+// that is not the system's. Call it before Start.
+func (r *Router) ListenBy(f func(network, address string) (net.Listener, error)) { r.listen = f }
+
 func (l *listener) bind() error {
 	address := l.cfg.ListenAddress()
-	ln, err := net.Listen(l.cfg.ListenNetwork(), address)
+	ln, err := l.router.listen(l.cfg.ListenNetwork(), address)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return &AddressInUseError{Listener: l.cfg.Name, Address: address, Err: err}

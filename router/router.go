@@ -29,6 +29,7 @@ type Router struct {
 	users       *sasl.Users // nil without a users file
 	table       addressTable
 	streams     streamRegistry
+	listen      func(network, address string) (net.Listener, error)
 
 	draining   atomic.Bool // shutting down: nobody gets credit any more
 	unroutable atomic.Uint64
@@ -55,7 +56,7 @@ type Endpoint struct {
 // until Start.
 func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r := &Router{
-		cfg: cfg, log: log,
+		cfg: cfg, log: log, listen: net.Listen,
 		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution, onLoss: config.OutcomeModified},
 		ownPrefixes: ownPrefixes(cfg.Router.ID),
 		peers:       make(map[*peer]struct{}),
