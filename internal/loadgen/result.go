@@ -3,6 +3,7 @@ package loadgen
 import (
 	"time"
 
+	"github.com/meshway/meshway/internal/procstat"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -81,6 +82,7 @@ type counts struct {
 	sent, received uint64
 	bytes          uint64 // received, or sent where nobody of ours receives
 	cpu            []time.Duration
+	calls          []procstat.Calls
 }
 
 func (r *run) received() uint64 {
@@ -114,7 +116,7 @@ func (r *run) bytes() uint64 {
 }
 
 func (r *run) count(w *watch) counts {
-	return counts{at: time.Now(), sent: r.sent(), received: r.received(), bytes: r.bytes(), cpu: w.cpu()}
+	return counts{at: time.Now(), sent: r.sent(), received: r.received(), bytes: r.bytes(), cpu: w.cpu(), calls: w.calls()}
 }
 
 // result puts together what was measured. Every connection has ended.

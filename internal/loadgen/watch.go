@@ -10,11 +10,13 @@ import (
 // Process is what the load cost a process that was watched.
 type Process struct {
 	PID           int     `json:"pid"`
-	CPUSeconds    float64 `json:"cpuSeconds"`              // user and system, while measuring
-	CPUPerMessage float64 `json:"cpuPerMessage,omitempty"` // microseconds
-	Before        int64   `json:"residentBefore"`          // bytes, before the first connection
-	Peak          int64   `json:"residentPeak"`            // bytes, the most that was seen
-	Growth        int64   `json:"residentGrowth"`          // bytes, from before to peak
+	CPUSeconds    float64 `json:"cpuSeconds"`                 // user and system, while measuring
+	CPUPerMessage float64 `json:"cpuPerMessage,omitempty"`    // microseconds
+	Reads         float64 `json:"readsPerMessage,omitempty"`  // calls; absent where the system does not tell
+	Writes        float64 `json:"writesPerMessage,omitempty"` // calls
+	Before        int64   `json:"residentBefore"`             // bytes, before the first connection
+	Peak          int64   `json:"residentPeak"`               // bytes, the most that was seen
+	Growth        int64   `json:"residentGrowth"`             // bytes, from before to peak
 }
 
 // watch reads the figures of processes. The peak is kept by a goroutine between
@@ -88,6 +90,16 @@ func (w *watch) cpu() []time.Duration {
 	return all
 }
 
+// calls counts the read and write calls of each process, none where that is
+// not told.
+func (w *watch) calls() []procstat.Calls {
+	all := make([]procstat.Calls, len(w.pids))
+	for i, pid := range w.pids {
+		all[i], _ = procstat.CountCalls(pid)
+	}
+	return all
+}
+
 func (w *watch) end() {
 	close(w.stop)
 	w.done.Wait()
@@ -109,6 +121,8 @@ func (w *watch) usage(receiving bool, from, to counts) []Process {
 		p.CPUSeconds = cpu.Seconds()
 		if messages > 0 {
 			p.CPUPerMessage = micros(cpu) / float64(messages)
+			p.Reads = float64(to.calls[i].Reads-from.calls[i].Reads) / float64(messages)
+			p.Writes = float64(to.calls[i].Writes-from.calls[i].Writes) / float64(messages)
 		}
 		all = append(all, p)
 	}

@@ -1,5 +1,8 @@
 // Package procstat reads what the operating system counts about a process:
-// CPU time and resident memory.
+// CPU time, resident memory, and calls of read and write.
 //
 // It consumes a process id and produces figures; it owns nothing.
 package procstat
+
+// Calls is how often a process has called read and write, of files and sockets.
+type Calls struct{ Reads, Writes int64 }

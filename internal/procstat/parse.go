@@ -55,3 +55,25 @@ func parseKiB(b []byte, name string) (int64, error) {
 	}
 	return 0, fmt.Errorf("%s: not found", name)
 }
+
+// parseCalls returns the numbers of read and write calls in the content of
+// /proc/PID/io.
+func parseCalls(b []byte) (Calls, error) {
+	var c Calls
+	for _, f := range []struct {
+		name string
+		to   *int64
+	}{{"syscr", &c.Reads}, {"syscw", &c.Writes}} {
+		_, rest, ok := bytes.Cut(b, []byte(f.name+": "))
+		if !ok {
+			return Calls{}, fmt.Errorf("io: no %s", f.name)
+		}
+		line, _, _ := bytes.Cut(rest, []byte("\n"))
+		n, err := strconv.ParseInt(string(line), 10, 64)
+		if err != nil {
+			return Calls{}, fmt.Errorf("io: %w", err)
+		}
+		*f.to = n
+	}
+	return c, nil
+}

@@ -29,3 +29,13 @@ func Resident(pid int) (int64, error) {
 	}
 	return parseKiB(b, "VmRSS")
 }
+
+// CountCalls is how often a process has called read and write so far. Some
+// systems keep that to themselves.
+func CountCalls(pid int) (Calls, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return Calls{}, fmt.Errorf("process %d: %w", pid, err)
+	}
+	return parseCalls(b)
+}

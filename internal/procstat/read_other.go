@@ -14,3 +14,6 @@ func CPU(int) (time.Duration, error) { return 0, errUnsupported }
 
 // Resident is not available here.
 func Resident(int) (int64, error) { return 0, errUnsupported }
+
+// CountCalls is not available here.
+func CountCalls(int) (Calls, error) { return Calls{}, errUnsupported }
