@@ -19,8 +19,11 @@ func (c *Conn) recvBytes(w *work) (done bool, err error) {
 			id, ok, herr := wire.ParseProto(rest)
 			if herr != nil {
 				// [2.2] "If the requested protocol is not supported, the peer writes
-				// a header that it does support and closes the socket."
-				c.answerHeader(c.supportedHeader())
+				// a header that it does support and closes the socket." A client has
+				// sent its own, and another would be a frame to the server.
+				if !c.client {
+					c.answerHeader(c.supportedHeader())
+				}
 				return true, c.linger(&HandshakeError{Reason: herr.Error()})
 			}
 			if !ok {
