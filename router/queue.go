@@ -19,9 +19,10 @@ type queue struct {
 	in    *ingress
 	class uint8
 
-	items []message // a circular list: head is the oldest
-	head  int
-	count int
+	items  []message // a circular list: head is the oldest
+	head   int
+	count  int
+	served int // messages since its turn began
 
 	chunks []chunk // their bytes, in the same order
 
@@ -203,6 +204,19 @@ func (q *queue) remove(gone func(*message) bool) {
 	}
 }
 
+// quantum is how many messages of one link leave before it is another's turn. One
+// by one would be no fairer where all are served in milliseconds, and would make
+// every outcome of every sender a write of its own.
+const quantum = 32
+
+// rotate ends the queue's turn when it has had its share. The caller holds mu.
+func (a *address) rotate(q *queue) {
+	if q.served++; q.served >= quantum {
+		q.served = 0
+		a.waiting[q.class].head = q.next
+	}
+}
+
 // nextQueue is whose turn it is: the highest class first, round robin in it.
 func (a *address) nextQueue() *queue {
 	if a.waiting == nil {
@@ -210,9 +224,7 @@ func (a *address) nextQueue() *queue {
 	}
 	for class := numClasses - 1; class >= 0; class-- {
 		if r := &a.waiting[class]; r.head != nil {
-			q := r.head
-			r.head = q.next
-			return q
+			return r.head
 		}
 	}
 	return nil
@@ -249,13 +261,15 @@ func (a *address) drain(b *amqp.Batch) {
 		a.current = nil
 		if gone {
 			q.pop()
+			if q.count > 0 {
+				a.rotate(q)
+			}
 			continue
 		}
 		if m.stream != nil && q.items[q.head].stream == nil {
 			q.freeFirst() // it became a stream on the way
 			q.items[q.head] = m
 		}
-		a.waiting[q.class].head = q // it keeps its turn
 		if a.epoch.Load() == epoch {
 			break
 		}

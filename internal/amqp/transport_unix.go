@@ -7,18 +7,19 @@ import "syscall"
 // rawIO says that rawRead and rawWrite work on this system.
 const rawIO = true
 
+// rawRead reads once; again means that there is nothing to read.
 func rawRead(fd uintptr, b []byte) (n int, err error, again bool) {
 	for {
-		n, err = syscall.Read(int(fd), b)
-		switch err {
+		n, errno := sysRead(fd, b)
+		switch errno {
+		case 0:
+			return n, nil, false
 		case syscall.EINTR:
-			continue
 		case syscall.EAGAIN:
 			return 0, nil, true
-		case nil:
-			return n, nil, false
+		default:
+			return 0, errno, false
 		}
-		return 0, err, false
 	}
 }
 
@@ -26,15 +27,15 @@ func rawRead(fd uintptr, b []byte) (n int, err error, again bool) {
 func rawWrite(fd uintptr, b []byte) (int, error) {
 	done := 0
 	for done < len(b) {
-		n, err := syscall.Write(int(fd), b[done:])
-		switch err {
-		case nil:
+		n, errno := sysWrite(fd, b[done:])
+		switch errno {
+		case 0:
 			done += n
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			return done, nil
 		default:
-			return done, err
+			return done, errno
 		}
 	}
 	return done, nil
