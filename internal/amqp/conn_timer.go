@@ -43,15 +43,17 @@ func (c *Conn) handshakeDone() {
 	}
 }
 
-// tick is how long until the connection must be looked at again: half of what
-// the peer lets us be silent, and a quarter of what we let the peer.
+// tick is how long until the connection must be looked at again: a third of what
+// the peer lets us be silent, since what was written right after one look counts
+// as life at the next and a heartbeat comes only with the one after that; and a
+// quarter of what we let the peer.
 func (c *Conn) tick() time.Duration {
 	d := idleTick
 	if c.cfg.IdleTimeout > 0 {
 		d = min(d, c.cfg.IdleTimeout/4)
 	}
 	if c.peer != nil && c.peer.IdleTimeout > 0 {
-		d = min(d, c.peer.IdleTimeout/2)
+		d = min(d, c.peer.IdleTimeout/3)
 	}
 	return max(d, time.Millisecond)
 }

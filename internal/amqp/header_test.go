@@ -166,7 +166,7 @@ func TestAPeerThatSaysNothingIsLetGo(t *testing.T) {
 				time.Sleep(10*time.Second - time.Millisecond)
 				p.listen()
 				if p.eof {
-					t.Fatal("the time for the handshake is not over")
+					p.t.Fatal("the time for the handshake is not over")
 				}
 				p.in = nil
 				time.Sleep(2 * time.Millisecond)

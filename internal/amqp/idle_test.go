@@ -27,17 +27,17 @@ func TestHeartbeatsGoOutForManyPeriods(t *testing.T) {
 		for end := last.Add(50 * idle); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			for f, ok := p.next(); ok; f, ok = p.next() {
 				if f.body != nil {
-					t.Fatalf("nothing is going on, but %v came", f)
+					p.t.Fatalf("nothing is going on, but %v came", f)
 				}
 				last = time.Now()
 				beats++
 			}
 			if silent := time.Since(last); silent > idle*7/10 {
-				t.Fatalf("silent for %v: a peer that gives us %v needs some of it for itself", silent, idle)
+				p.t.Fatalf("silent for %v: a peer that gives us %v needs some of it for itself", silent, idle)
 			}
 		}
 		if beats > 200 {
-			t.Errorf("%d heartbeats in 50 periods are too many", beats)
+			p.t.Errorf("%d heartbeats in 50 periods are too many", beats)
 		}
 	}, wanting(idle))
 }
@@ -52,7 +52,7 @@ func TestOtherOutputDelaysNoHeartbeat(t *testing.T) {
 				time.Sleep(offset)
 				p.write(&wire.Flow{Echo: true, IncomingWindow: 10})
 				if _, ok := p.next(); !ok {
-					t.Fatal("the flow is not echoed")
+					p.t.Fatal("the flow is not echoed")
 				}
 				last := time.Now()
 				for range 300 {
@@ -61,7 +61,7 @@ func TestOtherOutputDelaysNoHeartbeat(t *testing.T) {
 						last = time.Now()
 					}
 					if silent := time.Since(last); silent > idle*7/10 {
-						t.Fatalf("silent for %v of %v", silent, idle)
+						p.t.Fatalf("silent for %v of %v", silent, idle)
 					}
 				}
 			}, wanting(idle))
@@ -140,7 +140,7 @@ func TestAPeerThatVanishesIsNoticed(t *testing.T) {
 		select {
 		case <-p.done:
 		default:
-			t.Fatal("a minute after it vanished it is still held to be there")
+			p.t.Fatal("a minute after it vanished it is still held to be there")
 		}
 		p.heard("nobody was at fault")
 	}, lasting(8*time.Second), wanting(4*time.Second))

@@ -45,7 +45,7 @@ func TestAnonymousIsLetInAsNobody(t *testing.T) {
 		p.want("that is enough", &wire.SASLOutcome{Code: wire.SASLOk})
 		p.open()
 		if user, mechanism := p.conn.Identity(); user != sasl.AnonymousIdentity || mechanism != "ANONYMOUS" {
-			t.Errorf("logged in as %q by %q", user, mechanism)
+			p.t.Errorf("logged in as %q by %q", user, mechanism)
 		}
 	}, offering(true, sasl.Anonymous{}, plain))
 }
@@ -57,7 +57,7 @@ func TestPlainWithTheRightPassword(t *testing.T) {
 		p.want("welcome", &wire.SASLOutcome{Code: wire.SASLOk})
 		p.open()
 		if user, mechanism := p.conn.Identity(); user != "alice" || mechanism != "PLAIN" {
-			t.Errorf("logged in as %q by %q", user, mechanism)
+			p.t.Errorf("logged in as %q by %q", user, mechanism)
 		}
 	}, offering(true, plain))
 }
@@ -97,7 +97,7 @@ func TestALoginThatFails(t *testing.T) {
 				p.want("the outcome tells no more than the code", &wire.SASLOutcome{Code: tt.code})
 				p.wantShut("and that is all", tt.reason)
 				if strings.Contains(p.err.Error(), "guess") || strings.Contains(p.err.Error(), "secret") {
-					t.Errorf("a password is in %q", p.err)
+					p.t.Errorf("a password is in %q", p.err)
 				}
 				p.heard("nobody learns of such a peer")
 			}, offering(true, plain))
@@ -213,7 +213,7 @@ func TestAPeerMaySkipSASLWhereItIsNotRequired(t *testing.T) {
 	dialogue(t, func(p *peer) {
 		p.open()
 		if user, mechanism := p.conn.Identity(); user != "" || mechanism != "" {
-			t.Errorf("nobody has logged in, but %q by %q", user, mechanism)
+			p.t.Errorf("nobody has logged in, but %q by %q", user, mechanism)
 		}
 	}, offering(false, plain))
 }
