@@ -64,7 +64,7 @@ func (p *peer) attachProducer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 	if in.addr != nil {
 		in.addr.addProducer(b, in)
 	} else {
-		link.SetWindow(b, p.capacity)
+		link.SetWindow(b, p.anonymousWindow())
 	}
 	return nil
 }
@@ -108,6 +108,7 @@ func (p *peer) attachConsumer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 	}
 	e.link = link
 	a.addConsumer(e)
+	a.consumersChanged(b)
 	return nil
 }
 

@@ -8,9 +8,15 @@ import (
 
 // Senders of an address get credit while some consumer could take what they
 // send. Each may have a window of deliveries unfinished: its listener's
-// linkCapacity, as long as all of them together stay within a bound.
+// linkCapacity, as long as all of them together stay within a bound. Where no
+// linkCapacity is configured the window grows with the number of consumers, so
+// that one sender can keep all of them busy.
 
 const (
+	// consumerWindow is the part of a sender's window that each consumer adds
+	// where none is configured, and largestWindow what they add up to at most.
+	consumerWindow = 250
+	largestWindow  = 8192
 	// addressWindow is how many deliveries all senders of one address together
 	// may have unfinished on this router.
 	addressWindow = 65536
@@ -29,7 +35,8 @@ const (
 // the address's mutex.
 type creditState struct {
 	producers []*ingress // in no order; each knows its place
-	share     uint32     // the window that was applied last
+	share     uint32     // each sender's part of addressWindow, as applied last
+	spread    uint32     // the window where none is configured, as applied last
 	open      bool
 	idleTicks int
 	seenEpoch uint64
@@ -66,29 +73,44 @@ func (a *address) removeProducer(b *amqp.Batch, in *ingress) {
 	a.applyPaced(b, others)
 }
 
-// reshare computes each sender's share of the address's window. When it has
-// moved by a quarter since it was applied, it returns those to whom it must be
-// applied; nil otherwise, so that n senders attaching cost n log n and not n².
-// The caller holds mu.
+// reshare computes what senders get of the address's window, and the window that
+// its consumers make for those without a linkCapacity. When one has moved by a
+// quarter since it was applied, it returns the senders, to whom it must be applied;
+// nil otherwise, so that n links attaching cost n log n and not n². The caller
+// holds mu.
 func (a *address) reshare() []*ingress {
 	c := &a.credit
-	share := uint32(addressWindow)
-	if n := len(c.producers); n > 0 {
-		share = max(addressWindow/uint32(n), leastWindow)
-	}
-	if old := c.share; old != 0 && share*5 > old*4 && share*4 < old*5 {
+	share := max(addressWindow/uint32(max(len(c.producers), 1)), leastWindow)
+	spread := min(consumerWindow*uint32(max(len(a.consumers.Load().list), 1)), largestWindow)
+	if near(share, c.share) && near(spread, c.spread) {
 		return nil
 	}
-	old := c.share
-	c.share = share
-	if !c.open || old >= maxLinkCapacity && share >= maxLinkCapacity {
-		return nil // nobody's window is that large
+	c.share, c.spread = share, spread
+	if !c.open {
+		return nil
 	}
 	return append([]*ingress(nil), c.producers...)
 }
 
-// maxLinkCapacity is a window that no sender has.
-const maxLinkCapacity = 1 << 15
+// near says that a is within a quarter of b.
+func near(a, b uint32) bool { return a*5 > b*4 && a*4 < b*5 }
+
+// consumersChanged is called when a consumer has come or gone.
+func (a *address) consumersChanged(b *amqp.Batch) {
+	a.mu.Lock()
+	list := a.reshare()
+	a.mu.Unlock()
+	a.applyPaced(b, list)
+}
+
+// windowOf is the sender's window while the address is open. The caller holds mu.
+func (a *address) windowOf(in *ingress) uint32 {
+	w := in.peer.capacity
+	if w == 0 {
+		w = a.credit.spread
+	}
+	return min(w, a.credit.share)
+}
 
 // consumerAble is called when a consumer has credit: the first one opens the
 // address.
@@ -145,10 +167,10 @@ func (a *address) applyCredit(b *amqp.Batch, list []*ingress) {
 	for _, in := range list {
 		in.creditMu.Lock()
 		a.mu.Lock()
-		open, share := a.credit.open, a.credit.share
+		open, window := a.credit.open, a.windowOf(in)
 		a.mu.Unlock()
 		if open {
-			in.link.SetWindow(b, min(share, in.peer.capacity))
+			in.link.SetWindow(b, window)
 		} else {
 			in.link.Revoke(b)
 		}

@@ -70,6 +70,7 @@ func (e *egress) OnDetach(b *amqp.Batch, err *wire.Error) {
 	if a.removeConsumer(e) {
 		a.closeCredit(b)
 	}
+	a.consumersChanged(b)
 	if c := e.stream.Load(); c != nil {
 		c.pump(b) // finds the link gone
 	}

@@ -256,7 +256,7 @@ func (in *ingress) queueFor(a *address, m *message) *queue {
 			found = q
 		}
 	}
-	if in.addr == nil && waiting >= int(in.peer.capacity/2) {
+	if in.addr == nil && waiting >= int(in.peer.anonymousWindow()/2) {
 		// An anonymous sender always has credit: one address that takes nothing
 		// must not use up all of it.
 		return nil

@@ -59,6 +59,9 @@ func (r *Router) mechanisms(cfg *config.Listener) ([]sasl.Mechanism, error) {
 	for _, name := range names {
 		switch name {
 		case "ANONYMOUS":
+			if cfg.AuthenticatePeer {
+				continue // it proves nothing
+			}
 			list = append(list, sasl.Anonymous{})
 		case "PLAIN":
 			if r.users == nil {
@@ -68,6 +71,9 @@ func (r *Router) mechanisms(cfg *config.Listener) ([]sasl.Mechanism, error) {
 		default:
 			return nil, fmt.Errorf("saslMechanisms: %q is not built; there are ANONYMOUS and PLAIN", name)
 		}
+	}
+	if cfg.AuthenticatePeer && len(list) == 0 {
+		return nil, errors.New("authenticatePeer is set, and saslMechanisms has none by which a peer could prove who it is")
 	}
 	return list, nil
 }

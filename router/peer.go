@@ -16,7 +16,7 @@ type peer struct {
 	listener *listener
 	conn     *amqp.Conn
 	id       uint64
-	capacity uint32 // linkCapacity of the listener
+	capacity uint32 // linkCapacity of the listener; 0 leaves it to the address
 	stripIn  bool
 	stripOut bool
 }
@@ -49,6 +49,14 @@ func (p *peer) run() {
 
 func (p *peer) log() *zap.Logger {
 	return p.router.log.With(zap.Uint64("connection", p.id), zap.Stringer("peer", p.conn.RemoteAddr()))
+}
+
+// anonymousWindow is the window of a sender without a target.
+func (p *peer) anonymousWindow() uint32 {
+	if p.capacity == 0 {
+		return consumerWindow
+	}
+	return p.capacity
 }
 
 // OnOpen lets the peer in. [2.7.1]

@@ -34,7 +34,7 @@ type Listener struct {
 	IdleTimeout             time.Duration // close when nothing came for this long; 0 never
 	InitialHandshakeTimeout time.Duration // close when no Open came by then; 0 never
 	StripAnnotations        Strip
-	LinkCapacity            int    // most deliveries in flight on one incoming link
+	LinkCapacity            int    // most deliveries in flight on one incoming link; 0 follows the consumers
 	MaxMessageSize          uint64 // bytes; 0 is no limit
 	AuthenticatePeer        bool   // refuse peers that skip SASL
 	SASLMechanisms          []string

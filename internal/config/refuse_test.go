@@ -47,7 +47,7 @@ func TestBadInput(t *testing.T) {
 		{"no value", "listeners:\n  - host:\n", "f:2: listeners[0].host: has no value"},
 		{"invented tag", "listeners:\n  - host: !mine a\n", "f:2: listeners[0].host: has the tag !mine"},
 		{"list for one value", "listeners:\n  - host: [a]\n", "f:2: listeners[0].host: is a list; it must be a single value"},
-		{"mapping for a number", "listeners:\n  - linkCapacity: {a: 1}\n", "f:2: listeners[0].linkCapacity: is a mapping; it must be a whole number from 1 to 1048576 (deliveries)"},
+		{"mapping for a number", "listeners:\n  - linkCapacity: {a: 1}\n", "f:2: listeners[0].linkCapacity: is a mapping; it must be a whole number from 0 to 1048576 (deliveries)"},
 
 		// Numbers.
 		{"below", "listeners:\n  - {maxFrameSize: 511}\n", `listeners[0].maxFrameSize: is "511"; it must be a whole number from 512 to 2147483647 (bytes)`},
@@ -59,7 +59,6 @@ func TestBadInput(t *testing.T) {
 		{"quoted", "listeners:\n  - {linkCapacity: '5'}\n", "is a string; remove the quotes"},
 		{"octal", "listeners:\n  - {linkCapacity: 010}\n", `is "010"; it must be a whole number`},
 		{"hexadecimal", "listeners:\n  - {linkCapacity: 0x10}\n", `is "0x10"; it must be a whole number`},
-		{"no limit by zero", "listeners:\n  - {linkCapacity: 0}\n", `is "0"; it must be a whole number from 1`},
 		{"window too large", "listeners:\n  - {maxSessionFrames: 131073}\n", "f:2: listeners[0].maxSessionFrames: times maxFrameSize (16384) is 2147500032 bytes; it must not pass 2147483647"},
 		{"boolean", "listeners:\n  - {authenticatePeer: 1}\n", `is "1"; it must be true or false`},
 		{"enumeration", "listeners:\n  - {stripAnnotations: none}\n", `is "none"; it must be one of in, out, both, no`},

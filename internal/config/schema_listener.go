@@ -46,7 +46,7 @@ var listenerEntity = Entity{
 			field: at(func(l *Listener) *time.Duration { return &l.InitialHandshakeTimeout })},
 		{Name: "stripAnnotations", Type: TypeEnum, Values: words(StripIn, StripOut, StripBoth, StripNone), Default: string(StripBoth), Help: "remove the router's own annotations from what comes in, goes out, both, or not at all",
 			field: at(func(l *Listener) *Strip { return &l.StripAnnotations })},
-		{Name: "linkCapacity", Type: TypeInteger, Default: 250, Min: 1, Max: 1 << 20, Unit: "deliveries", Help: "most deliveries in flight on one link into the router",
+		{Name: "linkCapacity", Type: TypeInteger, Default: 0, Min: 0, Max: 1 << 20, Unit: "deliveries", Help: "most deliveries in flight on one link into the router; 0 lets that follow the consumers of its address, 250 for each and 8192 at most",
 			field: at(func(l *Listener) *int { return &l.LinkCapacity })},
 		{Name: "maxMessageSize", Type: TypeInteger, Default: 0, Max: math.MaxInt64, Unit: "bytes", Help: "largest message that is taken; 0 is no limit",
 			field: at(func(l *Listener) *uint64 { return &l.MaxMessageSize })},
