@@ -18,6 +18,9 @@ func (c *Conn) recvDisposition(w *work, ch uint16, p *wire.Disposition) error {
 	}
 	last := p.Last.Or(p.First)
 	if serialLess(last, p.First) {
+		if s.ended() {
+			return nil
+		}
 		return s.fault(wire.CondInvalidField, "disposition: last %d is before first %d", last, p.First)
 	}
 	if p.Role == wire.RoleReceiver {
