@@ -92,7 +92,7 @@ func (c *Conn) findLink(in *Session, name string, peer wire.Role, attached bool)
 		if in != nil && s != in || found != nil {
 			return
 		}
-		if l := s.names.get(name, peer); l != nil && l.attached == attached && !l.detached {
+		if l := s.names.get(name, peer); l != nil && l.attached == attached && !l.detached && !l.gone {
 			found = l
 		}
 	}
@@ -222,10 +222,7 @@ func (r *AttachRequest) accept(b *Batch, l *link, a *Answer) error {
 	c := r.Session.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := r.Session.place(l); err != nil {
-		// The peer's handle-max leaves no handle to answer with.
-		c.appendFrame(r.Session.local, &wire.End{Error: newError(wire.CondResourceLimitExceeded, "attach %q: %v", l.name, err)})
-		r.Session.over = true
+	if err := r.place(l); err != nil {
 		return err
 	}
 	l.attached = true
@@ -234,6 +231,18 @@ func (r *AttachRequest) accept(b *Batch, l *link, a *Answer) error {
 	c.appendFrame(r.Session.local, a.attach(l))
 	b.touch(c)
 	return nil
+}
+
+// place gives the link a handle of ours; when the peer's handle-max leaves none to
+// answer with, the session ends. The caller holds mu.
+func (r *AttachRequest) place(l *link) error {
+	s := r.Session
+	err := s.place(l)
+	if err != nil && !s.over {
+		s.conn.appendFrame(s.local, &wire.End{Error: newError(wire.CondResourceLimitExceeded, "attach %q: %v", l.name, err)})
+		s.over = true
+	}
+	return err
 }
 
 // Refuse answers the attach with nothing on our side, and a detach with the
@@ -253,7 +262,7 @@ func (r *AttachRequest) Refuse(b *Batch, e *wire.Error) {
 	l.attached, l.detached, l.gone, l.remote = true, true, true, r.Attach.Handle
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := s.place(l); err != nil {
+	if r.place(l) != nil {
 		return
 	}
 	s.names.remove(l)
