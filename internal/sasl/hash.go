@@ -92,14 +92,14 @@ func parseHash(s string) (passwordHash, error) {
 	var h passwordHash
 	parts := strings.Split(s, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" {
-		return h, errors.New("is not of the form $argon2id$v=19$m=...,t=...,p=...$SALT$HASH")
+		return h, errors.New("is not of the form $argon2id$v=19$m=N,t=N,p=N$SALT$HASH")
 	}
 	if parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return h, fmt.Errorf("is of version %q; only v=%d is known", parts[2], argon2.Version)
 	}
 	var rest string
 	if n, err := fmt.Sscanf(parts[3]+" .", "m=%d,t=%d,p=%d %s", &h.memory, &h.passes, &h.threads, &rest); n != 4 || err != nil || rest != "." {
-		return h, fmt.Errorf("has the parameters %q, which are not m=...,t=...,p=...", parts[3])
+		return h, fmt.Errorf("has the parameters %q, which are not of the form m=N,t=N,p=N", parts[3])
 	}
 	var err1, err2 error
 	h.salt, err1 = base64Raw.DecodeString(parts[4])
