@@ -58,7 +58,7 @@ log: {level: debug, format: json}
 			},
 			{
 				Name: "0.0.0.0:0", Host: "0.0.0.0", Port: "0", Role: RoleNormal, MaxFrameSize: 16384, MaxSessions: 32768,
-				IdleTimeout: 16 * time.Second, InitialHandshakeTimeout: 10 * time.Second, StripAnnotations: StripBoth, LinkCapacity: 250,
+				IdleTimeout: 16 * time.Second, InitialHandshakeTimeout: 10 * time.Second, StripAnnotations: StripBoth, LinkCapacity: 0,
 				SASLMechanisms: []string{"ANONYMOUS", "PLAIN"}, FailoverURLs: []FailoverURL{{"", "d.example", "5672"}},
 			},
 		},

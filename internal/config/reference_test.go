@@ -1,0 +1,148 @@
+package config
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/configuration.md from the schema")
+
+// The page in docs says what the schema says.
+func TestReferencePage(t *testing.T) {
+	page := filepath.Join("..", "..", "docs", "configuration.md")
+	want := referencePage()
+	if *update {
+		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(page)
+	if err != nil || strings.ReplaceAll(string(got), "\r\n", "\n") != want {
+		t.Errorf("docs/configuration.md is not what the schema says (%v); run: go test ./internal/config -update", err)
+	}
+}
+
+const referenceHead = `# Configuration
+
+<!-- Written by go test ./internal/config -update from the schema in internal/config. -->
+
+` + "`meshway run -c FILE`" + ` reads one YAML file. Every mistake in it is reported at once, with its line, and a file
+with a mistake starts nothing. Without a file the router listens on loopback port 5672 and lets every client of
+the machine in.
+
+` + "```yaml" + `
+router: {id: A}
+listeners:
+  - {port: amqp}                                        # loopback
+  - {name: devices, host: 0.0.0.0, port: 5673, saslMechanisms: [PLAIN], authenticatePeer: true, linkCapacity: 20}
+addresses:
+  - {prefix: telemetry, distribution: balanced}
+  - {pattern: "alarms/#", distribution: multicast, priority: 8}
+users: {file: users.yaml}                               # made with: meshway user add NAME
+log: {level: info, format: auto}
+` + "```" + `
+`
+
+func referencePage() string {
+	var b strings.Builder
+	b.WriteString(referenceHead)
+	var no refusals
+	for _, e := range Schema() {
+		if e.Refused != "" {
+			no.add(e.Section, e.Refused)
+			continue
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n%s %s.\n\n| attribute | value | default | meaning |\n|---|---|---|---|\n", e.Section, howMany(e), e.Help)
+		for _, a := range e.Attributes {
+			if a.Refused != "" {
+				no.add(e.Section+"."+a.Name, a.Refused)
+				continue
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", a.Name, cell(valueWords(a)), cell(defaultWords(a)), cell(a.Help))
+			for _, v := range slices.Sorted(maps.Keys(a.RefusedValues)) {
+				no.add(e.Section+"."+a.Name+": "+v, a.RefusedValues[v])
+			}
+		}
+	}
+	b.WriteString("\n## Refused\n\nThese are known from other routers, and a file that uses them is refused rather than half obeyed.\n\n| refused | because |\n|---|---|\n")
+	for _, why := range no.reasons {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.Join(no.names[why], "`, `"), cell(why))
+	}
+	return b.String()
+}
+
+func howMany(e Entity) string {
+	if e.List {
+		return "A list. Each entry"
+	}
+	return "At most once:"
+}
+
+// refusals groups what is refused by the reason.
+type refusals struct {
+	reasons []string
+	names   map[string][]string
+}
+
+func (r *refusals) add(name, why string) {
+	if r.names == nil {
+		r.names = map[string][]string{}
+	}
+	if r.names[why] == nil {
+		r.reasons = append(r.reasons, why)
+	}
+	r.names[why] = append(r.names[why], name)
+}
+
+// cell makes text fit for a table.
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+
+func valueWords(a Attribute) string {
+	switch a.Type {
+	case TypeInteger:
+		words := fmt.Sprintf("%d to %d", a.Min, a.Max)
+		if a.Unit != "" {
+			words += " " + a.Unit
+		}
+		return words
+	case TypeBoolean:
+		return "true or false"
+	case TypeEnum:
+		return strings.Join(a.Values, ", ")
+	case TypeWords:
+		if len(a.Values) > 0 {
+			return "list of " + strings.Join(a.Values, ", ")
+		}
+		return "list, or one string with commas"
+	case TypeMap:
+		return "mapping"
+	case TypeString:
+		return "text"
+	}
+	return string(a.Type)
+}
+
+func defaultWords(a Attribute) string {
+	switch {
+	case a.Computed != "":
+		return a.Computed
+	case a.Default == nil:
+		return ""
+	}
+	return fmt.Sprintf("`%v`", a.Default)
+}
+
+func TestTheExampleOfTheReferencePageIsRight(t *testing.T) {
+	_, after, _ := strings.Cut(referenceHead, "```yaml\n")
+	example, _, _ := strings.Cut(after, "```")
+	c, err := Parse("example", []byte(example))
+	if err != nil || len(c.Listeners) != 2 || len(c.Addresses) != 2 {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
