@@ -229,6 +229,7 @@ func (c *Conn) recvFault(w *work, err error) (done bool, _ error) {
 	case f.link != nil:
 		c.h.OnFault(c, fmt.Sprintf("link %q", f.link.name), f.err)
 		f.link.detach(&w.batch, f.err, true)
+		f.link.finish(w, f.err) // whether the peer ever answers or not
 	case f.session != nil:
 		c.h.OnFault(c, fmt.Sprintf("session %d", f.session.remote), f.err)
 		f.session.endWith(w, f.err)

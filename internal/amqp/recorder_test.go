@@ -33,6 +33,7 @@ type recorder struct {
 	onSendable func(*Batch, *Sender)
 	onOutcome  func(*Batch, []uint32, Outcome)
 	quiet      bool // writes nothing down
+	formats    bool // writes message-formats down
 
 	mu        sync.Mutex // guards all below
 	lines     []string
@@ -143,6 +144,9 @@ func (e *recvEnd) OnTransfer(b *Batch, d *Delivery) {
 	}
 	if d.Aborted {
 		text += " aborted"
+	}
+	if e.h.formats && d.First && d.Format != 0 {
+		text += fmt.Sprintf(" format %d", d.Format)
 	}
 	e.h.say("%s %d%s%s %s", e.name, d.ID, text, settledText(d.Settled), payloadText(string(d.Payload)))
 	if e.h.onTransfer != nil {

@@ -115,12 +115,28 @@ func (l *Receiver) continues(t *wire.Transfer) error {
 		return l.fault(wire.CondNotAllowed, "delivery %d began before the last frame of delivery %d", t.DeliveryID.V, l.partialID)
 	}
 	if t.Settled.V && !l.settled && !l.discard {
-		// [2.7.5] Settled on any transfer of a delivery settles it: from here on
-		// it is a presettled one.
-		l.settled = true
-		l.session.incoming.remove(l.partialID)
+		l.settledMidway()
 	}
 	return nil
+}
+
+// settledMidway handles settled on a later transfer of a delivery: that settles
+// it, so from here on it is a presettled one. [2.7.5] One that has ended already,
+// by our outcome or by the sender's disposition, does not end again. The caller
+// holds mu.
+func (l *Receiver) settledMidway() {
+	s := l.session
+	r := s.incoming.get(l.partialID)
+	if r == nil || r.link != l {
+		return
+	}
+	done := r.done
+	s.incoming.remove(l.partialID)
+	if done { // only this was awaited
+		l.finished(1)
+		return
+	}
+	l.settled = true
 }
 
 // abort ends a delivery without a message: it is settled by that, and gone.
@@ -139,12 +155,11 @@ func (l *Receiver) abort() {
 	l.finished(1)
 }
 
-// tooLarge ends a link whose sender exceeds max-message-size: the delivery is
+// tooLarge is the fault of a sender that exceeds max-message-size: the delivery is
 // rejected, what was passed on of it is aborted by the link's end.
 func (l *Receiver) tooLarge(w *work) error {
 	e := newError(wire.CondMessageSizeExceeded, "delivery %d is larger than max-message-size, %d bytes", l.partialID, l.maxMessage)
 	w.ids = append(w.ids[:0], l.partialID)
 	l.Update(&w.batch, w.ids, true, wire.RejectedState(e))
-	l.finish(w, e)
 	return &fault{link: &l.link, session: l.session, err: e}
 }
