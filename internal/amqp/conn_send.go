@@ -147,8 +147,8 @@ func (c *Conn) encodeFlows() {
 	c.flowLinks = c.flowLinks[:0]
 	for i, s := range c.flowSess {
 		c.flowSess[i] = nil
-		if s.flowPending { // not told along with a link's credit
-			s.encodeFlow(false)
+		if s.flowPending || s.ask == askNext { // not told along with a link's credit
+			s.encodeFlow()
 		}
 	}
 	c.flowSess = c.flowSess[:0]

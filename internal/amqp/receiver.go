@@ -166,14 +166,16 @@ func (c *Conn) Unsettled() int {
 	return n
 }
 
-// extend notes that the sender should hear of more credit, once that is half of
-// the window: so a burst costs one flow, and credit never runs dry for want of
-// one. The caller holds mu.
+// extend notes that the sender should hear of more credit: when there is more by
+// half of the window, or any at all while it has less than that left. So a burst
+// costs one flow, and credit never runs dry for want of one. The caller holds mu.
 func (l *Receiver) extend() {
 	if l.gone || l.flowPending || !l.anchored {
 		return
 	}
-	if gain := serialDiff(l.creditLimit(), l.limit); gain > 0 && uint32(gain) >= (l.window+1)/2 {
+	gain := serialDiff(l.creditLimit(), l.limit)
+	half := (l.window + 1) / 2
+	if gain > 0 && (uint32(gain) >= half || serialDiff(l.limit, l.deliveryCount) < int32(half)) {
 		l.noteFlow()
 	}
 }

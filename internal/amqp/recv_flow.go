@@ -26,7 +26,7 @@ func (c *Conn) recvFlow(w *work, ch uint16, p *wire.Flow) error {
 	switch {
 	case lk == nil || lk.gone || lk.detached:
 		if p.Echo && lk == nil {
-			s.encodeFlow(false)
+			s.encodeFlow()
 		}
 	case lk.send != nil:
 		if lk.send.recvCredit(p) {
@@ -58,6 +58,7 @@ func (s *Session) recvWindow(w *work, p *wire.Flow) {
 	if left := serialDiff(end, s.nextOutgoingID); left > 0 {
 		s.remoteWindow = uint32(left)
 	}
+	s.ask = askNot
 	if s.remoteWindow > 0 && len(s.stalled) > 0 {
 		w.wake = append(w.wake, s.takeStalled()...)
 	}

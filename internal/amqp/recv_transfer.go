@@ -102,6 +102,7 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 		return nil
 	}
 	l.outstanding++
+	l.extend() // what was too little to tell may be worth it now
 	if !l.settled {
 		s.incoming.put(id).link = l
 	}

@@ -174,6 +174,10 @@ func (l *Sender) refused(res Result) {
 			l.isStalled = true
 			s.stalled = append(s.stalled, l)
 		}
+		if s.ask == askNot {
+			s.ask = askNext
+			s.conn.flowSess = append(s.conn.flowSess, s)
+		}
 	}
 }
 

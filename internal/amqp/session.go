@@ -42,7 +42,18 @@ type Session struct {
 	peerHandleMax  uint32
 	outgoing       ring[outRecord]
 	stalled        []*Sender // senders that wait for remoteWindow
+	ask            askState
 }
+
+// askState is whether the peer is asked for its window when it is used up: some
+// think about it only then. Once for each time.
+type askState uint8
+
+const (
+	askNot  askState = iota
+	askNext          // with the next flow
+	asked
+)
 
 const (
 	// ourHandleMax bounds the links of a session.
@@ -259,13 +270,17 @@ func (s *Session) grantWindow() uint32 {
 	return s.incomingEnd - s.nextIncomingID
 }
 
-// encodeFlow tells the session's state. [2.7.4] The caller holds mu.
-func (s *Session) encodeFlow(echo bool) {
+// encodeFlow tells the session's state, and asks for the peer's if that is due.
+// [2.7.4] The caller holds mu.
+func (s *Session) encodeFlow() {
 	if s.over {
 		return
 	}
 	f := s.flow()
-	f.Echo = echo
+	if s.ask == askNext {
+		f.Echo = true
+		s.ask = asked
+	}
 	s.conn.appendFlow(s, &f)
 }
 
