@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// figure is a row with what was measured of it.
+type figure struct {
+	row    *row
+	value  float64 // median
+	low    float64 // of all repeats
+	high   float64
+	known  bool
+	relay  float64 // median; 0 is none
+	reason string  // why it is not known
+}
+
+// figures puts the rows together with what was measured.
+func (m *measured) figures() []figure {
+	var all []figure
+	for i := range rows {
+		r := &rows[i]
+		f := figure{row: r, relay: median(m.Relay[r.key]), reason: m.Failed[r.caseName()]}
+		if v := m.Router[r.key]; len(v) > 0 {
+			f.value, f.low, f.high, f.known = median(v), slices.Min(v), slices.Max(v), true
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// median returns the middle value, of an even number the mean of the two; 0 of
+// none.
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	v = slices.Sorted(slices.Values(v))
+	half := len(v) / 2
+	if len(v)%2 == 1 {
+		return v[half]
+	}
+	return (v[half-1] + v[half]) / 2
+}
+
+// meets says whether a value is at least as good as a limit.
+func (r *row) meets(value, limit float64) bool {
+	if r.more {
+		return value >= limit
+	}
+	return value <= limit
+}
+
+// measuredText is the median with its unit, and between which values it lies.
+func (f *figure) measuredText() string {
+	if !f.known {
+		return "-"
+	}
+	text := withUnit(f.value, f.row.unit)
+	if low, high := number(f.low, f.row.unit), number(f.high, f.row.unit); low != high {
+		text += fmt.Sprintf(" (%s-%s)", low, high)
+	}
+	return text
+}
+
+func (f *figure) relayText() string {
+	if f.relay == 0 {
+		return "-"
+	}
+	return withUnit(f.relay, f.row.unit)
+}
+
+func (f *figure) ratioText() string {
+	if f.relay == 0 || !f.known {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", f.value/f.relay)
+}
+
+// verdict says whether the target and the aim are met, and if not by how much.
+func (f *figure) verdict() string {
+	r := f.row
+	switch {
+	case !f.known && f.reason != "":
+		first, _, _ := strings.Cut(f.reason, "\n")
+		return "failed: " + first
+	case !f.known:
+		return "not measured"
+	case r.meets(f.value, r.aim):
+		return "aim met"
+	case r.meets(f.value, r.target):
+		return "met, " + r.missedBy(f.value, r.aim) + " from the aim"
+	}
+	return "missed by " + r.missedBy(f.value, r.target)
+}
+
+// missedBy is how far a value is from a limit.
+func (r *row) missedBy(value, limit float64) string {
+	if limit == 0 {
+		return number(value, r.unit)
+	}
+	return fmt.Sprintf("%.0f %%", math.Ceil(100*math.Abs(value-limit)/limit))
+}
+
+// caseName is the case that fills the row.
+func (r *row) caseName() string {
+	for i := range cases {
+		if slices.Contains(cases[i].rows, r.key) {
+			return cases[i].name
+		}
+	}
+	return ""
+}
+
+// perMessage is the row of the case that is CPU a message; "" when none is.
+func (c *testCase) perMessage() string {
+	for i := range rows {
+		if rows[i].cost && slices.Contains(c.rows, rows[i].key) {
+			return rows[i].key
+		}
+	}
+	return ""
+}
+
+// number writes a value as precisely as its unit deserves.
+func number(v float64, unit string) string {
+	switch {
+	case unit == unitCount || unit == unitRate || unit == unitPercent:
+		return grouped(fmt.Sprintf("%.0f", v))
+	case v < 10:
+		return fmt.Sprintf("%.2f", v)
+	case v < 100:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return grouped(fmt.Sprintf("%.0f", v))
+}
+
+func withUnit(v float64, unit string) string {
+	if unit == unitCount {
+		return number(v, unit)
+	}
+	return number(v, unit) + " " + unit
+}
+
+// grouped puts a comma between the thousands of a whole number.
+func grouped(digits string) string {
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"time"
+)
+
+// suite runs the cases.
+type suite struct {
+	ctx      context.Context
+	dir      string // for files of its own
+	binary   string // the meshway to measure
+	relay    string // nginx; empty is none
+	only     *regexp.Regexp
+	repeats  int
+	quick    bool
+	profiles string // folder for CPU profiles; empty takes none
+	progress io.Writer
+}
+
+// measured is every value of every row, one for each repeat.
+type measured struct {
+	Router map[string][]float64 `json:"router"`
+	Relay  map[string][]float64 `json:"relay,omitempty"`
+	Failed map[string]string    `json:"failed,omitempty"` // by case: why there is nothing
+}
+
+func newMeasured() *measured {
+	return &measured{Router: map[string][]float64{}, Relay: map[string][]float64{}, Failed: map[string]string{}}
+}
+
+// length is how long a case lasts. How long connections are idle is not cut
+// short: it would change what is measured.
+func (s *suite) length(c *testCase) time.Duration {
+	if s.quick && c.relay {
+		return c.full / 2
+	}
+	return c.full
+}
+
+// run measures every case that was asked for, the relay right after the router
+// each time, so that both see the machine in the same mood.
+func (s *suite) run() (*measured, error) {
+	m := newMeasured()
+	for i := range cases {
+		c := &cases[i]
+		if !s.only.MatchString(c.name) {
+			continue
+		}
+		for n := range s.repeats {
+			if err := s.once(c, m); err != nil {
+				if s.ctx.Err() != nil {
+					return m, s.ctx.Err()
+				}
+				m.Failed[c.name] = err.Error()
+				s.say("%s: %v", c.name, err)
+				break
+			}
+			s.say("%-8s %d of %d  %s", c.name, n+1, s.repeats, m.last(c))
+		}
+	}
+	return m, nil
+}
+
+func (s *suite) say(format string, args ...any) { _, _ = fmt.Fprintf(s.progress, format+"\n", args...) }
+
+// once measures a case once, with a fresh router each time.
+func (s *suite) once(c *testCase, m *measured) error {
+	if err := s.direct(c, m); err != nil {
+		return err
+	}
+	if !c.relay || s.relay == "" {
+		return nil
+	}
+	return s.relayed(c, m)
+}
+
+func (s *suite) direct(c *testCase, m *measured) error {
+	r, err := s.startRouter(s.ctx)
+	if err != nil {
+		return err
+	}
+	defer r.stop()
+	stop, err := s.profile(c, r.process)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	res, err := s.generate(c, r, r.process)
+	if err != nil {
+		return err
+	}
+	for key, v := range c.figures(res) {
+		m.Router[key] = append(m.Router[key], v)
+	}
+	return nil
+}
+
+func (s *suite) relayed(c *testCase, m *measured) error {
+	r, err := s.startRouter(s.ctx)
+	if err != nil {
+		return err
+	}
+	defer r.stop()
+	relay, err := s.startRelay(s.ctx, r)
+	if err != nil {
+		return err
+	}
+	defer relay.stop()
+	res, err := s.generate(c, relay, relay.process)
+	if err != nil {
+		return fmt.Errorf("through the relay: %w", err)
+	}
+	key := c.perMessage()
+	m.Relay[key] = append(m.Relay[key], cpu(res)/relayPasses)
+	return nil
+}
+
+// last shows what the last repeat of a case measured.
+func (m *measured) last(c *testCase) string {
+	text := ""
+	for _, r := range rows {
+		if r.caseName() != c.name {
+			continue
+		}
+		if v := m.Router[r.key]; len(v) > 0 {
+			text += fmt.Sprintf("  %s %s", r.key, number(v[len(v)-1], r.unit))
+		}
+		if v := m.Relay[r.key]; len(v) > 0 {
+			text += fmt.Sprintf(" (relay %s)", number(v[len(v)-1], r.unit))
+		}
+	}
+	return text
+}
