@@ -59,11 +59,11 @@ func describeModified(s *amqp.StateModified) string {
 }
 
 // describe is the ending as a line, with advice where there is any.
-func (e ending) describe(a *app, address string) string {
+func (e ending) describe(a *app, address, remedy string) string {
 	words := a.painted(e.state, e.ok())
 	switch {
 	case e.state == "released":
-		return fmt.Sprintf("%s: no consumer took it; if %q has none, start one with: %s receive %s", words, address, a.name, address)
+		return fmt.Sprintf("%s: no consumer took it; if %q has none, start one with: %s", words, address, remedy)
 	case e.detail != "":
 		return words + ": " + e.detail
 	}

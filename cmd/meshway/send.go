@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -210,14 +211,23 @@ func (s *sending) transfer(ctx context.Context, m *amqp.Message) (pending, error
 	bounded, cancel := within(ctx, s.timeout)
 	defer cancel()
 	notice := time.AfterFunc(s.patience, func() {
-		s.say("waiting for a consumer on %q; start one with: %s receive %s", s.address, s.name, s.address)
+		s.say("waiting for a consumer on %q; start one with: %s", s.address, s.remedy())
 	})
 	defer notice.Stop()
 	sent, err := s.link.send(bounded, m)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("no consumer on %q took messages for %v; start one with: %s receive %s", s.address, s.timeout, s.name, s.address)
+		return nil, fmt.Errorf("no consumer on %q took messages for %v; start one with: %s", s.address, s.timeout, s.remedy())
 	}
 	return sent, err
+}
+
+// remedy is the command that starts a consumer of the address.
+func (s *sending) remedy() string {
+	words := []string{s.name, "receive"}
+	if s.url != "" {
+		words = append(words, "--url", shellWord(withoutLogin(s.url)))
+	}
+	return strings.Join(append(words, shellWord(s.address)), " ")
 }
 
 // report waits for the outcome of each message. After an error it still
@@ -266,7 +276,7 @@ func (s *sending) show(e ending, reply *amqp.Message) error {
 	if reply != nil {
 		return s.print("%s", text(body(reply), s.outTerm))
 	}
-	return s.print("message %d: %s", s.total, e.describe(s.app, s.address))
+	return s.print("message %d: %s", s.total, e.describe(s.app, s.address, s.remedy()))
 }
 
 func (s *sending) record(e ending, reply *amqp.Message) record {

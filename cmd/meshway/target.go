@@ -48,6 +48,29 @@ func (a *app) parseTarget(flag string) (target, error) {
 	return t, nil
 }
 
+// withoutLogin hides who logs in, and with what, from a URL that is shown.
+func withoutLogin(text string) string {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		scheme, rest = "amqp", text
+	}
+	if i := strings.LastIndex(rest, "@"); i >= 0 {
+		rest = "USER:PASSWORD" + rest[i:]
+	}
+	return scheme + "://" + rest
+}
+
+// shellWord quotes a word that a shell would take apart.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+,=", r)
+	}
+	if s != "" && strings.TrimFunc(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 func parseURL(text string) (target, error) {
 	if !strings.Contains(text, "://") {
 		text = "amqp://" + text

@@ -51,6 +51,19 @@ func TestBadTargets(t *testing.T) {
 	}
 }
 
+func TestRemedyGoesToTheSameRouterAndShowsNoPassword(t *testing.T) {
+	for _, tt := range []struct{ url, address, want string }{
+		{"", "orders", "meshway receive orders\n"},
+		{"h:7", "orders", "meshway receive --url amqp://h:7 orders\n"},
+		{"amqp://alice:sec%40ret@h:7", "it's/#", `meshway receive --url amqp://USER:PASSWORD@h:7 'it'\''s/#'` + "\n"},
+	} {
+		a := newTestApp("")
+		a.router.noCredit = true
+		a.want(t, 1, "send", tt.address, "x", "--timeout", "1ms", "--url", tt.url)
+		wantText(t, a.err, "start one with: "+tt.want)
+	}
+}
+
 func TestURLComesFromTheFlagTheEnvironmentOrTheDefault(t *testing.T) {
 	tests := []struct{ flag, env, want string }{
 		{"", "", "127.0.0.1:5672"},
