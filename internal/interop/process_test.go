@@ -83,6 +83,7 @@ func (p *process) readReplies(stdout io.Reader) {
 			p.log.Write(line)
 			continue
 		}
+		p.trace("-> ", line)
 		p.mu.Lock()
 		answer := p.waiting[r.ID]
 		delete(p.waiting, r.ID)
@@ -101,6 +102,7 @@ func (p *process) do(ctx context.Context, c command) (reply, error) {
 	c.ID = p.lastID
 	p.waiting[c.ID] = answer
 	line, err := json.Marshal(c)
+	p.trace("<- ", line)
 	if err == nil {
 		_, err = p.stdin.Write(append(line, '\n'))
 	}
@@ -115,6 +117,13 @@ func (p *process) do(ctx context.Context, c command) (reply, error) {
 		return reply{}, fmt.Errorf("%s: the driver ended: %v", c.Op, p.cmd.ProcessState)
 	case <-ctx.Done():
 		return reply{}, fmt.Errorf("%s: %w", c.Op, ctx.Err())
+	}
+}
+
+// trace puts a line of the protocol beside the frames, when those are wanted.
+func (p *process) trace(direction string, line []byte) {
+	if os.Getenv("INTEROP_TRACE") != "" {
+		fmt.Fprintf(p.log, "%s%s\n", direction, bytes.TrimSpace(line))
 	}
 }
 
@@ -161,15 +170,19 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	return b.buf.Write(p)
 }
 
+func (b *logBuffer) all() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
 // longestLog is how much of a log a failed row shows, its end.
 const longestLog = 16 << 10
 
 func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	text := b.buf.Bytes()
+	text := b.all()
 	if cut := len(text) - longestLog; cut > 0 {
-		return "...\n" + string(text[cut:])
+		return "...\n" + text[cut:]
 	}
-	return string(text)
+	return text
 }

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -34,6 +35,7 @@ type router struct {
 	ports  map[string]int // by name of the listener
 	log    *logBuffer
 	exited chan struct{}
+	asked  bool // to end
 }
 
 // startRouter returns when every listener accepts. The router is stopped, and
@@ -136,9 +138,13 @@ func (r *router) running() bool {
 	}
 }
 
-// terminate asks the router to end.
+// terminate asks the router to end, once: a second signal would end it at once.
 func (r *router) terminate(t *testing.T) {
 	t.Helper()
+	if r.asked {
+		return
+	}
+	r.asked = true
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Errorf("stop the router: %v", err)
 	}
@@ -160,4 +166,27 @@ func (r *router) stop(t *testing.T) {
 	if !r.cmd.ProcessState.Success() || strings.Contains(log, "panic:") || strings.Contains(log, "DATA RACE") {
 		t.Errorf("the router ended with %v, its log:\n%s", r.cmd.ProcessState, log)
 	}
+}
+
+// linesAbout are the lines of the log that name a container of one row, that
+// are about such a connection, or about none at all.
+func (r *router) linesAbout(slug string) string {
+	var about strings.Builder
+	ours := map[int]bool{}
+	for line := range strings.Lines(r.log.all()) {
+		var entry struct {
+			Connection int
+			Container  string
+		}
+		if err := json.Unmarshal([]byte(line), &entry); err == nil && entry.Connection != 0 {
+			if strings.HasPrefix(entry.Container, slug) {
+				ours[entry.Connection] = true
+			}
+			if !ours[entry.Connection] {
+				continue
+			}
+		}
+		about.WriteString(line)
+	}
+	return about.String()
 }

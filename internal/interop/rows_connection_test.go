@@ -4,7 +4,7 @@ import "time"
 
 // Rows about connections: who gets in, who stays, and how it ends.
 
-// exchange proves that both connections work.
+// exchange proves that both connections work, and closes them.
 func exchange(s *stage, from, to *connection) {
 	s.Helper()
 	address := s.address("exchange")
@@ -15,6 +15,8 @@ func exchange(s *stage, from, to *connection) {
 	r.wantBodies("hello")
 	r.settle(0, 1, accepted)
 	out.wantOutcomes(0, accepted)
+	from.close()
+	to.close()
 }
 
 // noSASL: a peer that comes without a SASL layer is let in where the listener

@@ -20,6 +20,8 @@ import values
 
 SETTLE = {"unsettled": Link.SND_UNSETTLED, "settled": Link.SND_SETTLED, "mixed": Link.SND_MIXED}
 
+PIECE = 256 * 1024
+
 
 class Lacks(Exception):
     """Raised by a command that Proton cannot carry out."""
@@ -45,9 +47,10 @@ class LinkState:
         self.link = link
         self.opened = False
         self.closed = None  # the error, or {} after a clean end
-        self.tags = 0
         # a sender's
         self.queue = collections.deque()
+        self.delivery = None  # the one being sent
+        self.streamed = 0
         self.sent = 0
         self.outcomes = {}
         self.order = {}  # tag -> number of the delivery
@@ -263,18 +266,30 @@ class Driver(Handler):
         return ready
 
     def pump(self, state):
-        """Send what has credit: Proton itself would queue beyond it."""
+        """Send what has credit: Proton itself would queue beyond it.
+
+        A large message goes piece by piece, as Proton has written the last one:
+        what is left of a delivery is moved in memory for every few frames.
+        """
         link = state.link
         while state.queue and link.credit > 0:
-            encoded, settled = state.queue.popleft()
-            tag = "d%d" % state.tags
-            state.tags += 1
-            delivery = link.delivery(tag)
-            state.order[tag] = state.sent
-            link.stream(encoded)
+            encoded, settled = state.queue[0]
+            if state.delivery is None:
+                tag = "d%d" % state.sent
+                state.delivery = link.delivery(tag)
+                state.order[tag] = state.sent
+                state.streamed = 0
+            elif link.session.outgoing_bytes > 0:
+                return
+            link.stream(encoded[state.streamed:state.streamed + PIECE])
+            state.streamed += PIECE
+            if state.streamed < len(encoded):
+                return  # on_transport comes back
+            state.queue.popleft()
             link.advance()
             if settled or link.snd_settle_mode == Link.SND_SETTLED:
-                delivery.settle()
+                state.delivery.settle()
+            state.delivery = None
             state.sent += 1
 
     def op_outcomes(self, c):
@@ -336,6 +351,9 @@ class Driver(Handler):
     # --- Proton's events
 
     def on_transport(self, event):
+        for state in self.links.values():
+            if state.delivery is not None:
+                self.pump(state)
         self.wake()
 
     def on_connection_remote_open(self, event):

@@ -143,7 +143,8 @@ const ops = {
         return function () {
             if (link.closed !== undefined) return closedOr(link);
             if (!link.opened) return undefined;
-            const remote = sender ? link.rhea.target : link.rhea.source;
+            // A null terminus is kept as a wrapped null.
+            const remote = rhea.types.unwrap(sender ? link.rhea.target : link.rhea.source);
             if (!remote) return undefined; // refused: the detach with the reason comes next
             return {address: remote.address || '', properties: values.toJSON(link.rhea.properties || {})};
         };
