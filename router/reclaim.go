@@ -2,31 +2,39 @@ package router
 
 import "runtime/debug"
 
-// reclaimer gives memory back to the operating system after many connections
-// have left: the runtime alone keeps it for minutes.
-type reclaimer struct{ calm int }
+// reclaimer gives memory back to the operating system once many connections have
+// come or gone: the runtime alone keeps what setting them up took, and for
+// minutes what they held.
+type reclaimer struct {
+	settled int // connections when memory was given back last
+	last    int // connections at the last tick
+	calm    int // ticks without much change
+}
 
 const (
-	// reclaimAbove is how many connections must have left for it to be worth
-	// a garbage collection, and calmTicks for how long nothing more may change.
+	// reclaimAbove is how many connections must have come or gone for it to be
+	// worth a garbage collection, and calmTicks for how long few may do so.
 	reclaimAbove = 256
 	calmTicks    = 4
 )
 
-func (m *reclaimer) tick(r *Router) {
-	r.mu.Lock()
-	now, most := len(r.peers), r.most
-	r.mu.Unlock()
-	if most-now < reclaimAbove || now > most*3/4 {
+func (m *reclaimer) tick(connections int) {
+	few := reclaimAbove / 4
+	if d := connections - m.last; d > few || d < -few {
 		m.calm = 0
+	} else {
+		m.calm++
+	}
+	m.last = connections
+	moved := connections - m.settled
+	if moved < 0 {
+		moved = -moved
+	}
+	if moved < reclaimAbove || moved*4 < m.settled || m.calm < calmTicks {
 		return
 	}
-	if m.calm++; m.calm < calmTicks {
-		return
-	}
-	m.calm = 0
-	r.mu.Lock()
-	r.most = len(r.peers)
-	r.mu.Unlock()
+	m.settled = connections
+	// Twice: what lies in pools survives the first collection.
+	debug.FreeOSMemory()
 	debug.FreeOSMemory()
 }

@@ -40,7 +40,6 @@ type Router struct {
 	peers     map[*peer]struct{}
 	stopped   bool
 	changed   chan struct{} // closed and replaced when a peer leaves
-	most      int           // peers at the most since memory was given back
 
 	done  chan struct{} // closed by Shutdown
 	tasks sync.WaitGroup
@@ -225,7 +224,6 @@ func (r *Router) join(p *peer) bool {
 		return false
 	}
 	r.peers[p] = struct{}{}
-	r.most = max(r.most, len(r.peers))
 	r.tasks.Add(1)
 	return true
 }
@@ -271,7 +269,10 @@ func (r *Router) ticks() {
 			})
 			r.streams.breakStalled(&b, now)
 			b.Flush()
-			mem.tick(r)
+			r.mu.Lock()
+			connections := len(r.peers)
+			r.mu.Unlock()
+			mem.tick(connections)
 		}
 	}
 }
