@@ -64,7 +64,7 @@ func TestOtherOutputDelaysNoHeartbeat(t *testing.T) {
 						p.t.Fatalf("silent for %v of %v", silent, idle)
 					}
 				}
-			}, wanting(idle))
+			}, wanting(idle), aboutWindows())
 		})
 	}
 }

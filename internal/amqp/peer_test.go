@@ -28,11 +28,12 @@ type peer struct {
 	done chan struct{} // closed when Run has returned
 	err  error         // what Run returned
 
-	hello  wire.Open // what open says of us
-	in     []byte    // written by the engine, not looked at yet
-	eof    bool      // the engine has closed its half
-	closed bool      // its close was seen: nothing may follow
-	anyEnd bool      // how Run explains the end does not matter
+	hello   wire.Open // what open says of us
+	in      []byte    // written by the engine, not looked at yet
+	eof     bool      // the engine has closed its half
+	closed  bool      // its close was seen: nothing may follow
+	anyEnd  bool      // how Run explains the end does not matter
+	windows bool      // flows that tell of nothing but a session's window are seen
 }
 
 // option changes a dialogue before it begins.
@@ -40,6 +41,9 @@ type option func(*peer)
 
 func config(f func(*Config)) option     { return func(p *peer) { f(p.cfg) } }
 func handling(f func(*recorder)) option { return func(p *peer) { f(p.h) } }
+
+// aboutWindows is for stories in which the flows of sessions matter.
+func aboutWindows() option { return func(p *peer) { p.windows = true } }
 
 // saying changes our open.
 func saying(f func(*wire.Open)) option { return func(p *peer) { f(&p.hello) } }
@@ -145,8 +149,21 @@ func (p *peer) listen() {
 	p.eof = p.eof || eof
 }
 
-// next takes the next frame.
+// next takes the next frame. Flows of sessions are passed over, unless the story
+// is about them: they come now and then in any other.
 func (p *peer) next() (frame, bool) {
+	p.t.Helper()
+	for {
+		f, ok := p.any()
+		flow, isFlow := f.body.(*wire.Flow)
+		if !ok || !isFlow || flow.Handle.OK || p.windows {
+			return f, ok
+		}
+	}
+}
+
+// any takes the next frame, whatever it is.
+func (p *peer) any() (frame, bool) {
 	p.t.Helper()
 	p.listen()
 	limit := p.hello.MaxFrameSize.Or(1<<32 - 1)

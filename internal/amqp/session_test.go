@@ -128,7 +128,7 @@ func TestTheAnswerToOurBegin(t *testing.T) {
 		p.wantIdle("the session stands")
 		p.write(on(2, &wire.Flow{Echo: true, IncomingWindow: 5}))
 		p.want("and is known by the peer's channel 2", on(0, &wire.Flow{NextIncomingID: wire.Some[uint32](0), IncomingWindow: 256}))
-	})
+	}, aboutWindows())
 }
 
 func TestAnswersToBeginsThatNobodySent(t *testing.T) {
