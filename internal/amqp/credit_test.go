@@ -25,12 +25,14 @@ func (p *peer) wantCredit(why string, handle, deliveryCount, n uint32) {
 	}
 }
 
-// deliver writes n whole messages on handle, with delivery-ids from id on.
+// deliver writes n whole messages on handle at once, with delivery-ids from id on.
 func (p *peer) deliver(handle, id uint32, n int) {
+	var frames []any
 	for range n {
-		p.write(message(handle, id, "x"))
+		frames = append(frames, message(handle, id, "x"))
 		id++
 	}
+	p.write(frames...)
 }
 
 func window(n uint32) option { return handling(func(h *recorder) { h.window = n }) }

@@ -266,8 +266,15 @@ func (l *Receiver) Unhold(b *Batch, n int) {
 
 // unhold: the caller holds mu.
 func (l *Receiver) unhold(n int) {
-	if n > 0 {
-		l.session.conn.held -= n
+	c := l.session.conn
+	full := c.held >= heldLimit
+	c.held -= n
+	switch {
+	case full && c.held < heldLimit:
+		// Any session may have used up its window meanwhile, and found no room for
+		// more: nothing else would ever tell its peer of it.
+		c.sessions.each(func(_ uint32, s *Session) { s.extendWindow() })
+	case n > 0:
 		l.session.extendWindow()
 	}
 }
