@@ -132,7 +132,7 @@ func (l *Sender) Send(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint
 		}
 	}
 	if res != Sent {
-		l.refused(res)
+		l.refused(b, res)
 		c.mu.Unlock()
 		return 0, false, res
 	}
@@ -160,7 +160,7 @@ func (l *Sender) can() Result {
 }
 
 // refused notes who must be woken. The caller holds mu.
-func (l *Sender) refused(res Result) {
+func (l *Sender) refused(b *Batch, res Result) {
 	s := l.session
 	l.wanted = true
 	switch res {
@@ -177,6 +177,7 @@ func (l *Sender) refused(res Result) {
 		if s.ask == askNot {
 			s.ask = askNext
 			s.conn.flowSess = append(s.conn.flowSess, s)
+			b.touch(s.conn)
 		}
 	}
 }

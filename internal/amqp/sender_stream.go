@@ -15,7 +15,7 @@ func (l *Sender) Start(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uin
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if res = l.can(); res != Sent {
-		l.refused(res)
+		l.refused(b, res)
 		return 0, false, res
 	}
 	id, settled = l.startDelivery(m, origin, ref)
@@ -56,7 +56,7 @@ func (l *Sender) Continue(b *Batch, p []byte, last bool) (n int, res Result) {
 		l.mid = false
 	}
 	if res != Sent && res != Gone {
-		l.refused(res)
+		l.refused(b, res)
 	}
 	wake := l.takeWanted()
 	c.mu.Unlock()
