@@ -66,6 +66,14 @@ func (f *figure) measuredText() string {
 	return text
 }
 
+// limitText is a target or an aim with its unit.
+func (r *row) limitText(limit float64) string {
+	if r.noted {
+		return "-"
+	}
+	return withUnit(limit, r.unit)
+}
+
 func (f *figure) relayText() string {
 	if f.relay == 0 {
 		return "-"
@@ -89,6 +97,8 @@ func (f *figure) verdict() string {
 		return "failed: " + first
 	case !f.known:
 		return "not measured"
+	case r.noted:
+		return ""
 	case r.meets(f.value, r.aim):
 		return "aim met"
 	case r.meets(f.value, r.target):

@@ -20,7 +20,7 @@ func printTable(w io.Writer, all []figure) error {
 			continue
 		}
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.row.number, f.row.what, f.measuredText(), f.relayText(), f.ratioText(),
-			withUnit(f.row.target, f.row.unit), withUnit(f.row.aim, f.row.unit), f.verdict())
+			f.row.limitText(f.row.target), f.row.limitText(f.row.aim), f.verdict())
 	}
 	return t.Flush()
 }
@@ -101,7 +101,7 @@ func figuresText(all []figure, repeats int, when time.Time) string {
 	for i := range all {
 		f := &all[i]
 		fmt.Fprintf(&b, "| %s | %s | **%s** | %s | %s | %s | %s | %s |\n", f.row.number, f.row.what, f.measuredText(), f.relayText(), f.ratioText(),
-			withUnit(f.row.target, f.row.unit), withUnit(f.row.aim, f.row.unit), f.verdict())
+			f.row.limitText(f.row.target), f.row.limitText(f.row.aim), f.verdict())
 	}
 	b.WriteString("\nBeside others:\n\n| # | what | Meshway | qdrouterd 1.20 | skupper-router 2026-05 | data path alone |\n|---|---|---|---|---|---|\n")
 	for i := range all {

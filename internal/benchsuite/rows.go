@@ -10,6 +10,7 @@ type row struct {
 	target float64 // must be reached
 	aim    float64 // is aimed at
 	more   bool    // more is better; else less
+	noted  bool    // there is no target: it explains another row
 	cost   bool    // it is CPU a message, which the byte relay has as well
 
 	// What others were measured at, on another machine of the same kind: static.
@@ -49,7 +50,9 @@ var rows = []row{
 		unit: unitMicros, cost: true, target: 1.0, aim: 0.6, dispatch: "11.5", experiment: "0.68"},
 	{key: "p9memory", number: "P9", what: "10,000 idle connections with one sender and one receiver link: resident memory of each",
 		unit: unitKiB, target: 8, aim: 5, dispatch: "42.8", skupper: "37.9", experiment: "7.2-8.9"},
-	{key: "p9back", number: "P9", what: "the same: resident within 60 s of the close, of what it was before",
+	{key: "p9kept", number: "P9", what: "the same: resident memory kept of each 60 s after the close, the first time (Go keeps its descriptors for reuse)",
+		unit: unitKiB, noted: true},
+	{key: "p9back", number: "P9", what: "the same again on that router: resident within 60 s of the close, of what it was before",
 		unit: unitPercent, target: 110, aim: 110, dispatch: "kept", skupper: "kept"},
 	{key: "p10", number: "P10", what: "connection set-up (SASL, open, begin, two attaches): CPU",
 		unit: unitMicros, target: 100, aim: 65, dispatch: "236", skupper: "210", experiment: "60-85"},

@@ -93,10 +93,21 @@ func (s *suite) direct(c *testCase, m *measured) error {
 	if err != nil {
 		return err
 	}
-	for key, v := range c.figures(res) {
+	m.add(c.figures(res))
+	if c.again == nil {
+		return nil
+	}
+	if res, err = s.generate(c, r, r.process); err != nil {
+		return fmt.Errorf("the second time: %w", err)
+	}
+	m.add(c.again(res))
+	return nil
+}
+
+func (m *measured) add(figures map[string]float64) {
+	for key, v := range figures {
 		m.Router[key] = append(m.Router[key], v)
 	}
-	return nil
 }
 
 func (s *suite) relayed(c *testCase, m *measured) error {
