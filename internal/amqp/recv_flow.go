@@ -53,15 +53,22 @@ func (c *Conn) recvFlow(w *work, ch uint16, p *wire.Flow) error {
 func (s *Session) recvWindow(w *work, p *wire.Flow) {
 	// next-incoming-id is absent until the peer has seen our begin: then none of
 	// our transfers has arrived, and the first has id 0.
-	end := p.NextIncomingID.Or(0) + p.IncomingWindow
-	s.remoteWindow = 0
-	if left := serialDiff(end, s.nextOutgoingID); left > 0 {
-		s.remoteWindow = uint32(left)
-	}
+	s.remoteWindow = remaining(p.IncomingWindow, p.NextIncomingID.Or(0), s.nextOutgoingID)
 	s.ask = askNot
 	if s.remoteWindow > 0 && len(s.stalled) > 0 {
 		w.wake = append(w.wake, s.takeStalled()...)
 	}
+}
+
+// remaining is what is left of n, as the peer tells it for what it has seen so
+// far, once all has arrived that is on its way: none when it took some back
+// meanwhile. n may be any uint32. A peer that has seen more than there is
+// miscounts, and gets no more out of it than n.
+func remaining(n, seen, sent uint32) uint32 {
+	if onWay := uint32(max(serialDiff(sent, seen), 0)); onWay < n {
+		return n - onWay
+	}
+	return 0
 }
 
 // recvCredit takes over the receiver's credit and says whether the handler must
@@ -72,11 +79,7 @@ func (l *Sender) recvCredit(p *wire.Flow) bool {
 	}
 	// delivery-count is absent until the peer has seen our attach: then it is
 	// what the attach said, 0.
-	limit := p.DeliveryCount.Or(0) + p.LinkCredit.V
-	if serialLess(limit, l.deliveryCount) {
-		limit = l.deliveryCount // credit was reduced below what is on its way
-	}
-	l.limit = limit
+	l.limit = l.deliveryCount + remaining(p.LinkCredit.V, p.DeliveryCount.Or(0), l.deliveryCount)
 	l.drain.Store(p.Drain)
 	l.publish()
 	return true
