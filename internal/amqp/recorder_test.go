@@ -43,7 +43,7 @@ type recorder struct {
 }
 
 func newRecorder() *recorder {
-	return &recorder{window: 10, sendable: map[string]int{}, receivers: map[string]*Receiver{}, senders: map[string]*Sender{}}
+	return &recorder{window: 10, answer: Answer{SndSettleMode: wire.SndMixed}, sendable: map[string]int{}, receivers: map[string]*Receiver{}, senders: map[string]*Sender{}}
 }
 
 func (h *recorder) say(format string, args ...any) {

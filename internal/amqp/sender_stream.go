@@ -37,7 +37,7 @@ func (l *Sender) Continue(b *Batch, p []byte, last bool) (n int, res Result) {
 			break
 		}
 		rest := p[n:]
-		if len(rest) == 0 && (!last || n > 0) {
+		if len(rest) == 0 && !last {
 			break
 		}
 		if len(c.out) >= outMark {
@@ -49,8 +49,12 @@ func (l *Sender) Continue(b *Batch, p []byte, last bool) (n int, res Result) {
 			break
 		}
 		part := rest[:min(per, len(rest))]
-		l.appendTransfers(part, !last || len(part) < len(rest), 1)
+		more := !last || len(part) < len(rest)
+		l.appendTransfers(part, more, 1)
 		n += len(part)
+		if !more {
+			break // also when the last piece is an empty one
+		}
 	}
 	if res == Sent && last {
 		l.mid = false
