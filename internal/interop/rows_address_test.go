@@ -138,7 +138,7 @@ func multicastMixedOutcomes(s *stage) {
 		out.send(texts(body)...)
 		for n, r := range three {
 			r.wantBodies(body)
-			s.equal("ended before all had spoken", out.state().Ended, i)
+			out.atMostEnded(i) // not before all have spoken
 			r.settle(i, 1, outcome{State: c.said[n]})
 		}
 		if got := out.outcomes(i, 1)[0]; got.State != c.want {

@@ -92,6 +92,15 @@ func (s *sender) noCredit(when string) {
 	}
 }
 
+// atMostEnded fails when more deliveries have an outcome. A client may count
+// one a little after it told of it.
+func (s *sender) atMostEnded(n int) {
+	s.Helper()
+	if got := s.state().Ended; got > n {
+		s.Fatalf("%d deliveries have ended, want %d", got, n)
+	}
+}
+
 // send returns when all messages had credit and are written.
 func (s *sender) send(messages ...message) {
 	s.Helper()

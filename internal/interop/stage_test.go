@@ -191,7 +191,13 @@ func (c *connection) do(what string, cmd command) reply {
 // barrier returns when the router has read everything sent before it.
 func (c *connection) barrier() {
 	c.Helper()
-	c.do("barrier", command{Op: "barrier", Conn: c.name})
+	c.check(fmt.Sprintf("%s (%s): barrier", c.kind, c.name), c.ping())
+}
+
+// ping is a barrier that may fail.
+func (c *connection) ping() error {
+	_, err := c.client.do(c.ctx, command{Op: "barrier", Conn: c.name})
+	return err
 }
 
 func (c *connection) end(session string) {

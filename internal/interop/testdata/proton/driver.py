@@ -134,11 +134,19 @@ class Driver(Handler):
         return ready
 
     def op_barrier(self, c):
+        conn = self.conns[c["conn"]]
         ended = Ended()
-        session = self.conns[c["conn"]].connection.session()
+        session = conn.connection.session()
         session.ended = ended
         session.open()
-        return lambda: {} if ended.done else None
+
+        def ready():
+            if conn.closed is not None:
+                return {"error": conn.closed or {"condition": "closed"}}
+            if ended.done:
+                return {}
+
+        return ready
 
     def op_end(self, c):
         conn = self.conns[c["conn"]]

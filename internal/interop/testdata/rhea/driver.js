@@ -93,10 +93,11 @@ const ops = {
     },
 
     barrier(c) {
-        const session = conns[c.conn].connection.create_session();
+        const conn = conns[c.conn];
+        const session = conn.connection.create_session();
         const barrier = session.driver_barrier = {done: false};
         session.begin();
-        return function () { if (barrier.done) return {}; };
+        return function () { return barrier.done ? {} : closedOr(conn, undefined); };
     },
 
     end(c) {
