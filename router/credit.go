@@ -128,15 +128,22 @@ func (a *address) consumerAble(b *amqp.Batch) {
 	a.applyPaced(b, all)
 }
 
-// closeCredit takes credit back from all senders.
-func (a *address) closeCredit(b *amqp.Batch) {
+// closeCredit takes credit back from all senders if there is still reason to.
+func (a *address) closeCredit(b *amqp.Batch, still func() bool) {
 	a.mu.Lock()
 	if !a.credit.open {
 		a.mu.Unlock()
 		return
 	}
-	a.credit.open = false
+	// Closed first and asked then: a consumer that becomes able now either is
+	// seen here, or sees the address closed and opens it.
 	a.opened.Store(false)
+	if !still() {
+		a.opened.Store(true)
+		a.mu.Unlock()
+		return
+	}
+	a.credit.open = false
 	all := append([]*ingress(nil), a.credit.producers...)
 	a.mu.Unlock()
 	a.applyPaced(b, all)
@@ -193,9 +200,9 @@ func (a *address) tick(b *amqp.Batch) {
 	} else {
 		c.idleTicks++
 	}
-	closing := c.idleTicks > closeTicks
+	closing, epoch := c.idleTicks > closeTicks, c.seenEpoch
 	a.mu.Unlock()
 	if closing {
-		a.closeCredit(b)
+		a.closeCredit(b, func() bool { return a.epoch.Load() == epoch })
 	}
 }

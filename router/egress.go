@@ -68,7 +68,7 @@ func (e *egress) askDrain(b *amqp.Batch) {
 func (e *egress) OnDetach(b *amqp.Batch, err *wire.Error) {
 	a := e.addr
 	if a.removeConsumer(e) {
-		a.closeCredit(b)
+		a.closeCredit(b, func() bool { return len(a.consumers.Load().list) == 0 })
 	}
 	a.consumersChanged(b)
 	if c := e.stream.Load(); c != nil {

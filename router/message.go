@@ -43,6 +43,9 @@ func (m *message) left(b *amqp.Batch, e *egress, out uint32, outSettled bool) {
 
 // end ends a message that goes to nobody, with the given outcome.
 func (m *message) end(b *amqp.Batch, state wire.DeliveryState) {
+	if m.stream != nil {
+		m.stream.cancel(b)
+	}
 	in := m.in.link
 	switch {
 	case m.settled && m.counted:

@@ -24,9 +24,6 @@ const (
 func (a *address) fanOut(b *amqp.Batch, m *message) {
 	list := a.consumers.Load().list
 	if len(list) == 0 {
-		if m.stream != nil {
-			m.stream.cancel(b)
-		}
 		m.release(b, a)
 		return
 	}

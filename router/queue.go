@@ -93,8 +93,20 @@ func (a *address) enqueue(b *amqp.Batch, m *message, epoch uint64) bool {
 	return true
 }
 
-// push copies the message behind the others.
+// push puts a copy of the message behind the others, and the queue into the ring
+// if it was empty.
 func (q *queue) push(m *message) {
+	q.append(m)
+	if q.count == 1 {
+		a := q.addr
+		if a.waiting == nil {
+			a.waiting = new([numClasses]queueRing)
+		}
+		a.waiting[q.class].add(q)
+	}
+}
+
+func (q *queue) append(m *message) {
 	it := *m
 	if it.stream == nil {
 		it.payload = q.store(m.payload)
@@ -105,13 +117,6 @@ func (q *queue) push(m *message) {
 	}
 	q.items[(q.head+q.count)&(len(q.items)-1)] = it
 	q.count++
-	if q.count == 1 {
-		a := q.addr
-		if a.waiting == nil {
-			a.waiting = new([numClasses]queueRing)
-		}
-		a.waiting[q.class].add(q)
-	}
 }
 
 func (q *queue) grow() {
@@ -158,13 +163,18 @@ func (q *queue) pop() {
 	a := q.addr
 	a.busy.Add(-1)
 	if q.count == 0 {
-		a.waiting[q.class].remove(q)
 		for _, c := range q.chunks {
 			buf.Put(c.bytes)
 		}
-		q.items, q.head, q.chunks = nil, 0, nil
-		q.in.queueEmpty(q)
+		q.leave()
 	}
+}
+
+// leave takes a queue with nothing in it out of the ring and away from its link.
+func (q *queue) leave() {
+	q.addr.waiting[q.class].remove(q)
+	q.items, q.head, q.chunks, q.served = nil, 0, nil, 0
+	q.in.queueEmpty(q)
 }
 
 // freeFirst forgets the bytes of the oldest item.
@@ -180,27 +190,28 @@ func (q *queue) freeFirst() {
 // remove drops the items for which gone says so. The head that a drainer has in
 // hand is left to it. The caller holds the address's mutex.
 func (q *queue) remove(gone func(*message) bool) {
-	keepHead := q.addr.current == q
-	n := q.count
-	kept := make([]message, 0, n)
-	for i := range n {
-		m := q.items[(q.head+i)&(len(q.items)-1)]
-		if i == 0 && keepHead || !gone(&m) {
-			if m.stream == nil {
-				m.payload = append([]byte(nil), m.payload...)
-			}
+	inHand := q.addr.current == q
+	old := q.items
+	kept := make([]message, 0, q.count)
+	for i := range q.count {
+		m := old[(q.head+i)&(len(old)-1)]
+		if i == 0 && inHand || !gone(&m) {
 			kept = append(kept, m)
 		}
 	}
-	if len(kept) == n {
+	if len(kept) == q.count {
 		return
 	}
-	for q.count > 0 {
-		q.pop()
+	q.addr.busy.Add(int64(len(kept) - q.count))
+	if len(kept) == 0 {
+		q.count = 0
+		q.leave()
+		return
 	}
+	// The old chunks are left to the garbage collector: the drainer may be reading.
+	q.items, q.head, q.count, q.chunks = nil, 0, 0, nil
 	for i := range kept {
-		q.addr.busy.Add(1)
-		q.push(&kept[i])
+		q.append(&kept[i])
 	}
 }
 
@@ -293,11 +304,7 @@ func (a *address) releaseAll(b *amqp.Batch) {
 	}
 	a.mu.Unlock()
 	for i := range list {
-		m := &list[i]
-		if m.stream != nil {
-			m.stream.cancel(b)
-		}
-		m.release(b, a)
+		list[i].release(b, a)
 	}
 	a.mu.Lock()
 }
