@@ -125,6 +125,7 @@ func TestNoDrainIsAnsweredWhenItIsOver(t *testing.T) {
 		opened(t, func(p *peer) {
 			p.attachReceiver("q", 0)
 			p.write(draining(0, 0, 5))
+			p.wantSendable("the handler is asked", "q", true)
 			p.do(func(b *Batch) { p.conn.Close(b, nil) })
 			p.want("close is the last thing ever written [2.4.3]", &wire.Close{})
 			p.drain("q", false)

@@ -278,7 +278,7 @@ func (l *Sender) Drained(b *Batch) bool {
 	c := l.session.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !l.drain.Load() || l.mid || l.gone || l.detached || l.session.over {
+	if !l.drain.Load() || l.mid || l.gone || l.detached || l.session.over || c.dead || c.shut.Load() {
 		return false
 	}
 	l.deliveryCount = l.limit
