@@ -116,6 +116,7 @@ type Conn struct {
 	timer      *time.Timer
 	openSent   bool
 	deadlineAt int64 // of the handshake; 0 when past it
+	dueAt      int64 // when the timer is to fire
 }
 
 // phase is how far a connection has got. Its name is what is awaited next.

@@ -14,6 +14,9 @@ import (
 // idleTick is how often a connection with no idle-time-out is looked at.
 const idleTick = 10 * time.Second
 
+// lateLook is how late a look may come without saying anything.
+const lateLook = 100 * time.Millisecond
+
 func (c *Conn) startTimer() {
 	c.lastRead.Store(now())
 	c.mu.Lock()
@@ -24,6 +27,14 @@ func (c *Conn) startTimer() {
 		wait = d
 	}
 	c.timer = time.AfterFunc(wait, c.onTimer)
+	c.dueAt = now() + int64(wait)
+}
+
+// lookAgain sets the timer for the next look. The caller holds mu.
+func (c *Conn) lookAgain() {
+	d := c.tick()
+	c.dueAt = now() + int64(d)
+	c.timer.Reset(d)
 }
 
 func (c *Conn) stopTimer() {
@@ -39,7 +50,7 @@ func (c *Conn) handshakeDone() {
 	defer c.mu.Unlock()
 	c.deadlineAt = 0
 	if c.timer != nil {
-		c.timer.Reset(c.tick())
+		c.lookAgain()
 	}
 }
 
@@ -76,6 +87,12 @@ func (c *Conn) onTimer() {
 		}
 		return
 	}
+	// A look that comes late says that this machine was paused, or starved: what
+	// the peer sent meanwhile may not have been read, so its time is extended by
+	// as much.
+	if late := now() - c.dueAt; late > int64(lateLook) {
+		c.lastRead.Add(late)
+	}
 	silent := time.Duration(now() - c.lastRead.Load())
 	if limit := c.cfg.IdleTimeout; limit > 0 && silent > limit {
 		e := newError(wire.CondResourceLimitExceeded, "nothing was received for %v: local-idle-timeout expired", limit)
@@ -92,7 +109,7 @@ func (c *Conn) onTimer() {
 	}
 	c.wroteNow = false
 	c.releaseIdle()
-	c.timer.Reset(c.tick())
+	c.lookAgain()
 	c.mu.Unlock()
 	c.flush(&b)
 	b.Flush()
