@@ -2,6 +2,7 @@ package router
 
 import (
 	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -14,6 +15,7 @@ type message struct {
 	counted bool   // finished already, as far as in's credit is concerned
 	format  uint32
 	payload []byte
+	buffer  *buf.Ref // what payload lies in, while it may stay there; nil if it may not
 	held    int // bytes counted as held by in's connection
 	stream  *stream
 }
@@ -65,4 +67,10 @@ func (m *message) release(b *amqp.Batch, a *address) {
 		a.dropped.Add(1)
 	}
 	m.end(b, wire.DeliveryState{Kind: wire.StateReleased})
+}
+
+// abandoned says that nobody waits for the message any more: its sender has gone,
+// or has broken it off.
+func (m *message) abandoned() bool {
+	return m.in.over.Load() && !m.settled || m.stream != nil && m.stream.isCanceled()
 }

@@ -109,7 +109,7 @@ func (q *queue) push(m *message) {
 func (q *queue) append(m *message) {
 	it := *m
 	if it.stream == nil {
-		it.payload = q.store(m.payload)
+		it.payload, it.buffer = q.store(m.payload), nil
 		it.held = len(m.payload)
 	}
 	if q.count == len(q.items) {
@@ -187,9 +187,10 @@ func (q *queue) freeFirst() {
 	}
 }
 
-// remove drops the items for which gone says so. The head that a drainer has in
-// hand is left to it. The caller holds the address's mutex.
-func (q *queue) remove(gone func(*message) bool) {
+// remove drops the items for which gone says so, and returns how many bytes they
+// held. The head that a drainer has in hand is left to it. The caller holds the
+// address's mutex.
+func (q *queue) remove(gone func(*message) bool) (held int) {
 	inHand := q.addr.current == q
 	old := q.items
 	kept := make([]message, 0, q.count)
@@ -197,22 +198,25 @@ func (q *queue) remove(gone func(*message) bool) {
 		m := old[(q.head+i)&(len(old)-1)]
 		if i == 0 && inHand || !gone(&m) {
 			kept = append(kept, m)
+		} else {
+			held += m.held
 		}
 	}
 	if len(kept) == q.count {
-		return
+		return 0
 	}
 	q.addr.busy.Add(int64(len(kept) - q.count))
 	if len(kept) == 0 {
 		q.count = 0
 		q.leave()
-		return
+		return held
 	}
 	// The old chunks are left to the garbage collector: the drainer may be reading.
 	q.items, q.head, q.count, q.chunks = nil, 0, 0, nil
 	for i := range kept {
 		q.append(&kept[i])
 	}
+	return held
 }
 
 // quantum is how many messages of one link leave before it is another's turn. One
@@ -280,6 +284,13 @@ func (a *address) drain(b *amqp.Batch) {
 		if m.stream != nil && q.items[q.head].stream == nil {
 			q.freeFirst() // it became a stream on the way
 			q.items[q.head] = m
+		}
+		if q.items[q.head].abandoned() { // while it was in our hands, and so left to us
+			q.pop()
+			a.mu.Unlock()
+			m.in.link.Unhold(b, m.held)
+			a.mu.Lock()
+			continue
 		}
 		if a.epoch.Load() == epoch {
 			break
