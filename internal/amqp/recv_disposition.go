@@ -40,8 +40,12 @@ func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state 
 	s.outgoing.inRange(first, last, func(id uint32, r *outRecord) {
 		if r.origin != nil {
 			w.ended = append(w.ended, endedOut{r.origin, r.ref})
+		} else if !settled && state.Terminal() {
+			// [2.8.3] A receiver that settles second waits for us, and nobody behind
+			// us has anything to say.
+			c.noteDisposition(s, wire.RoleSender, id, true, state)
 		}
-		if settled {
+		if settled || r.origin == nil && state.Terminal() {
 			r.link.settledOut()
 			s.outgoing.remove(id)
 		}
