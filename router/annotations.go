@@ -35,6 +35,13 @@ func stripAnnotations(payload []byte) []byte {
 	return withAnnotations(head, kept, tail, payload)
 }
 
+// strip removes router annotations from the message.
+func (m *message) strip() {
+	if s := stripAnnotations(m.payload); len(s) != len(m.payload) {
+		m.payload, m.buffer = s, nil
+	}
+}
+
 // annotated adds what a consumer that keeps annotations wants to know.
 func (e *egress) annotated(payload []byte, in *ingress) []byte {
 	head, annotations, tail, _ := cutAnnotations(payload)

@@ -59,9 +59,9 @@ func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
 	if m.stream != nil {
 		return m.stream.start(b, m, e)
 	}
-	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload}
+	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload, In: m.buffer}
 	if e.annotate {
-		out.Payload = e.annotated(m.payload, m.in)
+		out.Payload, out.In = e.annotated(m.payload, m.in), nil
 	}
 	id, settled, res := e.link.Send(b, &out, m.in, m.id)
 	switch res {

@@ -40,14 +40,14 @@ func (in *ingress) OnTransfer(b *amqp.Batch, d *amqp.Delivery) {
 		in.part(b, d)
 		return
 	}
-	m := message{in: in, id: d.ID, settled: d.Settled, format: d.Format, payload: d.Payload}
+	m := message{in: in, id: d.ID, settled: d.Settled, format: d.Format, payload: d.Payload, buffer: d.In}
 	in.whole(b, &m)
 }
 
 // whole handles a message of which every byte is there.
 func (in *ingress) whole(b *amqp.Batch, m *message) {
 	if in.peer.stripIn {
-		m.payload = stripAnnotations(m.payload)
+		m.strip()
 	}
 	if in.addr != nil {
 		in.addr.route(b, m)
@@ -70,7 +70,8 @@ func (in *ingress) whole(b *amqp.Batch, m *message) {
 // partial is a delivery of which some frames have arrived.
 type partial struct {
 	message message
-	bytes   []byte // until it is complete, or long
+	pieces  []piece // until it is complete, or long
+	size    int     // of pieces, in bytes
 	stream  *stream
 	done    bool // it has ended already, what still comes is thrown away
 }
@@ -81,7 +82,7 @@ type partial struct {
 func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
 	p := &in.partial
 	if d.First {
-		*p = partial{message: message{in: in, id: d.ID, format: d.Format}}
+		*p = partial{message: message{in: in, id: d.ID, format: d.Format}, pieces: p.pieces[:0]}
 	}
 	p.message.settled = d.Settled
 	if d.Aborted {
@@ -89,22 +90,18 @@ func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
 		return
 	}
 	if p.stream == nil && !p.done {
-		p.bytes = append(buf.Reserve(p.bytes, len(d.Payload)), d.Payload...)
+		p.pieces = keep(p.pieces, d.Payload, d.In)
+		p.size += len(d.Payload)
 		switch {
 		case !d.More:
-			m := p.message
-			m.payload = p.bytes
-			in.whole(b, &m)
-			in.forgetPartial()
-			return
-		case len(p.bytes) < buf.Large:
-			return
+			in.complete(b)
+		case p.size >= buf.Large:
+			in.startStream(b)
 		}
-		in.startStream(b)
 		return
 	}
 	if p.stream != nil {
-		p.stream.write(b, d.Payload, !d.More)
+		p.stream.write(b, d.Payload, d.In, !d.More)
 	}
 	if !d.More {
 		if d.Settled {
@@ -114,42 +111,74 @@ func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
 	}
 }
 
+// complete handles the last frame of a delivery that did not grow long.
+func (in *ingress) complete(b *amqp.Batch) {
+	p := &in.partial
+	p.pieces = join(p.pieces, p.size)
+	m := p.message
+	if len(p.pieces) > 0 {
+		m.payload, m.buffer = p.pieces[0].bytes, p.pieces[0].in
+	}
+	in.whole(b, &m)
+	in.forgetPartial()
+}
+
 // startStream turns the delivery that is arriving into a stream and routes it.
 func (in *ingress) startStream(b *amqp.Batch) {
 	p := &in.partial
-	m := p.message
-	m.payload = p.bytes
-	if in.peer.stripIn {
-		m.payload = stripAnnotations(m.payload)
+	if (in.peer.stripIn || in.addr == nil) && !headIsWhole(p.pieces[0].bytes) {
+		p.pieces = join(p.pieces, p.size)
 	}
+	if in.peer.stripIn {
+		in.stripPieces()
+	}
+	m := p.message
 	a := in.addr
 	if a == nil {
 		var err *wire.Error
-		if a, err = in.peer.router.resolveTo(m.payload); err != nil || a == nil {
-			state := wire.DeliveryState{Kind: wire.StateReleased}
-			if err != nil {
-				state = wire.RejectedState(err)
-			} else {
-				in.peer.router.unroutable.Add(1)
-			}
-			p.done = true
-			if !m.settled { // a presettled one is finished by its last frame
-				m.end(b, state)
-			}
-			buf.Put(p.bytes)
-			p.bytes = nil
+		if a, err = in.peer.router.resolveTo(p.pieces[0].bytes); a == nil {
+			in.refuseStream(b, &m, err)
 			return
 		}
 		defer in.peer.router.table.release(a)
 	}
 	m.counted = m.settled // by its last frame, or its abort
-	m.becomeStream(b)
+	m.streamOf(b, append([]piece(nil), p.pieces...), p.size)
 	m.stream.ended = false
 	p.stream = m.stream
+	clear(p.pieces)
+	p.pieces = p.pieces[:0]
 	in.peer.router.streams.add(p.stream)
-	buf.Put(p.bytes)
-	p.bytes = nil
 	a.route(b, &m)
+}
+
+// stripPieces removes router annotations from the first piece of a long message.
+func (in *ingress) stripPieces() {
+	p := &in.partial
+	first := p.pieces[0]
+	if s := stripAnnotations(first.bytes); len(s) != len(first.bytes) {
+		p.size -= len(first.bytes) - len(s)
+		p.pieces[0] = piece{bytes: append(buf.Get(len(s)), s...)}
+		first.free()
+	}
+}
+
+// refuseStream ends a long message that goes nowhere: rejected with err, or
+// released without. What still comes of it is thrown away.
+func (in *ingress) refuseStream(b *amqp.Batch, m *message, err *wire.Error) {
+	p := &in.partial
+	state := wire.DeliveryState{Kind: wire.StateReleased}
+	if err != nil {
+		state = wire.RejectedState(err)
+	} else {
+		in.peer.router.unroutable.Add(1)
+	}
+	p.done = true
+	if !m.settled { // a presettled one is finished by its last frame
+		m.end(b, state)
+	}
+	freePieces(p.pieces)
+	p.pieces = p.pieces[:0]
 }
 
 // dropPartial ends a delivery that its sender broke off, or that went with it.
@@ -165,7 +194,7 @@ func (in *ingress) forgetPartial() {
 	if s := in.partial.stream; s != nil {
 		in.peer.router.streams.remove(s)
 	}
-	buf.Put(in.partial.bytes)
+	freePieces(in.partial.pieces)
 	in.partial = partial{}
 }
 

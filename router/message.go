@@ -2,6 +2,7 @@ package router
 
 import (
 	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -14,7 +15,8 @@ type message struct {
 	counted bool   // finished already, as far as in's credit is concerned
 	format  uint32
 	payload []byte
-	held    int // bytes counted as held by in's connection
+	buffer  *buf.Ref // what payload lies in, while it may stay there; nil if it may not
+	held    int      // bytes counted as held by in's connection
 	stream  *stream
 }
 

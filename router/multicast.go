@@ -73,7 +73,7 @@ func (c *copyOf) share() {
 		c.shared = &shared{in: c.message.in, bytes: append([]byte(nil), c.message.payload...)}
 		c.shared.refs.Store(1) // of fanOut
 		c.message.in.link.Hold(len(c.shared.bytes))
-		c.message.payload = c.shared.bytes
+		c.message.payload, c.message.buffer = c.shared.bytes, nil
 	}
 	c.shared.refs.Add(1)
 }
@@ -131,9 +131,9 @@ func (e *egress) sendCopy(b *amqp.Batch, c *copyOf) bool {
 	if m.stream != nil {
 		return m.stream.startCopy(b, e, c)
 	}
-	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload}
+	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload, In: m.buffer}
 	if e.annotate {
-		out.Payload = e.annotated(m.payload, m.in)
+		out.Payload, out.In = e.annotated(m.payload, m.in), nil
 	}
 	var origin amqp.Origin
 	if c.fan != nil {

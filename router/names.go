@@ -147,5 +147,5 @@ func (s *stream) beginning() []byte {
 	if s.first > 0 || len(s.chunks) == 0 {
 		return nil
 	}
-	return s.chunks[0]
+	return s.chunks[0].bytes
 }

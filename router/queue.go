@@ -109,7 +109,7 @@ func (q *queue) push(m *message) {
 func (q *queue) append(m *message) {
 	it := *m
 	if it.stream == nil {
-		it.payload = q.store(m.payload)
+		it.payload, it.buffer = q.store(m.payload), nil
 		it.held = len(m.payload)
 	}
 	if q.count == len(q.items) {

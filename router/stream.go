@@ -21,7 +21,7 @@ type stream struct {
 	format uint32
 
 	mu       sync.Mutex
-	chunks   [][]byte
+	chunks   []piece
 	first    int // number of chunks[0] in the message
 	ended    bool
 	canceled bool // nothing more goes out
@@ -45,23 +45,34 @@ type streamCopy struct {
 }
 
 // becomeStream turns a whole message into a stream that has ended already: one
-// too long for a single send. Its credit is counted as finished here or by its
-// outcome, never by how the stream ends.
+// too long for a single send.
 func (m *message) becomeStream(b *amqp.Batch) {
-	s := &stream{in: m.in, id: m.id, format: m.format, ended: true, expected: 1, progress: time.Now()}
-	for p := m.payload; len(p) > 0; {
-		n := min(len(p), buf.Large)
-		s.chunks = append(s.chunks, append(buf.Get(n), p[:n]...))
-		p = p[n:]
+	var chunks []piece
+	if m.buffer != nil {
+		chunks = keep(nil, m.payload, m.buffer)
+	} else {
+		for p := m.payload; len(p) > 0; {
+			n := min(len(p), buf.Large)
+			chunks = append(chunks, piece{bytes: append(buf.Get(n), p[:n]...)})
+			p = p[n:]
+		}
 	}
+	m.streamOf(b, chunks, len(m.payload))
+}
+
+// streamOf makes the message a stream of these pieces, which become its own. Its
+// credit is counted as finished here or by its outcome, never by how the stream
+// ends.
+func (m *message) streamOf(b *amqp.Batch, chunks []piece, size int) {
 	if m.held == 0 {
-		m.in.link.Hold(len(m.payload))
+		m.in.link.Hold(size)
 	}
 	if m.settled && !m.counted {
 		m.in.link.Finish(b, 0)
 		m.counted = true
 	}
-	m.held, m.payload, m.stream = 0, nil, s
+	m.stream = &stream{in: m.in, id: m.id, format: m.format, chunks: chunks, ended: true, expected: 1, progress: time.Now()}
+	m.held, m.payload, m.buffer = 0, nil, nil
 }
 
 // start begins the stream at its only consumer, if that can take it. True also
@@ -127,13 +138,13 @@ func (s *stream) isCanceled() bool {
 
 // write takes the next bytes of the message, straight to the consumer when
 // nothing is in between.
-func (s *stream) write(b *amqp.Batch, p []byte, last bool) {
+func (s *stream) write(b *amqp.Batch, p []byte, in *buf.Ref, last bool) {
 	s.mu.Lock()
 	c := s.direct()
 	if c != nil {
 		c.pumping = true
 		s.mu.Unlock()
-		n, res := c.e.link.Continue(b, p, last)
+		n, res := c.e.link.Continue(b, p, in, last)
 		s.mu.Lock()
 		c.pumping = false
 		p = p[n:]
@@ -142,7 +153,7 @@ func (s *stream) write(b *amqp.Batch, p []byte, last bool) {
 	kept := 0
 	if !s.canceled && (len(p) > 0 || last) {
 		kept = len(p)
-		s.store(p)
+		s.chunks = keep(s.chunks, p, in)
 	}
 	s.ended = s.ended || last
 	copies := s.copies
@@ -170,20 +181,6 @@ func (s *stream) direct() *streamCopy {
 	return nil
 }
 
-// store keeps bytes until they can leave. A pump that reads the last chunk has
-// its own view of it and is not disturbed by what is added behind. The caller
-// holds mu.
-func (s *stream) store(p []byte) {
-	if len(p) == 0 {
-		return
-	}
-	if n := len(s.chunks); n > 0 && cap(s.chunks[n-1])-len(s.chunks[n-1]) >= len(p) {
-		s.chunks[n-1] = append(s.chunks[n-1], p...)
-		return
-	}
-	s.chunks = append(s.chunks, append(buf.Get(len(p)), p...))
-}
-
 // pump sends what the consumer takes, and does what is to be done when that was
 // the end. One goroutine at a time does so for a copy; another leaves a note.
 func (c *streamCopy) pump(b *amqp.Batch) {
@@ -199,11 +196,11 @@ func (c *streamCopy) pump(b *amqp.Batch) {
 	for !c.done {
 		c.again = false
 		p, last := c.next()
-		if len(p) == 0 && !last {
+		if len(p.bytes) == 0 && !last {
 			break
 		}
 		s.mu.Unlock()
-		n, res := c.e.link.Continue(b, p, last)
+		n, res := c.e.link.Continue(b, p.bytes, p.in, last)
 		s.mu.Lock()
 		c.at += n
 		c.moved(res, last)
@@ -295,38 +292,40 @@ func (s *stream) cancel(b *amqp.Batch) {
 
 // next is what the copy has to send: the rest of its chunk, and whether the
 // message ends with it. The caller holds mu.
-func (c *streamCopy) next() (p []byte, last bool) {
+func (c *streamCopy) next() (p piece, last bool) {
 	s := c.s
 	if s.canceled {
-		return nil, false
+		return piece{}, false
 	}
 	i := c.chunk - s.first
-	if i < len(s.chunks) && c.at == len(s.chunks[i]) && (i+1 < len(s.chunks) || !s.ended) {
+	if i < len(s.chunks) && c.at == len(s.chunks[i].bytes) && (i+1 < len(s.chunks) || !s.ended) {
 		// Past this chunk; the last one is only left behind when more is to come,
 		// so that the message's last byte leaves in its last frame.
 		c.chunk, c.at, i = c.chunk+1, 0, i+1
 	}
 	if i >= len(s.chunks) {
-		return nil, s.ended
+		return piece{}, s.ended
 	}
-	return s.chunks[i][c.at:], s.ended && i == len(s.chunks)-1
+	p = s.chunks[i]
+	p.bytes = p.bytes[c.at:]
+	return p, s.ended && i == len(s.chunks)-1
 }
 
-// free gives back the chunks that every live copy has passed. The caller holds mu.
+// free gives back the chunks that every live copy has passed, and none that
+// somebody is reading. The caller holds mu.
 func (s *stream) free() (freed int) {
 	if len(s.copies) < s.expected && !s.canceled {
 		return 0 // somebody has not even begun
 	}
 	slowest := s.first + len(s.chunks)
 	for _, c := range s.copies {
-		if !c.done {
+		if !c.done || c.pumping {
 			slowest = min(slowest, c.chunk)
 		}
 	}
 	for s.first < slowest {
-		freed += len(s.chunks[0])
-		buf.Put(s.chunks[0])
-		s.chunks[0] = nil
+		freed += len(s.chunks[0].bytes)
+		s.chunks[0].free()
 		s.chunks = s.chunks[1:]
 		s.first++
 	}

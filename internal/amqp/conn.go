@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/sasl"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -99,7 +98,7 @@ type Conn struct {
 
 	mu sync.Mutex // guards all below, and the fields of sessions and links that say so
 
-	out      []byte // encoded, not yet handed to the socket
+	out      output // encoded, not yet handed to the socket
 	writing  bool   // somebody is in a write; only that one swaps out
 	wroteNow bool   // something was written since the last timer tick
 	dead     bool   // the socket is shut; nothing is encoded any more
@@ -248,8 +247,7 @@ func (c *Conn) teardown(err error) {
 	c.shutSocket(nil)
 	c.t.release()
 	c.mu.Lock()
-	buf.Put(c.out)
-	c.out = nil
+	c.out.free()
 	c.mu.Unlock()
 }
 

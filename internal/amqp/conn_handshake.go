@@ -12,9 +12,9 @@ import (
 func (c *Conn) startHandshake() error {
 	c.mu.Lock()
 	if c.cfg.Login != nil {
-		c.out = append(buf.Reserve(c.out, 64), wire.ProtoSASL[:]...)
+		c.out.bytes = append(buf.Reserve(c.out.bytes, 64), wire.ProtoSASL[:]...)
 	} else {
-		c.out = append(buf.Reserve(c.out, 64), wire.ProtoAMQP[:]...)
+		c.out.bytes = append(buf.Reserve(c.out.bytes, 64), wire.ProtoAMQP[:]...)
 		c.appendOpen()
 	}
 	c.mu.Unlock()
@@ -73,7 +73,7 @@ func (c *Conn) supportedHeader() [8]byte {
 
 func (c *Conn) answerHeader(h [8]byte) {
 	c.mu.Lock()
-	c.out = append(buf.Reserve(c.out, 64), h[:]...)
+	c.out.bytes = append(buf.Reserve(c.out.bytes, 64), h[:]...)
 	c.mu.Unlock()
 }
 
@@ -94,7 +94,7 @@ func (c *Conn) appendOpen() {
 		o.IdleTimeout = wire.Some(uint32(d.Milliseconds() / 2))
 	}
 	c.openSent = true
-	c.out = wire.AppendFrame(buf.Reserve(c.out, 512), 0, &o)
+	c.out.bytes = wire.AppendFrame(buf.Reserve(c.out.bytes, 512), 0, &o)
 }
 
 // recvOpen handles the peer's open. [2.7.1]

@@ -35,7 +35,7 @@ func (c *Conn) startSASL() {
 
 func (c *Conn) sendSASL(p wire.Performative) {
 	c.mu.Lock()
-	c.out = wire.AppendSASLFrame(buf.Reserve(c.out, 512), p)
+	c.out.bytes = wire.AppendSASLFrame(buf.Reserve(c.out.bytes, 512), p)
 	c.mu.Unlock()
 }
 
@@ -146,7 +146,7 @@ func (c *Conn) recvSASLClient(code wire.Code, fields wire.List) error {
 		c.sasl = nil
 		c.phase = phaseAMQPHeader
 		c.mu.Lock()
-		c.out = append(buf.Reserve(c.out, 64), wire.ProtoAMQP[:]...)
+		c.out.bytes = append(buf.Reserve(c.out.bytes, 64), wire.ProtoAMQP[:]...)
 		c.appendOpen()
 		c.mu.Unlock()
 		return nil

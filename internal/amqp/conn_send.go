@@ -30,8 +30,8 @@ func (c *Conn) appendFrame(ch uint16, p wire.Performative) {
 		return
 	}
 	c.encodePending()
-	c.out = buf.Reserve(c.out, 512)
-	c.out = wire.AppendFrame(c.out, ch, p)
+	c.out.bytes = buf.Reserve(c.out.bytes, 512)
+	c.out.bytes = wire.AppendFrame(c.out.bytes, ch, p)
 	c.checkOutLimit()
 }
 
@@ -50,12 +50,12 @@ func (c *Conn) appendClose(e *wire.Error) {
 
 // checkOutLimit ends a connection whose replies pile up. The caller holds mu.
 func (c *Conn) checkOutLimit() {
-	if len(c.out) <= outLimit || c.dead {
+	if c.out.len() <= outLimit || c.dead {
 		return
 	}
 	c.dead = true
 	if c.closeErr == nil {
-		c.closeErr = newError(wire.CondResourceLimitExceeded, "%d bytes of replies wait for a peer that does not read", len(c.out))
+		c.closeErr = newError(wire.CondResourceLimitExceeded, "%d bytes of replies wait for a peer that does not read", c.out.len())
 	}
 	_ = c.t.nc.Close()
 }
@@ -129,8 +129,8 @@ func (c *Conn) encodeDispositions() {
 			if d.last != d.first {
 				f.Last = wire.Some(d.last)
 			}
-			c.out = buf.Reserve(c.out, 64+len(d.state.Fields))
-			c.out = wire.AppendDispositionFrame(c.out, d.session.local, &f)
+			c.out.bytes = buf.Reserve(c.out.bytes, 64+len(d.state.Fields))
+			c.out.bytes = wire.AppendDispositionFrame(c.out.bytes, d.session.local, &f)
 		}
 		*d = dispositionRun{}
 	}
@@ -160,43 +160,46 @@ func (c *Conn) encodeFlows() {
 func (c *Conn) flush(b *Batch) {
 	c.mu.Lock()
 	for !c.writing && !c.dead {
-		out := c.takeOut()
-		if out == nil {
+		out, any := c.takeOut()
+		if !any {
 			break
 		}
 		wake := c.takeBlocked()
 		c.mu.Unlock()
 
-		n, err := c.t.tryWrite(out)
+		n, err := c.t.tryWrite(&out)
 		if err != nil {
-			buf.Put(out)
+			out.free()
 			c.writeFailed(err)
 			return
 		}
-		if n < len(out) {
+		if n < out.len() {
 			go c.writeRest(out, n, wake)
 			return
 		}
-		buf.Put(out)
+		out.free()
 		wakeSenders(b, wake)
 		c.mu.Lock()
+		if c.out.extents == nil {
+			c.out.extents = out.extents // so that the next output need not make its own
+		}
 		c.wrote()
 	}
 	c.mu.Unlock()
 }
 
-// takeOut encodes what is pending and takes the output for writing; nil when
-// there is none. The caller holds mu, and is the writer from here on.
-func (c *Conn) takeOut() []byte {
+// takeOut encodes what is pending and takes the output for writing, if there is
+// any. The caller holds mu, and is the writer from here on.
+func (c *Conn) takeOut() (out output, any bool) {
 	c.encodePending()
-	if len(c.out) == 0 {
-		return nil
+	if c.out.len() == 0 {
+		return output{}, false
 	}
-	out := c.out
-	c.out = nil
+	out = c.out
+	c.out = output{}
 	c.writing = true
 	c.wroteNow = true
-	return out
+	return out, true
 }
 
 // wrote ends a write. The caller holds mu.
@@ -210,23 +213,22 @@ func (c *Conn) wrote() {
 
 // writeRest is the writer on demand: it waits for a full socket so that nobody
 // else has to, and ends when there is nothing left to write.
-func (c *Conn) writeRest(out []byte, n int, wake []*Sender) {
+func (c *Conn) writeRest(out output, n int, wake []*Sender) {
 	var b Batch
-	for {
-		err := c.t.write(out[n:])
-		buf.Put(out)
+	for any := true; any; n = 0 {
+		err := c.t.write(&out, n)
+		out.free()
 		if err != nil {
 			c.writeFailed(err)
 			return
 		}
 		wakeSenders(&b, wake)
 		c.mu.Lock()
-		if out = c.takeOut(); out == nil || c.dead {
+		if out, any = c.takeOut(); any {
+			wake = c.takeBlocked()
+		} else {
 			c.wrote()
-			c.mu.Unlock()
-			break
 		}
-		n, wake = 0, c.takeBlocked()
 		c.mu.Unlock()
 	}
 	b.Flush()

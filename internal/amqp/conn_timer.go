@@ -104,8 +104,8 @@ func (c *Conn) onTimer() {
 		b.Flush()
 		return
 	}
-	if c.peer != nil && c.peer.IdleTimeout > 0 && !c.wroteNow && !c.writing && !c.shut.Load() && len(c.out) == 0 {
-		c.out = wire.AppendEmptyFrame(buf.Reserve(c.out, wire.FrameHeaderSize))
+	if c.peer != nil && c.peer.IdleTimeout > 0 && !c.wroteNow && !c.writing && !c.shut.Load() && c.out.len() == 0 {
+		c.out.bytes = wire.AppendEmptyFrame(buf.Reserve(c.out.bytes, wire.FrameHeaderSize))
 	}
 	c.wroteNow = false
 	c.releaseIdle()
@@ -123,6 +123,9 @@ func (c *Conn) releaseIdle() {
 	}
 	if len(c.flowLinks) == 0 && len(c.flowSess) == 0 {
 		c.flowLinks, c.flowSess = nil, nil
+	}
+	if c.out.len() == 0 {
+		c.out = output{}
 	}
 	c.sessions.each(func(_ uint32, s *Session) {
 		s.incoming.release()

@@ -120,8 +120,8 @@ func (p *peer) leave() {
 	c := p.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.out != nil || c.t.rbuf != nil {
-		p.t.Errorf("buffers are kept by a connection that has ended: %d to write, %d to read", cap(c.out), cap(c.t.rbuf))
+	if c.out.bytes != nil || c.t.rbuf != nil {
+		p.t.Errorf("buffers are kept by a connection that has ended: %d to write, %d to read", cap(c.out.bytes), cap(c.t.rbuf))
 	}
 	if !c.dead || c.timer != nil {
 		p.t.Errorf("the connection has ended: dead is %v, timer %v", c.dead, c.timer != nil)

@@ -19,3 +19,42 @@ func sysWrite(fd uintptr, b []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 	return int(n), errno
 }
+
+// ioVector writes several pieces in one call.
+type ioVector struct{ iov []syscall.Iovec }
+
+// maxVector is how many pieces one call takes.
+const maxVector = 1024
+
+// write writes the pieces until the socket is full, and returns how many bytes
+// that was.
+func (v *ioVector) write(fd uintptr, list [][]byte) (int, error) {
+	done := 0
+	for len(list) > 0 {
+		part := list[:min(len(list), maxVector)]
+		v.iov = v.iov[:0]
+		size := 0
+		for _, p := range part {
+			e := syscall.Iovec{Base: unsafe.SliceData(p)}
+			e.SetLen(len(p))
+			v.iov = append(v.iov, e)
+			size += len(p)
+		}
+		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(unsafe.SliceData(v.iov))), uintptr(len(v.iov)))
+		clear(v.iov)
+		switch errno {
+		case 0:
+			done += int(n)
+			if int(n) < size {
+				return done, nil // the socket is full; what is left waits for the writer
+			}
+			list = list[len(part):]
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return done, nil
+		default:
+			return done, errno
+		}
+	}
+	return done, nil
+}

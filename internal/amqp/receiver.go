@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -57,6 +58,7 @@ type Delivery struct {
 	Settled bool   // presettled: call [Receiver.Finish] once it has left
 	State   wire.DeliveryState
 	Payload []byte
+	In      *buf.Ref // what Payload lies in: whoever holds it may keep Payload
 }
 
 // InDelivery is an unsettled delivery that came in, with what SetContext gave it.

@@ -62,6 +62,7 @@ func (c *Conn) recvTransfer(w *work, ch uint16, t *wire.Transfer, payload []byte
 	d := &w.delivery
 	d.Link, d.ID, d.First, d.More, d.Aborted = l, l.partialID, first, l.partial, t.Aborted
 	d.Format, d.Settled, d.State, d.Payload = t.MessageFormat.V, l.settled, t.State, payload
+	d.In = c.t.rref
 	l.h.OnTransfer(&w.batch, d)
 	return nil
 }

@@ -112,6 +112,7 @@ type Outgoing struct {
 	Format  uint32
 	Settled bool
 	Payload []byte
+	In      *buf.Ref // what Payload lies in, if it may stay there until it is written; may be nil
 }
 
 // Send encodes a whole message if the link can take it now. The id is that of
@@ -128,7 +129,7 @@ func (l *Sender) Send(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint
 			res = NoWindow
 		} else {
 			id, settled = l.startDelivery(m, origin, ref)
-			l.appendTransfers(m.Payload, false, frames)
+			l.appendTransfers(m.Payload, m.In, false, frames)
 		}
 	}
 	if res != Sent {
@@ -151,7 +152,7 @@ func (l *Sender) can() Result {
 		return NoCredit
 	case l.mid:
 		return Busy
-	case len(c.out) >= outMark:
+	case c.out.len() >= outMark:
 		return Full
 	case l.session.remoteWindow == 0:
 		return NoWindow
@@ -222,7 +223,7 @@ func (l *Sender) frames(payload int) uint32 {
 
 // appendTransfers encodes n frames of the delivery begun last, as much of p as
 // fits. The caller holds mu.
-func (l *Sender) appendTransfers(p []byte, more bool, n uint32) {
+func (l *Sender) appendTransfers(p []byte, in *buf.Ref, more bool, n uint32) {
 	s := l.session
 	c := s.conn
 	var tag [4]byte
@@ -242,8 +243,13 @@ func (l *Sender) appendTransfers(p []byte, more bool, n uint32) {
 		if l.midSettled {
 			t.Settled = wire.Some(true)
 		}
-		c.out = buf.Reserve(c.out, len(part)+maxTransferHeader)
-		c.out = wire.AppendTransferFrame(c.out, s.local, &t, part)
+		if in == nil || len(part) < mentionFrom {
+			c.out.bytes = wire.AppendTransferFrame(buf.Reserve(c.out.bytes, len(part)+maxTransferHeader), s.local, &t, part)
+			continue
+		}
+		start := len(c.out.bytes)
+		c.out.bytes = wire.AppendTransferFrame(buf.Reserve(c.out.bytes, maxTransferHeader), s.local, &t, nil)
+		c.out.mention(start, part, in)
 	}
 	s.nextOutgoingID += n
 	s.remoteWindow -= n

@@ -24,9 +24,10 @@ func (l *Sender) Start(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uin
 }
 
 // Continue encodes as many whole frames of p as the session's window and the
-// output buffer take, and returns how many bytes that was. last says that p ends
-// the message. When not all was taken, OnSendable follows.
-func (l *Sender) Continue(b *Batch, p []byte, last bool) (n int, res Result) {
+// output buffer take, and returns how many bytes that was. in is what p lies in, if
+// it may stay there until it is written; nil if not. last says that p ends the
+// message. When not all was taken, OnSendable follows.
+func (l *Sender) Continue(b *Batch, p []byte, in *buf.Ref, last bool) (n int, res Result) {
 	s := l.session
 	c := s.conn
 	c.mu.Lock()
@@ -40,7 +41,7 @@ func (l *Sender) Continue(b *Batch, p []byte, last bool) (n int, res Result) {
 		if len(rest) == 0 && !last {
 			break
 		}
-		if len(c.out) >= outMark {
+		if c.out.len() >= outMark {
 			res = Full
 			break
 		}
@@ -50,7 +51,7 @@ func (l *Sender) Continue(b *Batch, p []byte, last bool) (n int, res Result) {
 		}
 		part := rest[:min(per, len(rest))]
 		more := !last || len(part) < len(rest)
-		l.appendTransfers(part, more, 1)
+		l.appendTransfers(part, in, more, 1)
 		n += len(part)
 		if !more {
 			break // also when the last piece is an empty one
@@ -128,7 +129,7 @@ func (l *Sender) appendAbort(t *wire.Transfer) {
 			"a message was broken off by its sender while the session's window was closed")})
 		return
 	}
-	c.out = wire.AppendTransferFrame(buf.Reserve(c.out, maxTransferHeader), s.local, t, nil)
+	c.out.bytes = wire.AppendTransferFrame(buf.Reserve(c.out.bytes, maxTransferHeader), s.local, t, nil)
 	s.nextOutgoingID++
 	s.remoteWindow--
 }

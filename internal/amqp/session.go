@@ -296,7 +296,7 @@ func (s *Session) flow() wire.Flow {
 
 // appendFlow encodes a flow frame behind everything else. The caller holds mu.
 func (c *Conn) appendFlow(s *Session, f *wire.Flow) {
-	c.out = wire.AppendFlowFrame(buf.Reserve(c.out, 128), s.local, f)
+	c.out.bytes = wire.AppendFlowFrame(buf.Reserve(c.out.bytes, 128), s.local, f)
 	c.checkOutLimit()
 }
 

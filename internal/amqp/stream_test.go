@@ -22,7 +22,7 @@ func (p *peer) piece(name, payload string, last bool, wantN int, want Result) {
 	p.t.Helper()
 	l := p.sender(name)
 	p.do(func(b *Batch) {
-		if n, res := l.Continue(b, []byte(payload), last); n != wantN || res != want {
+		if n, res := l.Continue(b, []byte(payload), nil, last); n != wantN || res != want {
 			p.t.Errorf("continuing with %s: %d bytes, result %d, want %d and %d", payloadText(payload), n, res, wantN, want)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"syscall"
 	"time"
 
@@ -24,9 +23,10 @@ type transport struct {
 
 	// Owned by the reader.
 	readFn func(fd uintptr) bool
-	rbuf   []byte // bytes not handled yet; nil while waiting with none
-	rsize  int    // how large a buffer to take next
-	rn     int    // what the last raw read returned
+	rref   *buf.Ref // what rbuf lies in; nil while waiting with nothing
+	rbuf   []byte   // bytes not handled yet
+	rsize  int      // how large a buffer to take next
+	rn     int      // what the last raw read returned
 	rerr   error
 }
 
@@ -65,14 +65,13 @@ func (t *transport) read() error {
 // false means wait. The buffer is taken here and given back when there was
 // nothing, so a connection that waits holds none.
 func (t *transport) tryRead(fd uintptr) bool {
-	if t.rbuf == nil {
-		t.rbuf = buf.Get(t.rsize)
+	if t.rref == nil {
+		t.take(t.rsize)
 	}
 	n, err, again := rawRead(fd, t.rbuf[len(t.rbuf):cap(t.rbuf)])
 	if again {
 		if len(t.rbuf) == 0 {
-			buf.Put(t.rbuf)
-			t.rbuf = nil
+			t.release()
 		}
 		return false
 	}
@@ -86,8 +85,8 @@ func (t *transport) tryRead(fd uintptr) bool {
 }
 
 func (t *transport) readPlain() error {
-	if t.rbuf == nil {
-		t.rbuf = buf.Get(t.rsize)
+	if t.rref == nil {
+		t.take(t.rsize)
 	}
 	n, err := t.nc.Read(t.rbuf[len(t.rbuf):cap(t.rbuf)])
 	t.rbuf = t.rbuf[:len(t.rbuf)+n]
@@ -111,24 +110,31 @@ func (t *transport) adapt(n int) {
 	}
 }
 
+// take makes a new buffer of at least n bytes the one to read into.
+func (t *transport) take(n int) {
+	t.rref = buf.GetRef(n)
+	t.rbuf = t.rref.Bytes()[:0]
+}
+
 // consumed drops the first n bytes of rbuf; need is the size of the frame that
-// the rest begins, 0 when not known. What is left moves to the front, into a
-// larger buffer if the frame would not fit.
+// the rest begins, 0 when not known. What is left moves to the front, or into
+// another buffer if the frame would not fit or somebody holds parts of this one.
 func (t *transport) consumed(n, need int) {
 	rest := t.rbuf[n:]
+	reusable := t.rref.Alone()
 	if len(rest) == 0 {
-		if cap(t.rbuf) != t.rsize || t.raw == nil {
-			buf.Put(t.rbuf)
-			t.rbuf = nil
+		if !reusable || cap(t.rbuf) != t.rsize || t.raw == nil {
+			t.release()
 			return
 		}
 		t.rbuf = t.rbuf[:0]
 		return
 	}
-	if need > cap(t.rbuf) || cap(t.rbuf) < t.rsize {
-		next := append(buf.Get(max(need, t.rsize)), rest...)
-		buf.Put(t.rbuf)
-		t.rbuf = next
+	if !reusable || need > cap(t.rbuf) || cap(t.rbuf) < t.rsize {
+		old := t.rref
+		t.take(max(need, len(rest), t.rsize))
+		t.rbuf = append(t.rbuf, rest...)
+		old.Drop()
 		return
 	}
 	if n > 0 {
@@ -136,54 +142,12 @@ func (t *transport) consumed(n, need int) {
 	}
 }
 
-// release gives the read buffer back when the connection is done.
+// release lets go of the read buffer.
 func (t *transport) release() {
-	if t.rbuf != nil {
-		buf.Put(t.rbuf)
-		t.rbuf = nil
+	if t.rref != nil {
+		t.rref.Drop()
+		t.rref, t.rbuf = nil, nil
 	}
-}
-
-// writeOp is one non-blocking write, pooled because its callback would
-// otherwise be allocated for each.
-type writeOp struct {
-	fn  func(fd uintptr) bool
-	buf []byte
-	n   int
-	err error
-}
-
-func newWriteOp() any {
-	op := new(writeOp)
-	op.fn = func(fd uintptr) bool {
-		op.n, op.err = rawWrite(fd, op.buf)
-		return true // never wait here
-	}
-	return op
-}
-
-// tryWrite writes what the socket takes at once and returns how much that was.
-// It never waits; a full socket is n < len(b) and no error.
-func (t *transport) tryWrite(b []byte) (int, error) {
-	if t.raw == nil {
-		return 0, nil
-	}
-	op := writeOps.Get().(*writeOp)
-	op.buf, op.n, op.err = b, 0, nil
-	err := t.raw.Write(op.fn)
-	n := op.n
-	if err == nil {
-		err = op.err
-	}
-	op.buf, op.err = nil, nil
-	writeOps.Put(op)
-	return n, err
-}
-
-// write writes everything, waiting as long as it takes.
-func (t *transport) write(b []byte) error {
-	_, err := t.nc.Write(b)
-	return err
 }
 
 // isClosed says whether err only means that the socket is gone.
@@ -195,6 +159,3 @@ func isClosed(err error) bool {
 // closeWriteTimeout bounds how long a last message (a close, an error) may take
 // to reach a peer that does not read.
 const closeWriteTimeout = 2 * time.Second
-
-// writeOps holds the callbacks of non-blocking writes.
-var writeOps = sync.Pool{New: newWriteOp}

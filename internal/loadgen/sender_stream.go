@@ -26,7 +26,7 @@ func (s *sender) fillStream(b *amqp.Batch, to uint64) {
 			s.piece = s.stream.next(frame)
 		}
 		last := s.stream.size() == 0
-		n, res := s.link.Continue(b, s.piece, last)
+		n, res := s.link.Continue(b, s.piece, nil, last)
 		s.piece = s.piece[n:]
 		s.bytes.Add(uint64(n))
 		if res != amqp.Sent {

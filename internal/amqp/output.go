@@ -1,0 +1,120 @@
+package amqp
+
+import (
+	"encoding/binary"
+	"net"
+	"sync"
+
+	"github.com/meshway/meshway/internal/buf"
+)
+
+// output is encoded frames on their way to the socket. Most of it is bytes; the
+// payload of a large frame stays in the buffer that it was read into, and is only
+// mentioned.
+type output struct {
+	bytes   []byte
+	extents []extent
+	extra   int // bytes in extents
+}
+
+// extent is a payload that stands in the output behind the first at bytes.
+type extent struct {
+	at   int
+	part []byte
+	in   *buf.Ref // held
+}
+
+// mentionFrom is how long a payload must be to be mentioned rather than copied.
+const mentionFrom = 8 << 10
+
+func (o *output) len() int { return len(o.bytes) + o.extra }
+
+// mention puts a payload behind the frame that begins at start, whose size it
+// corrects.
+func (o *output) mention(start int, part []byte, in *buf.Ref) {
+	binary.BigEndian.PutUint32(o.bytes[start:], uint32(len(o.bytes)-start+len(part)))
+	in.Hold()
+	o.extents = append(o.extents, extent{at: len(o.bytes), part: part, in: in})
+	o.extra += len(part)
+}
+
+// free gives back what the output holds, and leaves it empty.
+func (o *output) free() {
+	for i := range o.extents {
+		o.extents[i].in.Drop()
+		o.extents[i] = extent{}
+	}
+	buf.Put(o.bytes)
+	*o = output{extents: o.extents[:0]}
+}
+
+// pieces appends what is left behind the first n bytes to list.
+func (o *output) pieces(list [][]byte, n int) [][]byte {
+	add := func(p []byte) {
+		if n >= len(p) {
+			n -= len(p)
+			return
+		}
+		list = append(list, p[n:])
+		n = 0
+	}
+	at := 0
+	for i := range o.extents {
+		e := &o.extents[i]
+		add(o.bytes[at:e.at])
+		add(e.part)
+		at = e.at
+	}
+	add(o.bytes[at:])
+	return list
+}
+
+// writeOp is one non-blocking write, pooled because its callback would otherwise
+// be allocated for each.
+type writeOp struct {
+	fn     func(fd uintptr) bool
+	list   [][]byte
+	vector ioVector
+	n      int
+	err    error
+}
+
+// writeOps holds the callbacks of non-blocking writes.
+var writeOps = sync.Pool{New: func() any {
+	op := new(writeOp)
+	op.fn = func(fd uintptr) bool {
+		if len(op.list) == 1 {
+			op.n, op.err = rawWrite(fd, op.list[0])
+		} else {
+			op.n, op.err = op.vector.write(fd, op.list)
+		}
+		return true // never wait here
+	}
+	return op
+}}
+
+// tryWrite writes what the socket takes at once and returns how much that was.
+// It never waits; a full socket is n < o.len() and no error.
+func (t *transport) tryWrite(o *output) (int, error) {
+	if t.raw == nil {
+		return 0, nil
+	}
+	op := writeOps.Get().(*writeOp)
+	op.list, op.n, op.err = o.pieces(op.list[:0], 0), 0, nil
+	err := t.raw.Write(op.fn)
+	n := op.n
+	if err == nil {
+		err = op.err
+	}
+	clear(op.list)
+	op.err = nil
+	writeOps.Put(op)
+	return n, err
+}
+
+// write writes all but the first n bytes, waiting as long as it takes.
+func (t *transport) write(o *output, n int) error {
+	list := net.Buffers(o.pieces(nil, n))
+	_, err := list.WriteTo(t.nc)
+	return err
+}
