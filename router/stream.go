@@ -153,7 +153,11 @@ func (s *stream) write(b *amqp.Batch, p []byte, in *buf.Ref, last bool) {
 	kept := 0
 	if !s.canceled && (len(p) > 0 || last) {
 		kept = len(p)
-		s.chunks = keep(s.chunks, p, in)
+		if s.passed() {
+			s.chunks = append(s.chunks, keep(nil, p, in)...)
+		} else {
+			s.chunks = keep(s.chunks, p, in)
+		}
 	}
 	s.ended = s.ended || last
 	copies := s.copies
@@ -179,6 +183,17 @@ func (s *stream) direct() *streamCopy {
 		return c
 	}
 	return nil
+}
+
+// passed says whether a copy has left the last chunk behind, while a slower one
+// keeps it: it would miss what is gathered there. The caller holds mu.
+func (s *stream) passed() bool {
+	for _, c := range s.copies {
+		if c.chunk == s.first+len(s.chunks) {
+			return true
+		}
+	}
+	return false
 }
 
 // pump sends what the consumer takes, and does what is to be done when that was
