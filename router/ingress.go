@@ -201,7 +201,7 @@ func (in *ingress) forgetPartial() {
 // OnOutcome passes back to the sender what became of its deliveries.
 func (in *ingress) OnOutcome(b *amqp.Batch, ids []uint32, o amqp.Outcome) {
 	if o.Lost {
-		in.link.Update(b, ids, true, in.outcome(in.lossOutcome()))
+		in.link.Lost(b, ids, in.outcome(in.lossOutcome()))
 		return
 	}
 	in.link.Update(b, ids, o.Settled, in.outcome(o.State))

@@ -73,7 +73,8 @@ type inRecord struct {
 	link    *Receiver
 	context any
 	ref     uint32
-	done    bool // our side is settled; only the sender's settlement is awaited [2.6.12]
+	told    wire.StateKind // the terminal state that the sender heard, 0 for none
+	done    bool           // our side is settled; only the sender's settlement is awaited [2.6.12]
 }
 
 func newReceiver(s *Session, name string, h ReceiverHandler, a *Answer) *Receiver {
@@ -293,6 +294,16 @@ func (l *Receiver) finished(n uint32) {
 // Update tells the sender the state of deliveries, settled or not; those that
 // are over already are passed over. It returns how many were settled by it.
 func (l *Receiver) Update(b *Batch, ids []uint32, settled bool, state wire.DeliveryState) int {
+	return l.update(b, ids, settled, false, state)
+}
+
+// Lost settles deliveries whose receiver was lost, with the given state where the
+// sender has not heard an outcome before: one that it has heard stands.
+func (l *Receiver) Lost(b *Batch, ids []uint32, state wire.DeliveryState) int {
+	return l.update(b, ids, true, true, state)
+}
+
+func (l *Receiver) update(b *Batch, ids []uint32, settled, lost bool, news wire.DeliveryState) int {
 	s := l.session
 	c := s.conn
 	n := 0
@@ -302,16 +313,24 @@ func (l *Receiver) Update(b *Batch, ids []uint32, settled bool, state wire.Deliv
 		if r == nil || r.done || r.link != l {
 			continue
 		}
-		if !settled {
-			c.noteDisposition(s, wire.RoleReceiver, id, false, state)
-			continue
+		state := news
+		stands := r.told != wire.StateNone && (lost || r.told != state.Kind)
+		if stands {
+			state = again(r.told)
+		} else if state.Terminal() {
+			r.told = state.Kind
 		}
-		n++
-		if l.second && state.Terminal() {
-			// [2.6.12] The sender settles first; ours follows when it has.
-			r.done = true
-			r.context = nil
-			c.noteDisposition(s, wire.RoleReceiver, id, false, state)
+		if settled {
+			n++
+		}
+		if !settled || l.second && r.told != wire.StateNone {
+			// [2.6.12] In second mode the sender settles first; ours follows when it has.
+			if r.done = settled; settled {
+				r.context = nil
+			}
+			if !stands {
+				c.noteDisposition(s, wire.RoleReceiver, id, false, state)
+			}
 			continue
 		}
 		s.incoming.remove(id)
@@ -321,6 +340,15 @@ func (l *Receiver) Update(b *Batch, ids []uint32, settled bool, state wire.Deliv
 	c.mu.Unlock()
 	b.touch(c)
 	return n
+}
+
+// again is an outcome that was told before, as far as it can be said without what
+// was in it: else nothing is, and the delivery is only settled.
+func again(k wire.StateKind) wire.DeliveryState {
+	if k == wire.StateAccepted || k == wire.StateReleased {
+		return wire.DeliveryState{Kind: k}
+	}
+	return wire.DeliveryState{}
 }
 
 // finish ends the link. It runs on the reader, once.
