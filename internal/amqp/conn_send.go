@@ -36,16 +36,21 @@ func (c *Conn) appendFrame(ch uint16, p wire.Performative) {
 }
 
 // appendClose encodes close, and open before it if that was not sent yet: a
-// close must not come first. [2.4.3] The caller holds mu.
-func (c *Conn) appendClose(e *wire.Error) {
+// close must not come first. [2.4.3] False means that it cannot be said, since the
+// peer does not expect frames yet. The caller holds mu.
+func (c *Conn) appendClose(e *wire.Error) bool {
 	if c.shut.Load() || c.dead {
-		return
+		return true
+	}
+	if !c.spoke {
+		return false
 	}
 	if !c.openSent {
 		c.appendOpen()
 	}
 	c.appendFrame(0, &wire.Close{Error: e})
 	c.shut.Store(true)
+	return true
 }
 
 // checkOutLimit ends a connection whose replies pile up. The caller holds mu.
