@@ -228,6 +228,7 @@ func (c *Conn) writeRest(out output, n int, wake []*Sender) {
 			return
 		}
 		wakeSenders(&b, wake)
+		b.Flush() // before waiting again: it is for others, too
 		c.mu.Lock()
 		if out, any = c.takeOut(); any {
 			wake = c.takeBlocked()
@@ -236,7 +237,6 @@ func (c *Conn) writeRest(out output, n int, wake []*Sender) {
 		}
 		c.mu.Unlock()
 	}
-	b.Flush()
 }
 
 func (c *Conn) writeFailed(err error) {
@@ -276,6 +276,7 @@ func (c *Conn) drainOut() {
 	var b Batch
 	for {
 		c.flush(&b)
+		b.Flush()
 		c.mu.Lock()
 		if !c.writing || c.dead {
 			c.mu.Unlock()
