@@ -68,10 +68,11 @@ func (c *Conn) recvGarbage(err error) (bool, error) {
 	if c.phase == phaseSASL {
 		return true, &HandshakeError{Reason: err.Error()}
 	}
-	e := newError(wire.CondFramingError, "%v", err)
-	c.closeWith(e)
+	c.closeWith(newError(wire.CondFramingError, "%v", err))
 	c.lingers = true
-	return true, e
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return true, c.closeErr // this, or what came before it
 }
 
 // closeWith sends close with the violation, and tells the handler.
