@@ -90,7 +90,7 @@ func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
 		return
 	}
 	if p.stream == nil && !p.done {
-		p.pieces = keep(p.pieces, d.Payload, d.In, true)
+		p.pieces = keep(p.pieces, d.Payload, d.In)
 		p.size += len(d.Payload)
 		switch {
 		case !d.More:

@@ -17,9 +17,10 @@ type piece struct {
 // keepFrom is how long a part must be to stay where it was read.
 const keepFrom = 8 << 10
 
-// keep appends bytes that lie in the given buffer to the pieces, gathering small ones
-// in the last if it may still grow. Whoever reads that has a view of its own and is not disturbed.
-func keep(list []piece, p []byte, in *buf.Ref, gather bool) []piece {
+// keep appends bytes that lie in the given buffer to the pieces. Whoever reads the
+// last piece has a view of its own and is not disturbed by what is gathered
+// behind.
+func keep(list []piece, p []byte, in *buf.Ref) []piece {
 	if len(p) == 0 {
 		return list
 	}
@@ -27,7 +28,7 @@ func keep(list []piece, p []byte, in *buf.Ref, gather bool) []piece {
 		in.Hold()
 		return append(list, piece{p, in})
 	}
-	if n := len(list); gather && n > 0 && list[n-1].in == nil {
+	if n := len(list); n > 0 && list[n-1].in == nil {
 		if last := &list[n-1]; cap(last.bytes)-len(last.bytes) >= len(p) {
 			last.bytes = append(last.bytes, p...)
 			return list

@@ -49,7 +49,7 @@ type streamCopy struct {
 func (m *message) becomeStream(b *amqp.Batch) {
 	var chunks []piece
 	if m.buffer != nil {
-		chunks = keep(nil, m.payload, m.buffer, true)
+		chunks = keep(nil, m.payload, m.buffer)
 	} else {
 		for p := m.payload; len(p) > 0; {
 			n := min(len(p), buf.Large)
@@ -156,7 +156,7 @@ func (s *stream) write(b *amqp.Batch, p []byte, in *buf.Ref, last bool) {
 		if s.passed() {
 			s.chunks = append(s.chunks, keep(nil, p, in)...)
 		} else {
-			s.chunks = keep(s.chunks, p, in, !s.passed())
+			s.chunks = keep(s.chunks, p, in)
 		}
 	}
 	s.ended = s.ended || last
@@ -171,18 +171,6 @@ func (s *stream) write(b *amqp.Batch, p []byte, in *buf.Ref, last bool) {
 	for _, c := range copies {
 		c.pump(b)
 	}
-}
-
-// passed says whether a copy has left the last chunk behind, while a slower one
-// keeps it: then the copy would never see what is added to that chunk. The caller
-// holds mu.
-func (s *stream) passed() bool {
-	for _, c := range s.copies {
-		if c.chunk == s.first+len(s.chunks) {
-			return true
-		}
-	}
-	return false
 }
 
 // direct is the only copy, if it has sent all there is and nobody is at it. The

@@ -12,9 +12,9 @@ import (
 func (c *Conn) startHandshake() error {
 	c.mu.Lock()
 	if c.cfg.Login != nil {
-		c.appendHeader(wire.ProtoSASL)
+		c.out.bytes = append(buf.Reserve(c.out.bytes, 64), wire.ProtoSASL[:]...)
 	} else {
-		c.appendHeader(wire.ProtoAMQP)
+		c.out.bytes = append(buf.Reserve(c.out.bytes, 64), wire.ProtoAMQP[:]...)
 		c.appendOpen()
 	}
 	c.mu.Unlock()
@@ -73,14 +73,8 @@ func (c *Conn) supportedHeader() [8]byte {
 
 func (c *Conn) answerHeader(h [8]byte) {
 	c.mu.Lock()
-	c.appendHeader(h)
-	c.mu.Unlock()
-}
-
-// appendHeader encodes a protocol header. The caller holds mu.
-func (c *Conn) appendHeader(h [8]byte) {
-	c.spoke = h == wire.ProtoAMQP
 	c.out.bytes = append(buf.Reserve(c.out.bytes, 64), h[:]...)
+	c.mu.Unlock()
 }
 
 // appendOpen encodes our open. The caller holds mu.
