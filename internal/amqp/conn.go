@@ -90,6 +90,7 @@ type Conn struct {
 	byChannel table[Session]
 	work      *work // set while a batch of frames is handled
 	closeErr  error // why the connection ends, when it is known before the read fails
+	lingers   bool  // our last words must arrive though the peer may go on sending
 
 	// Set under mu, read anywhere: close was sent, and nothing is encoded after it.
 	shut atomic.Bool
@@ -113,6 +114,7 @@ type Conn struct {
 	flowSess   []*Session       // sessions whose window is to be told
 	blocked    []*Sender        // senders that wait for the output buffer
 	timer      *time.Timer
+	spoke      bool // our AMQP header is out: frames may follow
 	openSent   bool
 	deadlineAt int64 // of the handshake; 0 when past it
 	dueAt      int64 // when the timer is to fire
@@ -244,6 +246,9 @@ func (c *Conn) teardown(err error) {
 	putWork(w)
 
 	c.drainOut()
+	if c.lingers {
+		c.linger()
+	}
 	c.shutSocket(nil)
 	c.t.release()
 	c.mu.Lock()
@@ -268,8 +273,12 @@ func (c *Conn) RemoteAddr() net.Addr { return c.t.nc.RemoteAddr() }
 // from any goroutine.
 func (c *Conn) Close(b *Batch, e *wire.Error) {
 	c.mu.Lock()
-	c.appendClose(e)
+	said := c.appendClose(e)
 	c.mu.Unlock()
+	if !said {
+		c.shutSocket(&HandshakeError{Reason: "given up by this side"})
+		return
+	}
 	// A reader that waits for the peer's close waits no longer than this.
 	_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
 	b.touch(c)

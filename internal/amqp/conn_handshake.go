@@ -12,9 +12,9 @@ import (
 func (c *Conn) startHandshake() error {
 	c.mu.Lock()
 	if c.cfg.Login != nil {
-		c.out.bytes = append(buf.Reserve(c.out.bytes, 64), wire.ProtoSASL[:]...)
+		c.appendHeader(wire.ProtoSASL)
 	} else {
-		c.out.bytes = append(buf.Reserve(c.out.bytes, 64), wire.ProtoAMQP[:]...)
+		c.appendHeader(wire.ProtoAMQP)
 		c.appendOpen()
 	}
 	c.mu.Unlock()
@@ -73,8 +73,14 @@ func (c *Conn) supportedHeader() [8]byte {
 
 func (c *Conn) answerHeader(h [8]byte) {
 	c.mu.Lock()
-	c.out.bytes = append(buf.Reserve(c.out.bytes, 64), h[:]...)
+	c.appendHeader(h)
 	c.mu.Unlock()
+}
+
+// appendHeader encodes a protocol header. The caller holds mu.
+func (c *Conn) appendHeader(h [8]byte) {
+	c.spoke = h == wire.ProtoAMQP
+	c.out.bytes = append(buf.Reserve(c.out.bytes, 64), h[:]...)
 }
 
 // appendOpen encodes our open. The caller holds mu.

@@ -24,7 +24,8 @@ func (c *Conn) recvBytes(w *work) (done bool, err error) {
 				if !c.client {
 					c.answerHeader(c.supportedHeader())
 				}
-				return true, c.linger(&HandshakeError{Reason: herr.Error()})
+				c.lingers = true
+				return true, &HandshakeError{Reason: herr.Error()}
 			}
 			if !ok {
 				break
@@ -67,9 +68,11 @@ func (c *Conn) recvGarbage(err error) (bool, error) {
 	if c.phase == phaseSASL {
 		return true, &HandshakeError{Reason: err.Error()}
 	}
-	e := newError(wire.CondFramingError, "%v", err)
-	c.closeWith(e)
-	return true, c.linger(e)
+	c.closeWith(newError(wire.CondFramingError, "%v", err))
+	c.lingers = true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return true, c.closeErr // this, or what came before it
 }
 
 // closeWith sends close with the violation, and tells the handler.
@@ -88,19 +91,17 @@ func (c *Conn) closeWith(e *wire.Error) {
 
 // linger lets our last words arrive: closing a socket with unread bytes in it
 // resets the connection, which can throw away what the peer has not read yet.
-func (c *Conn) linger(err error) error {
-	c.drainOut()
+func (c *Conn) linger() {
 	if cw, ok := c.t.nc.(interface{ CloseWrite() error }); ok {
 		_ = cw.CloseWrite()
 	}
 	_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
 	for range lingerReads {
+		c.t.consumed(len(c.t.rbuf), 0)
 		if c.t.read() != nil {
 			break
 		}
-		c.t.consumed(len(c.t.rbuf), 0)
 	}
-	return err
 }
 
 // lingerReads bounds what is read and thrown away after garbage.
@@ -121,17 +122,17 @@ func (c *Conn) recvFrame(w *work, f wire.Frame) (done bool, err error) {
 		return false, nil // [2.4.5] a heartbeat
 	}
 	code, fields, payload, err := wire.ParsePerformative(f.Body)
+	if c.shut.Load() && (err != nil || code != wire.CodeClose) {
+		return false, nil // we sent close: only the peer's still matters
+	}
 	if err != nil {
 		return c.recvFault(w, &fault{err: newError(wire.CondDecodeError, "channel %d: %v", f.Channel, err)})
 	}
-	if len(payload) > 0 && code != wire.CodeTransfer {
+	if len(payload) > 0 && code != wire.CodeTransfer && !c.shut.Load() {
 		return c.recvFault(w, connFault(wire.CondDecodeError, "channel %d: %d bytes behind %v, which has no payload", f.Channel, len(payload), code))
 	}
 	if code == wire.CodeClose {
 		return true, c.recvClose(fields)
-	}
-	if c.shut.Load() {
-		return false, nil // we sent close: only the peer's still matters
 	}
 	if (code == wire.CodeOpen) != (c.phase == phaseOpen) {
 		return c.recvFault(w, connFault(wire.CondNotAllowed, "%v was not expected: the connection waits for %s", code, c.phase))

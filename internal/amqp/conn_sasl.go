@@ -146,7 +146,7 @@ func (c *Conn) recvSASLClient(code wire.Code, fields wire.List) error {
 		c.sasl = nil
 		c.phase = phaseAMQPHeader
 		c.mu.Lock()
-		c.out.bytes = append(buf.Reserve(c.out.bytes, 64), wire.ProtoAMQP[:]...)
+		c.appendHeader(wire.ProtoAMQP)
 		c.appendOpen()
 		c.mu.Unlock()
 		return nil

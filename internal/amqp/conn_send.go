@@ -36,16 +36,21 @@ func (c *Conn) appendFrame(ch uint16, p wire.Performative) {
 }
 
 // appendClose encodes close, and open before it if that was not sent yet: a
-// close must not come first. [2.4.3] The caller holds mu.
-func (c *Conn) appendClose(e *wire.Error) {
+// close must not come first. [2.4.3] False means that it cannot be said, since the
+// peer does not expect frames yet. The caller holds mu.
+func (c *Conn) appendClose(e *wire.Error) bool {
 	if c.shut.Load() || c.dead {
-		return
+		return true
+	}
+	if !c.spoke {
+		return false
 	}
 	if !c.openSent {
 		c.appendOpen()
 	}
 	c.appendFrame(0, &wire.Close{Error: e})
 	c.shut.Store(true)
+	return true
 }
 
 // checkOutLimit ends a connection whose replies pile up. The caller holds mu.
@@ -223,6 +228,7 @@ func (c *Conn) writeRest(out output, n int, wake []*Sender) {
 			return
 		}
 		wakeSenders(&b, wake)
+		b.Flush() // before waiting again: it is for others, too
 		c.mu.Lock()
 		if out, any = c.takeOut(); any {
 			wake = c.takeBlocked()
@@ -231,7 +237,6 @@ func (c *Conn) writeRest(out output, n int, wake []*Sender) {
 		}
 		c.mu.Unlock()
 	}
-	b.Flush()
 }
 
 func (c *Conn) writeFailed(err error) {
@@ -271,6 +276,7 @@ func (c *Conn) drainOut() {
 	var b Batch
 	for {
 		c.flush(&b)
+		b.Flush()
 		c.mu.Lock()
 		if !c.writing || c.dead {
 			c.mu.Unlock()
