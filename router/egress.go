@@ -72,7 +72,7 @@ func (e *egress) OnDetach(b *amqp.Batch, err *wire.Error) {
 	}
 	a.consumersChanged(b)
 	if c := e.stream.Load(); c != nil {
-		c.pump(b) // finds the link gone
+		c.gone(b)
 	}
 	if a.treatment.distribution == config.Multicast {
 		e.closeBacklog(b)

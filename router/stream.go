@@ -78,14 +78,12 @@ func (m *message) streamOf(b *amqp.Batch, chunks []piece, size int) {
 // start begins the stream at its only consumer, if that can take it. True also
 // for a stream that was broken off: there is nothing left to do.
 func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
-	c := &streamCopy{s: s, e: e}
+	c := &streamCopy{s: s, e: e, accept: !m.settled}
 	id, outSettled, ok := c.begin(b, m.in, m.id, m.settled)
 	switch {
 	case !ok:
 		return s.isCanceled()
-	case m.settled:
-	case outSettled:
-		c.accept = true
+	case m.settled, outSettled:
 	case !m.in.link.Forwarded(b, m.id, e.link, id, 0):
 		e.link.Update(b, id, true, wire.DeliveryState{})
 	}
@@ -111,6 +109,7 @@ func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settle
 	id, outSettled, res := e.link.Start(b, &out, origin, ref)
 	s.mu.Lock()
 	c.pumping = false
+	c.accept = c.accept && outSettled // before anybody else can find the end of it
 	if res != amqp.Sent {
 		c.done = true
 		s.drop(c)
@@ -235,6 +234,15 @@ func (c *streamCopy) pump(b *amqp.Batch) {
 	if ending {
 		c.ended(b)
 	}
+}
+
+// gone ends the copy of a consumer that has left, also when there is nothing to
+// send by which that would be found.
+func (c *streamCopy) gone(b *amqp.Batch) {
+	c.s.mu.Lock()
+	c.moved(amqp.Gone, false)
+	c.s.mu.Unlock()
+	c.pump(b)
 }
 
 // moved takes over the result of a Continue. The caller holds mu.
