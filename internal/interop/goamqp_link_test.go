@@ -154,13 +154,13 @@ func (l *goLink) carryOut(ctx context.Context, c command) (reply, error) {
 		return reply{}, l.receiver.IssueCredit(uint32(c.Count))
 	case "drain":
 		if c.Count > 0 {
-			return reply{}, &lackError{"drain that grants credit: it drains with link-credit 0"}
+			return reply{}, &lackError{"credit in the flow that drains"}
 		}
 		return reply{}, l.receiver.DrainCredit(ctx, nil)
 	case "send":
 		return l.send(ctx, c)
 	case "abort":
-		return reply{}, &lackError{"aborting a delivery"}
+		return reply{}, &lackError{"a way to abort"}
 	case "outcomes":
 		return l.outcomes(ctx, c)
 	case "receive":

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime/debug"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -203,11 +205,15 @@ func refused(err error) error {
 	return &peerError{Condition: "refused", Description: err.Error()}
 }
 
+// goAMQPVersion is what go.mod asks for: a test binary does not know its modules.
 func goAMQPVersion() string {
-	info, _ := debug.ReadBuildInfo()
-	for _, d := range info.Deps {
-		if d.Path == "github.com/Azure/go-amqp" {
-			return d.Version[1:]
+	file, err := os.ReadFile(filepath.Join(repository, "go.mod"))
+	if err != nil {
+		return err.Error()
+	}
+	for line := range strings.Lines(string(file)) {
+		if _, version, ok := strings.Cut(line, "github.com/Azure/go-amqp v"); ok {
+			return strings.Fields(version)[0]
 		}
 	}
 	return ""

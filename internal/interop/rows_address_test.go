@@ -147,6 +147,27 @@ func multicastMixedOutcomes(s *stage) {
 	}
 }
 
+// twoConsumersShare: each message goes to one of them, and neither is left out.
+func twoConsumersShare(s *stage) {
+	address := s.address("q")
+	both := []*receiver{s.receivingSide().receiver(address), s.receivingSide().receiver(address)}
+	for _, r := range both {
+		r.credit(5)
+	}
+	from := s.sendingSide()
+	out := from.sender(address)
+	var want []outcome
+	for i := range 10 {
+		out.send(texts(fmt.Sprint(i))...)
+		want = append(want, accepted)
+	}
+	for _, r := range both {
+		r.receive(5) // ten messages, five credits each
+		r.settle(0, 5, accepted)
+	}
+	out.wantOutcomes(0, want...)
+}
+
 func severalSessions(s *stage) {
 	from, to := s.sendingSide(), s.receivingSide()
 	names := []string{"one", "two", "three"}

@@ -79,6 +79,26 @@ func tenThousandInOrder(s *stage) {
 	}
 }
 
+// presettledToASlowReceiver: what is sent settled is under the same flow control
+// as the rest, and not dropped while a consumer lives.
+func presettledToASlowReceiver(s *stage) {
+	const count, batch = 1_000, 50
+	address := s.address("q")
+	to := s.receivingSide()
+	r := to.receiver(address)
+	from := s.sendingSide().sender(address, settleMode("settled"))
+	sending := from.start(command{Bulk: &bulk{Count: count}, Settled: true})
+	for first := 0; first < count; first += batch {
+		r.credit(batch)
+		for i, m := range r.receive(batch) {
+			if fmt.Sprint(m.Value) != fmt.Sprint(first+i) {
+				s.Fatalf("message %v came when %d was due", m.Value, first+i)
+			}
+		}
+	}
+	sending.wait()
+}
+
 func largeMessage(s *stage) {
 	const size = 64 << 20
 	address := s.address("q")

@@ -26,6 +26,7 @@ var rows = []row{
 	{"properties, annotations and header unchanged", true, sectionsAreUnchanged},
 	{"bodies: data, sequence, string, number, list, map", true, bodiesAreUnchanged},
 	{"10,000 messages in order", true, tenThousandInOrder},
+	{"1,000 presettled to a slow receiver, none lost", true, presettledToASlowReceiver},
 	{"a 64-MB message", true, largeMessage},
 	{"frames of 512 bytes", true, smallestFrames},
 	{"aborted delivery", false, abortedDeliveryNeverArrives},
@@ -42,6 +43,7 @@ var rows = []row{
 	{"anonymous relay: unroutable is released", false, unroutableIsReleased},
 	{"anonymous relay: without address is rejected", false, withoutAddressIsRejected},
 	{"multicast to three, mixed outcomes", false, multicastMixedOutcomes},
+	{"two consumers share what is sent", false, twoConsumersShare},
 	{"several sessions in one connection", false, severalSessions},
 	{"link properties", false, linkProperties},
 

@@ -194,7 +194,7 @@ const ops = {
     },
 
     abort() {
-        throw new Lacks('aborting a delivery');
+        throw new Lacks('a way to abort');
     },
 
     outcomes(c) {
