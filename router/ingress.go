@@ -314,10 +314,10 @@ func (in *ingress) queueEmpty(q *queue) {
 
 // drop takes out of the link's queues what gone says.
 func (in *ingress) drop(b *amqp.Batch, gone func(*message) bool) {
-	held := 0
-	in.eachQueue(func(q *queue) { held += q.remove(gone) })
-	if held > 0 {
-		in.link.Unhold(b, held)
+	var removed []message
+	in.eachQueue(func(q *queue) { removed = append(removed, q.remove(gone)...) })
+	for i := range removed {
+		removed[i].forget(b)
 	}
 }
 

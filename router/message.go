@@ -69,6 +69,15 @@ func (m *message) release(b *amqp.Batch, a *address) {
 	m.end(b, wire.DeliveryState{Kind: wire.StateReleased})
 }
 
+// forget gives back what a message held that waited and that nobody waits for.
+func (m *message) forget(b *amqp.Batch) {
+	if m.stream != nil {
+		m.stream.cancel(b)
+		return
+	}
+	m.in.link.Unhold(b, m.held)
+}
+
 // abandoned says that nobody waits for the message any more: its sender has gone,
 // or has broken it off.
 func (m *message) abandoned() bool {

@@ -187,10 +187,9 @@ func (q *queue) freeFirst() {
 	}
 }
 
-// remove drops the items for which gone says so, and returns how many bytes they
-// held. The head that a drainer has in hand is left to it. The caller holds the
-// address's mutex.
-func (q *queue) remove(gone func(*message) bool) (held int) {
+// remove takes the items out for which gone says so, and returns them. The head that
+// a drainer has in hand is left to it. The caller holds the address's mutex.
+func (q *queue) remove(gone func(*message) bool) (removed []message) {
 	inHand := q.addr.current == q
 	old := q.items
 	kept := make([]message, 0, q.count)
@@ -199,24 +198,24 @@ func (q *queue) remove(gone func(*message) bool) (held int) {
 		if i == 0 && inHand || !gone(&m) {
 			kept = append(kept, m)
 		} else {
-			held += m.held
+			removed = append(removed, m)
 		}
 	}
-	if len(kept) == q.count {
-		return 0
+	if len(removed) == 0 {
+		return nil
 	}
 	q.addr.busy.Add(int64(len(kept) - q.count))
 	if len(kept) == 0 {
 		q.count = 0
 		q.leave()
-		return held
+		return removed
 	}
 	// The old chunks are left to the garbage collector: the drainer may be reading.
 	q.items, q.head, q.count, q.chunks = nil, 0, 0, nil
 	for i := range kept {
 		q.append(&kept[i])
 	}
-	return held
+	return removed
 }
 
 // quantum is how many messages of one link leave before it is another's turn. One
@@ -288,7 +287,7 @@ func (a *address) drain(b *amqp.Batch) {
 		if q.items[q.head].abandoned() { // while it was in our hands, and so left to us
 			q.pop()
 			a.mu.Unlock()
-			m.in.link.Unhold(b, m.held)
+			m.forget(b)
 			a.mu.Lock()
 			continue
 		}
