@@ -50,6 +50,23 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
+// lookAtSources opens every folder of the repository. `go test` repeats a result
+// from its cache unless a file that the test itself looked at has changed, and
+// knows nothing of what the processes that it starts have read: the router's
+// sources and the drivers. It must be called by a test: what TestMain looks at
+// is not noted.
+func lookAtSources(t *testing.T) {
+	err := filepath.WalkDir(repository, func(path string, d os.DirEntry, err error) error {
+		if d != nil && d.IsDir() && (d.Name() == ".git" || d.Name() == "build") {
+			return filepath.SkipDir
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // missing says in one line why a client cannot be used on this machine and what
 // to do about it; "" when it can. versions holds what they say of themselves.
 var missing = map[kind]func() string{

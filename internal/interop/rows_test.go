@@ -65,6 +65,7 @@ var rows = []row{
 
 // TestInterop plays every row and compares docs/interop.md with what was seen.
 func TestInterop(t *testing.T) {
+	lookAtSources(t)
 	shared := startRouter(t)
 	results := newResults()
 	t.Run("rows", func(t *testing.T) {
