@@ -10,6 +10,7 @@
 //	cases.go    how: the load of each case, and which rows its result fills
 //	suite.go    one case after the other
 //	process.go  the processes: router.go, relay.go, generator.go
+//	others.go   whether the machine was ours alone
 //	profile.go  where the CPU goes, for who wants to know
 //	figures.go  medians, ratios, verdicts
 //	page.go     docs/performance.md

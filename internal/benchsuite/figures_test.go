@@ -116,7 +116,7 @@ func TestFiguresOfARun(t *testing.T) {
 func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 	m := newMeasured()
 	m.Router["p2"] = []float64{1234}
-	text := figuresText(m.figures(), 3, time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC))
+	text := figuresText(m.figures(), 3, 0.01, time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC))
 	first, err := replaceFigures("before\n"+pageBegin+"\nold\n"+pageEnd+"\nafter\n", text)
 	if err != nil {
 		t.Fatal(err)
@@ -138,5 +138,17 @@ func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 	}
 	if _, err := replaceFigures(pageFirst, text); err != nil {
 		t.Errorf("the first page: %v", err)
+	}
+}
+
+func TestMachineTime(t *testing.T) {
+	got, err := parseMachine([]byte("cpu  100 20 3 4000 5 6 7 8 9 0\ncpu0 1 2 3\n"))
+	if err != nil || got != 1230*time.Millisecond {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, bad := range []string{"", "intr 1 2 3", "cpu a b c d"} {
+		if _, err := parseMachine([]byte(bad)); err == nil {
+			t.Errorf("%q: want an error", bad)
+		}
 	}
 }

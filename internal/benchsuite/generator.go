@@ -20,7 +20,8 @@ func (s *suite) generate(c *testCase, at *server, watch *process) (*loadgen.Resu
 	select {
 	case <-p.exited:
 	case <-s.ctx.Done():
-		p.stop()
+	}
+	if s.stop(p); s.ctx.Err() != nil {
 		return nil, s.ctx.Err()
 	}
 	var r loadgen.Result

@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -77,7 +75,6 @@ func measure() error {
 			s.say("no byte relay: %s", relayHint)
 		}
 	}
-	s.warnOfLoad()
 	m, err := s.run()
 	if err != nil {
 		return err
@@ -95,9 +92,10 @@ func (o *options) show(s *suite, m *measured) error {
 		err = e.Encode(m)
 	} else {
 		err = printTable(os.Stdout, all)
+		s.say("other processes took at most %.0f %% of the machine while something was measured", 100*m.Others)
 	}
 	if o.write != "" {
-		err = errors.Join(err, writePage(o.write, all, s.repeats))
+		err = errors.Join(err, writePage(o.write, all, s.repeats, m.Others))
 	}
 	if len(m.Failed) > 0 {
 		err = errors.Join(err, fmt.Errorf("%d cases could not be measured", len(m.Failed)))
@@ -112,19 +110,4 @@ func build(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
 	return binary, nil
-}
-
-// busyLoad is how many runnable processes make figures worthless.
-const busyLoad = 0.5
-
-// warnOfLoad says when the machine has other things to do.
-func (s *suite) warnOfLoad() {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return
-	}
-	first, _, _ := strings.Cut(string(text), " ")
-	if load, err := strconv.ParseFloat(first, 64); err == nil && load > busyLoad {
-		s.say("the load of this machine is %s already: what is measured now is worth little", first)
-	}
 }

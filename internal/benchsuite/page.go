@@ -68,7 +68,7 @@ meshway bench --size 100 --pid $!
 `
 
 // writePage puts the figures into a page, which is made if there is none.
-func writePage(path string, all []figure, repeats int) error {
+func writePage(path string, all []figure, repeats int, others float64) error {
 	old, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
 		old, err = []byte(pageFirst), nil
@@ -76,7 +76,7 @@ func writePage(path string, all []figure, repeats int) error {
 	if err != nil {
 		return err
 	}
-	page, err := replaceFigures(string(old), figuresText(all, repeats, time.Now()))
+	page, err := replaceFigures(string(old), figuresText(all, repeats, others, time.Now()))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -94,9 +94,10 @@ func replaceFigures(page, text string) (string, error) {
 }
 
 // figuresText is the generated part of the page.
-func figuresText(all []figure, repeats int, when time.Time) string {
+func figuresText(all []figure, repeats int, others float64, when time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s: %s. Median of %d.\n\n", when.Format(time.DateOnly), machine(), repeats)
+	fmt.Fprintf(&b, "Measured on %s: %s. Median of %d; other processes took at most %.0f %% of the machine.\n\n",
+		when.Format(time.DateOnly), machine(), repeats, 100*others)
 	b.WriteString("| # | what | measured | byte relay | ratio | must reach | aims at | |\n|---|---|---|---|---|---|---|---|\n")
 	for i := range all {
 		f := &all[i]

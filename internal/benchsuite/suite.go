@@ -19,6 +19,7 @@ type suite struct {
 	quick    bool
 	profiles string // folder for CPU profiles; empty takes none
 	progress io.Writer
+	ended    []*process // of the present measurement
 }
 
 // measured is every value of every row, one for each repeat.
@@ -26,6 +27,7 @@ type measured struct {
 	Router map[string][]float64 `json:"router"`
 	Relay  map[string][]float64 `json:"relay,omitempty"`
 	Failed map[string]string    `json:"failed,omitempty"` // by case: why there is nothing
+	Others float64              `json:"others"`           // most that other processes took of the machine in any run, 0 to 1
 }
 
 func newMeasured() *measured {
@@ -69,13 +71,38 @@ func (s *suite) say(format string, args ...any) { _, _ = fmt.Fprintf(s.progress,
 
 // once measures a case once, with a fresh router each time.
 func (s *suite) once(c *testCase, m *measured) error {
-	if err := s.direct(c, m); err != nil {
+	if err := s.alone(m, func() error { return s.direct(c, m) }); err != nil {
 		return err
 	}
 	if !c.relay || s.relay == "" {
 		return nil
 	}
-	return s.relayed(c, m)
+	return s.alone(m, func() error { return s.relayed(c, m) })
+}
+
+// alone notes what other processes took of the machine while f measured.
+func (s *suite) alone(m *measured, f func() error) error {
+	o := watchOthers()
+	s.ended = nil
+	err := f()
+	var ours time.Duration
+	for _, p := range s.ended {
+		ours += p.used()
+	}
+	share := o.share(ours)
+	if m.Others = max(m.Others, share); share > busyShare {
+		s.say("other processes took %.0f %% of the machine meanwhile: the next figures are worth little", 100*share)
+	}
+	return err
+}
+
+// busyShare is how much others may take of the machine before figures suffer.
+const busyShare = 0.05
+
+// stop ends a process, and counts it among ours.
+func (s *suite) stop(p *process) {
+	p.stop()
+	s.ended = append(s.ended, p)
 }
 
 func (s *suite) direct(c *testCase, m *measured) error {
@@ -83,7 +110,7 @@ func (s *suite) direct(c *testCase, m *measured) error {
 	if err != nil {
 		return err
 	}
-	defer r.stop()
+	defer s.stop(r.process)
 	stop, err := s.profile(c, r.process)
 	if err != nil {
 		return err
@@ -115,12 +142,12 @@ func (s *suite) relayed(c *testCase, m *measured) error {
 	if err != nil {
 		return err
 	}
-	defer r.stop()
+	defer s.stop(r.process)
 	relay, err := s.startRelay(s.ctx, r)
 	if err != nil {
 		return err
 	}
-	defer relay.stop()
+	defer s.stop(relay.process)
 	res, err := s.generate(c, relay, relay.process)
 	if err != nil {
 		return fmt.Errorf("through the relay: %w", err)
