@@ -19,8 +19,8 @@ type ingress struct {
 	addr     *address // nil: anonymous, each message says where it goes
 	outcomes outcomeSet
 
-	// Owned by the reader: the delivery whose frames are arriving.
-	partial partial
+	// Owned by the reader: the delivery whose frames are arriving, nil between two.
+	partial *partial
 
 	over atomic.Bool // the link is over: what waits from it and is unsettled goes with it
 
@@ -80,10 +80,11 @@ type partial struct {
 // together, so that a message enters the shared link of its consumer only when
 // it is complete; what is longer streams through.
 func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
-	p := &in.partial
 	if d.First {
-		*p = partial{message: message{in: in, id: d.ID, format: d.Format}, pieces: p.pieces[:0]}
+		in.partial = partials.Get().(*partial)
+		in.partial.message = message{in: in, id: d.ID, format: d.Format}
 	}
+	p := in.partial
 	p.message.settled = d.Settled
 	if d.Aborted {
 		in.dropPartial(b)
@@ -113,7 +114,7 @@ func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
 
 // complete handles the last frame of a delivery that did not grow long.
 func (in *ingress) complete(b *amqp.Batch) {
-	p := &in.partial
+	p := in.partial
 	p.pieces = join(p.pieces, p.size)
 	m := p.message
 	if len(p.pieces) > 0 {
@@ -125,7 +126,7 @@ func (in *ingress) complete(b *amqp.Batch) {
 
 // startStream turns the delivery that is arriving into a stream and routes it.
 func (in *ingress) startStream(b *amqp.Batch) {
-	p := &in.partial
+	p := in.partial
 	if (in.peer.stripIn || in.addr == nil) && !headIsWhole(p.pieces[0].bytes) {
 		p.pieces = join(p.pieces, p.size)
 	}
@@ -154,7 +155,7 @@ func (in *ingress) startStream(b *amqp.Batch) {
 
 // stripPieces removes router annotations from the first piece of a long message.
 func (in *ingress) stripPieces() {
-	p := &in.partial
+	p := in.partial
 	first := p.pieces[0]
 	if s := stripAnnotations(first.bytes); len(s) != len(first.bytes) {
 		p.size -= len(first.bytes) - len(s)
@@ -166,7 +167,7 @@ func (in *ingress) stripPieces() {
 // refuseStream ends a long message that goes nowhere: rejected with err, or
 // released without. What still comes of it is thrown away.
 func (in *ingress) refuseStream(b *amqp.Batch, m *message, err *wire.Error) {
-	p := &in.partial
+	p := in.partial
 	state := wire.DeliveryState{Kind: wire.StateReleased}
 	if err != nil {
 		state = wire.RejectedState(err)
@@ -183,6 +184,9 @@ func (in *ingress) refuseStream(b *amqp.Batch, m *message, err *wire.Error) {
 
 // dropPartial ends a delivery that its sender broke off, or that went with it.
 func (in *ingress) dropPartial(b *amqp.Batch) {
+	if in.partial == nil {
+		return
+	}
 	if s := in.partial.stream; s != nil {
 		s.cancel(b)
 		in.drop(b, func(m *message) bool { return m.stream == s })
@@ -191,12 +195,18 @@ func (in *ingress) dropPartial(b *amqp.Batch) {
 }
 
 func (in *ingress) forgetPartial() {
-	if s := in.partial.stream; s != nil {
-		in.peer.router.streams.remove(s)
+	p := in.partial
+	in.partial = nil
+	if p.stream != nil {
+		in.peer.router.streams.remove(p.stream)
 	}
-	freePieces(in.partial.pieces)
-	in.partial = partial{}
+	freePieces(p.pieces)
+	*p = partial{pieces: p.pieces[:0]}
+	partials.Put(p)
 }
+
+// partials is pooled, since a link needs one only while a message is arriving.
+var partials = sync.Pool{New: func() any { return new(partial) }}
 
 // OnOutcome passes back to the sender what became of its deliveries.
 func (in *ingress) OnOutcome(b *amqp.Batch, ids []uint32, o amqp.Outcome) {

@@ -172,5 +172,5 @@ func (r *Router) accept(l *listener, nc net.Conn) {
 		_ = nc.Close()
 		return
 	}
-	go p.run()
+	p.conn.Start(p.ended)
 }

@@ -32,10 +32,9 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 	return p
 }
 
-// run is the connection's reader, from the first byte to the last.
-func (p *peer) run() {
+// ended is the last thing that the connection's reader does.
+func (p *peer) ended(err error) {
 	defer p.router.leave(p)
-	err := p.conn.Run()
 	log := p.log()
 	switch {
 	case p.conn.Peer() == nil:

@@ -9,6 +9,7 @@ type reclaimer struct {
 	settled int // connections when memory was given back last
 	last    int // connections at the last tick
 	calm    int // ticks without much change
+	again   int // ticks until memory is given back once more; 0 is never
 }
 
 const (
@@ -16,6 +17,9 @@ const (
 	// worth a garbage collection, and calmTicks for how long few may do so.
 	reclaimAbove = 256
 	calmTicks    = 4
+	// againTicks is when the readers of new connections that fell idle have been
+	// renewed, and their old stacks can go too.
+	againTicks = 20
 )
 
 func (m *reclaimer) tick(connections int) {
@@ -26,12 +30,20 @@ func (m *reclaimer) tick(connections int) {
 		m.calm++
 	}
 	m.last = connections
+	if m.again > 0 {
+		if m.again--; m.again == 0 {
+			debug.FreeOSMemory()
+		}
+	}
 	moved := connections - m.settled
 	if moved < 0 {
 		moved = -moved
 	}
 	if moved < reclaimAbove || moved*4 < m.settled || m.calm < calmTicks {
 		return
+	}
+	if connections > m.settled {
+		m.again = againTicks
 	}
 	m.settled = connections
 	// Twice: what lies in pools survives the first collection.

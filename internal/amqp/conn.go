@@ -2,8 +2,10 @@ package amqp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,12 +90,18 @@ type Conn struct {
 	phase     phase
 	sasl      *saslState // nil unless SASL is under way
 	byChannel table[Session]
+	started   bool  // the client's first bytes are sent
 	work      *work // set while a batch of frames is handled
 	closeErr  error // why the connection ends, when it is known before the read fails
 	lingers   bool  // our last words must arrive though the peer may go on sending
 
 	// Set under mu, read anywhere: close was sent, and nothing is encoded after it.
 	shut atomic.Bool
+
+	// The reader's stack: it is renewed when it may have grown and nothing comes.
+	renews bool        // immutable after Start
+	grown  atomic.Bool // frames were handled on it
+	renew  atomic.Bool // it is asked to leave
 
 	lastRead atomic.Int64 // when bytes came last, in nanoseconds since epoch
 
@@ -179,14 +187,55 @@ func (c *Conn) Run() error {
 	return err
 }
 
+// Start is Run on goroutines of its own, one at a time; done is called with what
+// Run would have returned, as the last thing. A goroutine whose stack has grown
+// with traffic leaves its place to a fresh one when the connection falls idle:
+// stacks are half of what ten thousand idle connections cost.
+func (c *Conn) Start(done func(error)) {
+	c.renews = c.t.raw != nil
+	c.startTimer()
+	go c.reader(done)
+}
+
+func (c *Conn) reader(done func(error)) {
+	err := c.serve()
+	if errors.Is(err, errRenew) {
+		go c.reader(done)
+		return
+	}
+	c.teardown(err)
+	done(err)
+}
+
+// errRenew ends a reader whose place another one takes.
+var errRenew = errors.New("a fresh reader goes on")
+
+// renewed says whether a read failed only so that the reader may be renewed, and
+// takes back what made it fail.
+func (c *Conn) renewed(err error) bool {
+	if !c.renew.CompareAndSwap(true, false) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	_ = c.t.nc.SetReadDeadline(time.Time{})
+	if c.shut.Load() {
+		// Close meant a deadline of its own, which this may have undone.
+		_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
+	}
+	return true
+}
+
 func (c *Conn) serve() error {
-	if c.client {
+	if c.client && c.phase == phaseHeader && !c.started {
+		c.started = true
 		if err := c.startHandshake(); err != nil {
 			return err
 		}
 	}
 	for {
 		if err := c.t.read(); err != nil {
+			if c.renewed(err) {
+				return errRenew
+			}
 			return c.readError(err)
 		}
 		c.lastRead.Store(now())

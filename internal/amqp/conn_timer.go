@@ -69,6 +69,9 @@ func (c *Conn) tick() time.Duration {
 	return max(d, time.Millisecond)
 }
 
+// renewAfter is for how long nothing must have come for the reader to be renewed.
+const renewAfter = time.Second
+
 func (c *Conn) onTimer() {
 	var b Batch
 	c.mu.Lock()
@@ -109,6 +112,10 @@ func (c *Conn) onTimer() {
 	}
 	c.wroteNow = false
 	c.releaseIdle()
+	if c.renews && silent >= renewAfter && !c.shut.Load() && c.grown.CompareAndSwap(true, false) {
+		c.renew.Store(true)
+		_ = c.t.nc.SetReadDeadline(time.Now())
+	}
 	c.lookAgain()
 	c.mu.Unlock()
 	c.flush(&b)
