@@ -100,7 +100,11 @@ func (c *Conn) appendOpen() {
 		o.IdleTimeout = wire.Some(uint32(d.Milliseconds() / 2))
 	}
 	c.openSent = true
+	start := len(c.out.bytes)
 	c.out.bytes = wire.AppendFrame(buf.Reserve(c.out.bytes, 512), 0, &o)
+	if !c.fits(start) {
+		c.out.bytes = wire.AppendFrame(c.out.bytes[:start], 0, shortened(&o))
+	}
 }
 
 // recvOpen handles the peer's open. [2.7.1]

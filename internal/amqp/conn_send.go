@@ -30,8 +30,11 @@ func (c *Conn) appendFrame(ch uint16, p wire.Performative) {
 		return
 	}
 	c.encodePending()
-	c.out.bytes = buf.Reserve(c.out.bytes, 512)
-	c.out.bytes = wire.AppendFrame(c.out.bytes, ch, p)
+	start := len(c.out.bytes)
+	c.out.bytes = wire.AppendFrame(buf.Reserve(c.out.bytes, 512), ch, p)
+	if !c.fits(start) {
+		c.out.bytes = wire.AppendFrame(c.out.bytes[:start], ch, shortened(p))
+	}
 	c.checkOutLimit()
 }
 
@@ -53,9 +56,10 @@ func (c *Conn) appendClose(e *wire.Error) bool {
 	return true
 }
 
-// checkOutLimit ends a connection whose replies pile up. The caller holds mu.
+// checkOutLimit ends a connection whose replies pile up behind a write that waits
+// for the peer to read. What a single flush brings may be more. The caller holds mu.
 func (c *Conn) checkOutLimit() {
-	if c.out.len() <= outLimit || c.dead {
+	if c.out.len() <= outLimit || c.dead || !c.writing {
 		return
 	}
 	c.dead = true
@@ -110,9 +114,13 @@ func (c *Conn) noteDisposition(s *Session, role wire.Role, id uint32, settled bo
 		return
 	}
 	if n := len(c.disp); n > 0 {
-		if d := &c.disp[n-1]; d.session == s && d.role == role && d.settled == settled && id == d.last+1 &&
-			d.state.Kind == state.Kind && len(d.state.Fields) == 0 && len(state.Fields) == 0 {
+		if d := &c.disp[n-1]; d.session == s && d.role == role && d.settled == settled && id == d.last+1 && d.state.Equal(state) {
 			d.last = id
+			return
+		}
+		if c.writing && !settled && !state.Terminal() {
+			// The peer does not read just now, and what is no outcome need not be
+			// told: somebody may say it for ever.
 			return
 		}
 		if n >= maxDispositionRuns {
@@ -134,8 +142,13 @@ func (c *Conn) encodeDispositions() {
 			if d.last != d.first {
 				f.Last = wire.Some(d.last)
 			}
+			start := len(c.out.bytes)
 			c.out.bytes = buf.Reserve(c.out.bytes, 64+len(d.state.Fields))
 			c.out.bytes = wire.AppendDispositionFrame(c.out.bytes, d.session.local, &f)
+			if !c.fits(start) {
+				f.State = shortenedState(f.State)
+				c.out.bytes = wire.AppendDispositionFrame(c.out.bytes[:start], d.session.local, &f)
+			}
 		}
 		*d = dispositionRun{}
 	}

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/meshway/meshway/internal/wire"
@@ -222,28 +223,41 @@ func (r *AttachRequest) accept(b *Batch, l *link, a *Answer) error {
 	c := r.Session.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := r.place(l); err != nil {
+	if err := r.place(l, a); err != nil {
 		return err
 	}
 	l.attached = true
 	l.remote = r.Attach.Handle
 	r.Session.byHandle.set(l.remote, l)
-	c.appendFrame(r.Session.local, a.attach(l))
 	b.touch(c)
 	return nil
 }
 
-// place gives the link a handle of ours; when the peer's handle-max leaves none to
-// answer with, the session ends. The caller holds mu.
-func (r *AttachRequest) place(l *link) error {
+// place gives the link a handle of ours and answers the attach. When the peer's
+// handle-max leaves no handle, or its max-frame-size no room to answer, the
+// session ends. The caller holds mu.
+func (r *AttachRequest) place(l *link, a *Answer) error {
 	s := r.Session
-	err := s.place(l)
-	if err != nil && !s.over {
-		s.conn.appendFrame(s.local, &wire.End{Error: newError(wire.CondResourceLimitExceeded, "attach %q: %v", l.name, err)})
-		s.over = true
+	if s.over {
+		return errSessionOver
 	}
+	cond, err := wire.CondResourceLimitExceeded, s.place(l)
+	if err == nil {
+		if s.appendAttach(a.attach(l)) {
+			return nil
+		}
+		s.displace(l)
+		cond, err = wire.CondFrameSizeTooSmall, errTooLong
+	}
+	s.conn.appendFrame(s.local, &wire.End{Error: newError(cond, "attach %q: %v", l.name, err)})
+	s.over = true
 	return err
 }
+
+var (
+	errSessionOver = errors.New("the session is over")
+	errTooLong     = errors.New("the attach is longer than a frame that the peer takes")
+)
 
 // Refuse answers the attach with nothing on our side, and a detach with the
 // reason behind it. [2.6.3]
@@ -262,12 +276,11 @@ func (r *AttachRequest) Refuse(b *Batch, e *wire.Error) {
 	l.attached, l.detached, l.gone, l.remote = true, true, true, r.Attach.Handle
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r.place(l) != nil {
+	if r.place(l, &a) != nil {
 		return
 	}
 	s.names.remove(l)
 	s.byHandle.set(l.remote, l)
-	c.appendFrame(s.local, a.attach(l))
 	c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: true, Error: e})
 	b.touch(c)
 }
@@ -291,12 +304,15 @@ func (s *Session) attach(b *Batch, l *link, a *Answer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.over || c.dead || c.shut.Load() {
-		return fmt.Errorf("attach %q: the session is over", l.name)
+		return fmt.Errorf("attach %q: %w", l.name, errSessionOver)
 	}
 	if err := s.place(l); err != nil {
 		return fmt.Errorf("attach %q: %w", l.name, err)
 	}
-	c.appendFrame(s.local, a.attach(l))
+	if !s.appendAttach(a.attach(l)) {
+		s.displace(l)
+		return fmt.Errorf("attach %q: %w", l.name, errTooLong)
+	}
 	b.touch(c)
 	return nil
 }
@@ -331,6 +347,12 @@ func (s *Session) place(l *link) error {
 	l.local = h
 	s.names.add(l)
 	return nil
+}
+
+// displace takes back what place gave. The caller holds mu.
+func (s *Session) displace(l *link) {
+	s.handles.remove(l.local)
+	s.names.remove(l)
 }
 
 // recvDetach handles the peer's detach. [2.7.7]

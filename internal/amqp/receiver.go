@@ -75,6 +75,7 @@ type inRecord struct {
 	ref     uint32
 	told    wire.StateKind // the terminal state that the sender heard, 0 for none
 	done    bool           // our side is settled; only the sender's settlement is awaited [2.6.12]
+	said    bool           // the sender has said a terminal state, which does not change any more [3.4]
 }
 
 func newReceiver(s *Session, name string, h ReceiverHandler, a *Answer) *Receiver {

@@ -32,13 +32,17 @@ func (c *Conn) recvDisposition(w *work, ch uint16, p *wire.Disposition) error {
 }
 
 // recvOutcomes takes the receiver's state of deliveries that we sent to their
-// origins. Those settled are removed first, so that nobody else hears of them.
+// origins. Those settled are removed first, so that nobody else hears of them. An
+// outcome that is said again, unsettled, is no news.
 func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state wire.DeliveryState) {
 	c := s.conn
 	w.ended = w.ended[:0]
+	terminal := state.Terminal()
 	c.mu.Lock()
 	s.outgoing.inRange(first, last, func(id uint32, r *outRecord) {
-		if r.origin != nil {
+		news := settled || !r.said
+		r.said = r.said || terminal
+		if r.origin != nil && news {
 			w.ended = append(w.ended, endedOut{r.origin, r.ref})
 		} else if !settled && state.Terminal() {
 			// [2.8.3] A receiver that settles second waits for us, and nobody behind
@@ -74,9 +78,12 @@ func (w *work) tellOrigins(o Outcome) {
 func (s *Session) recvSenderStates(w *work, first, last uint32, settled bool, state wire.DeliveryState) {
 	c := s.conn
 	var told []toldIn // rare: only three-way exchanges and early settlement
+	terminal := state.Terminal()
 	c.mu.Lock()
 	s.incoming.inRange(first, last, func(id uint32, r *inRecord) {
-		if !r.done {
+		news := settled || !r.said
+		r.said = r.said || terminal
+		if !r.done && news {
 			told = append(told, toldIn{r.link, InDelivery{ID: id, Context: r.context, Ref: r.ref}})
 		}
 		if settled {

@@ -71,6 +71,7 @@ type outRecord struct {
 	link   *Sender
 	origin Origin // nil when nobody wants to hear
 	ref    uint32
+	said   bool // the receiver has said an outcome, which does not change any more [3.4]
 }
 
 // Result says what became of an attempt to send.
