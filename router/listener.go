@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -106,6 +107,13 @@ func openProperties(cfg *config.Listener) wire.Map {
 
 // Version is what the router says of itself in open; the command sets it.
 var Version = "dev"
+
+// listenTCP is net.Listen without the system's keep-alive, four system calls for
+// each connection: idle-time-out finds out about silent peers.
+func listenTCP(network, address string) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAlive: -1}
+	return lc.Listen(context.Background(), network, address)
+}
 
 // ListenBy makes the router listen by f instead of [net.Listen]: on a network
 // that is not the system's. Call it before Start.

@@ -4,6 +4,7 @@ import (
 	"net"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/wire"
@@ -35,19 +36,21 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 // ended is the last thing that the connection's reader does.
 func (p *peer) ended(err error) {
 	defer p.router.leave(p)
-	log := p.log()
 	switch {
 	case p.conn.Peer() == nil:
-		log.Warn("connection refused", zap.Error(err))
+		p.log(zap.WarnLevel, "connection refused", zap.Error(err))
 	case err != nil:
-		log.Warn("connection lost", zap.Error(err))
+		p.log(zap.WarnLevel, "connection lost", zap.Error(err))
 	default:
-		log.Info("connection closed")
+		p.log(zap.InfoLevel, "connection closed")
 	}
 }
 
-func (p *peer) log() *zap.Logger {
-	return p.router.log.With(zap.Uint64("connection", p.id), zap.Stringer("peer", p.conn.RemoteAddr()))
+// log writes a line about the connection.
+func (p *peer) log(level zapcore.Level, msg string, fields ...zap.Field) {
+	if e := p.router.log.Check(level, msg); e != nil {
+		e.Write(append(fields, zap.Uint64("connection", p.id), zap.Stringer("peer", p.conn.RemoteAddr()))...)
+	}
 }
 
 // anonymousWindow is the window of a sender without a target.
@@ -64,20 +67,20 @@ func (p *peer) OnOpen(c *amqp.Conn, _ *amqp.Batch) *wire.Error {
 		return &wire.Error{Condition: wire.CondConnectionForced, Description: "the router is shutting down"}
 	}
 	user, mechanism := c.Identity()
-	p.log().Info("connection opened", zap.String("container", c.Peer().ContainerID), zap.String("listener", p.listener.cfg.Name),
+	p.log(zap.InfoLevel, "connection opened", zap.String("container", c.Peer().ContainerID), zap.String("listener", p.listener.cfg.Name),
 		zap.String("user", user), zap.String("mechanism", mechanism))
 	return nil
 }
 
 // OnFault logs a violation of the protocol, once.
 func (p *peer) OnFault(_ *amqp.Conn, scope string, err *wire.Error) {
-	p.log().Warn("protocol violation", zap.String("scope", scope), zap.String("condition", string(err.Condition)),
+	p.log(zap.WarnLevel, "protocol violation", zap.String("scope", scope), zap.String("condition", string(err.Condition)),
 		zap.String("description", err.Description))
 }
 
 // detached logs a link that ended with an error.
 func (p *peer) detached(name string, err *wire.Error) {
 	if err != nil {
-		p.log().Debug("link lost", zap.String("link", name), zap.Error(err))
+		p.log(zap.DebugLevel, "link lost", zap.String("link", name), zap.Error(err))
 	}
 }

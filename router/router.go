@@ -55,7 +55,7 @@ type Endpoint struct {
 // until Start.
 func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r := &Router{
-		cfg: cfg, log: log, listen: net.Listen,
+		cfg: cfg, log: log, listen: listenTCP,
 		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution, onLoss: config.OutcomeModified},
 		ownPrefixes: ownPrefixes(cfg.Router.ID),
 		peers:       make(map[*peer]struct{}),
