@@ -38,6 +38,7 @@ type Sender struct {
 	midSettled bool
 	midID      uint32
 	midFormat  uint32
+	owesAbort  bool // it was broken off, which the session's window does not let us say yet
 }
 
 // SenderHandler is told what happens to a link by which messages go out.

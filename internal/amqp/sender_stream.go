@@ -1,6 +1,8 @@
 package amqp
 
 import (
+	"encoding/binary"
+
 	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -33,7 +35,7 @@ func (l *Sender) Continue(b *Batch, p []byte, in *buf.Ref, last bool) (n int, re
 	c.mu.Lock()
 	per := l.framePayload()
 	for res = Sent; ; {
-		if !l.mid || l.gone || l.detached || s.over || c.dead || c.shut.Load() {
+		if !l.mid || l.owesAbort || l.gone || l.detached || s.over || c.dead || c.shut.Load() {
 			res = Gone
 			break
 		}
@@ -87,22 +89,19 @@ func (l *Sender) Abort(b *Batch) {
 	s := l.session
 	c := s.conn
 	c.mu.Lock()
-	if !l.mid || l.gone {
+	if !l.mid || l.owesAbort || l.gone {
 		c.mu.Unlock()
 		return
 	}
-	l.mid = false
 	switch {
 	case l.detached || s.over || c.dead || c.shut.Load():
-	case !l.midStarted:
-		// Nothing went out: an aborted delivery still needs its first frame, so
-		// that delivery-count and delivery-id stay in step.
-		l.appendAbort(&wire.Transfer{
-			Handle: l.local, DeliveryID: wire.Some(l.midID), MessageFormat: wire.Some(l.midFormat),
-			DeliveryTag: []byte{byte(l.midID >> 24), byte(l.midID >> 16), byte(l.midID >> 8), byte(l.midID)}, Aborted: true,
-		})
+		l.mid = false
+	case s.remoteWindow == 0:
+		// The link can carry nothing else until this is said.
+		l.owesAbort = true
+		l.refused(b, NoWindow)
 	default:
-		l.appendAbort(&wire.Transfer{Handle: l.local, Aborted: true})
+		l.appendAbort()
 	}
 	if r := s.outgoing.get(l.midID); r != nil && r.link == l && !l.midSettled {
 		s.outgoing.remove(l.midID)
@@ -116,20 +115,22 @@ func (l *Sender) Abort(b *Batch) {
 	}
 }
 
-// appendAbort encodes an aborting transfer. It ignores the output mark, as every
-// end does; the session's window it cannot. The caller holds mu.
-func (l *Sender) appendAbort(t *wire.Transfer) {
+// appendAbort encodes the transfer that breaks off the delivery. It ignores the
+// output mark, as every end does; the session's window it cannot. The caller holds
+// mu, and the window is open.
+func (l *Sender) appendAbort() {
 	s := l.session
 	c := s.conn
-	if s.remoteWindow == 0 {
-		// The frame may not be sent, and the link can carry nothing else while
-		// the delivery stands open: it ends with it.
-		l.detached = true
-		c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: true, Error: newError(wire.CondDetachForced,
-			"a message was broken off by its sender while the session's window was closed")})
-		return
+	t := wire.Transfer{Handle: l.local, Aborted: true}
+	var tag [4]byte
+	if !l.midStarted {
+		// Nothing went out: an aborted delivery still needs its first frame, so
+		// that delivery-count and delivery-id stay in step.
+		binary.BigEndian.PutUint32(tag[:], l.midID)
+		t.DeliveryID, t.DeliveryTag, t.MessageFormat = wire.Some(l.midID), tag[:], wire.Some(l.midFormat)
 	}
-	c.out.bytes = wire.AppendTransferFrame(buf.Reserve(c.out.bytes, maxTransferHeader), s.local, t, nil)
+	c.out.bytes = wire.AppendTransferFrame(buf.Reserve(c.out.bytes, maxTransferHeader), s.local, &t, nil)
 	s.nextOutgoingID++
 	s.remoteWindow--
+	l.mid, l.owesAbort = false, false
 }

@@ -300,13 +300,23 @@ func (c *Conn) appendFlow(s *Session, f *wire.Flow) {
 	c.checkOutLimit()
 }
 
-// takeStalled returns the senders that waited for the peer's window. The caller
-// holds mu.
+// takeStalled returns the senders that waited for the peer's window. What they owe
+// goes first. The caller holds mu.
 func (s *Session) takeStalled() []*Sender {
-	wake := s.stalled
+	waiting := s.stalled
 	s.stalled = nil
-	for _, l := range wake {
+	wake := waiting[:0]
+	for _, l := range waiting {
+		switch {
+		case !l.owesAbort || l.detached || s.over || s.conn.shut.Load():
+		case s.remoteWindow == 0:
+			s.stalled = append(s.stalled, l)
+			continue
+		default:
+			l.appendAbort()
+		}
 		l.isStalled = false
+		wake = append(wake, l)
 	}
 	return wake
 }
