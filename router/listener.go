@@ -36,6 +36,7 @@ func (r *Router) newListener(cfg *config.Listener) (*listener, error) {
 		ChannelMax:       uint16(min(cfg.MaxSessions, 1<<16) - 1),
 		IdleTimeout:      cfg.IdleTimeout,
 		HandshakeTimeout: cfg.InitialHandshakeTimeout,
+		Budget:           r.budget,
 		MaxSessionFrames: cfg.MaxSessionFrames,
 		Offered:          []wire.Symbol{anonymousRelay},
 		Desired:          []wire.Symbol{anonymousRelay},

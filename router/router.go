@@ -26,7 +26,8 @@ type Router struct {
 	treatments  routing.Patterns[*treatment]
 	fallback    *treatment // of addresses that nothing matches
 	ownPrefixes []string
-	users       *sasl.Users // nil without a users file
+	users       *sasl.Users  // nil without a users file
+	budget      *amqp.Budget // of what waits
 	table       addressTable
 	streams     streamRegistry
 	listen      func(network, address string) (net.Listener, error)
@@ -45,6 +46,10 @@ type Router struct {
 	tasks sync.WaitGroup
 }
 
+// waitingLimit is how many payload bytes may wait in the router before nobody's
+// session window is extended any more.
+const waitingLimit = 1 << 30
+
 // Endpoint is something that the router listens on.
 type Endpoint struct {
 	Name string
@@ -58,6 +63,7 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 		cfg: cfg, log: log, listen: listenTCP,
 		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution, onLoss: config.OutcomeModified},
 		ownPrefixes: ownPrefixes(cfg.Router.ID),
+		budget:      amqp.NewBudget(waitingLimit),
 		peers:       make(map[*peer]struct{}),
 		changed:     make(chan struct{}),
 		done:        make(chan struct{}),

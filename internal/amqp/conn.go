@@ -24,6 +24,7 @@ type Config struct {
 	ChannelMax       uint16        // highest channel that we take
 	IdleTimeout      time.Duration // close when nothing came for this long; 0 never. Half of it is advertised. [2.4.5]
 	HandshakeTimeout time.Duration // close when open did not arrive by then; 0 never
+	Budget           *Budget       // of the process, for what handlers hold; nil is no limit
 	MaxSessionFrames uint32        // most frames of incoming-window; 0 leaves it to the engine
 
 	Offered    []wire.Symbol

@@ -122,8 +122,8 @@ func (c *Conn) onTimer() {
 	b.Flush()
 }
 
-// releaseIdle gives back lists and rings that have nothing in them. The caller
-// holds mu.
+// releaseIdle gives back lists and rings that have nothing in them, and looks at
+// windows that nothing else would look at. The caller holds mu.
 func (c *Conn) releaseIdle() {
 	if len(c.disp) == 0 {
 		c.disp = nil
@@ -135,6 +135,7 @@ func (c *Conn) releaseIdle() {
 		c.out = output{}
 	}
 	c.sessions.each(func(_ uint32, s *Session) {
+		s.extendWindow() // it may have been held back by the budget of all
 		s.incoming.release()
 		s.outgoing.release()
 	})

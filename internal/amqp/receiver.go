@@ -257,6 +257,7 @@ func (l *Receiver) Hold(n int) {
 	c.mu.Lock()
 	c.held += n
 	c.mu.Unlock()
+	c.cfg.Budget.add(n)
 }
 
 // Unhold says that n bytes wait no longer.

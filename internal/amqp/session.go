@@ -237,7 +237,7 @@ func (s *Session) finish(w *work, e *wire.Error) {
 // holds mu.
 func (s *Session) window() uint32 {
 	room := heldLimit - s.conn.held
-	if room <= 0 {
+	if room <= 0 || s.conn.cfg.Budget.exhausted() {
 		return 0
 	}
 	n := min(max(uint32(room)/s.avgFrame, minWindow), maxWindow)
