@@ -274,6 +274,7 @@ func (l *Receiver) unhold(n int) {
 	c := l.session.conn
 	full := c.held >= heldLimit
 	c.held -= n
+	c.cfg.Budget.add(-n)
 	switch {
 	case full && c.held < heldLimit:
 		// Any session may have used up its window meanwhile, and found no room for
