@@ -44,12 +44,12 @@ func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state 
 		r.said = r.said || terminal
 		if r.origin != nil && news {
 			w.ended = append(w.ended, endedOut{r.origin, r.ref})
-		} else if !settled && state.Terminal() {
+		} else if r.origin == nil && !settled && terminal {
 			// [2.8.3] A receiver that settles second waits for us, and nobody behind
 			// us has anything to say.
 			c.noteDisposition(s, wire.RoleSender, id, true, state)
 		}
-		if settled || r.origin == nil && state.Terminal() {
+		if settled || r.origin == nil && terminal {
 			r.link.settledOut()
 			s.outgoing.remove(id)
 		}
