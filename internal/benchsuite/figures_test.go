@@ -102,14 +102,17 @@ func TestFiguresOfARun(t *testing.T) {
 	m := newMeasured()
 	m.Router["p1"] = []float64{0.7, 0.5, 0.6}
 	m.Relay["p1"] = []float64{0.3}
+	m.Router["p8lost"] = []float64{0, 0, 7}
 	m.Failed["P4"] = "no message arrived"
 	all := m.figures()
 	if f := all[0]; f.measuredText() != "0.60 us (0.50-0.70)" || f.relayText() != "0.30 us" || f.ratioText() != "2.00" {
 		t.Errorf("got %q, %q, %q", f.measuredText(), f.relayText(), f.ratioText())
 	}
-	i := slices.IndexFunc(all, func(f figure) bool { return f.row.key == "p4" })
-	if got := all[i].verdict(); got != "failed: no message arrived" {
-		t.Errorf("got %q", got)
+	for key, want := range map[string]string{"p4": "failed: no message arrived", "p8lost": "missed by 7"} {
+		i := slices.IndexFunc(all, func(f figure) bool { return f.row.key == key })
+		if got := all[i].verdict(); got != want {
+			t.Errorf("%s: got %q, want %q", key, got, want)
+		}
 	}
 }
 

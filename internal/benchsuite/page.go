@@ -42,7 +42,7 @@ const pageFirst = `# Performance
 Router, load generator and byte relay are processes of their own on one machine and talk over loopback. "CPU" is user and
 system time of the router's process, as the operating system counts it, divided by the messages that arrived meanwhile: it
 does not depend on how fast the generator is. Each case has a fresh router, and a second of warm-up that does not count.
-Each figure is the median of the repeats; in brackets are the lowest and the highest.
+Each figure is the median of the repeats, of lost and disordered messages the most; in brackets are the lowest and the highest.
 
 The byte relay is nginx's ` + "`stream`" + ` module, which reads and writes the same bytes and understands nothing. The senders'
 and the receivers' connections go through it, so that it passes each message twice; its CPU is halved. It is measured
