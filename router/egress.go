@@ -53,7 +53,9 @@ func (e *egress) OnSendable(b *amqp.Batch, l *amqp.Sender) {
 // soon as nothing waits that could use it. [2.6.7]
 func (e *egress) askDrain(b *amqp.Batch) {
 	if e.addr.treatment.distribution == config.Multicast {
-		e.link.Drained(b)
+		if !e.awaited() || !e.hasCredit() {
+			e.link.Drained(b)
+		}
 		return
 	}
 	a := e.addr
@@ -61,6 +63,11 @@ func (e *egress) askDrain(b *amqp.Batch) {
 	a.asked = append(a.asked, e)
 	a.mu.Unlock()
 	a.drain(b)
+}
+
+func (e *egress) hasCredit() bool {
+	_, credit := e.link.Load()
+	return credit > 0
 }
 
 // OnDetach takes the consumer out. Its unsettled deliveries are given back by the

@@ -297,11 +297,15 @@ func (a *address) drain(b *amqp.Batch) {
 	}
 	a.draining = false
 	a.busy.Add(-1)
-	asked := a.asked
+	asked, waits := a.asked, a.nextQueue() != nil
 	a.asked = nil
 	a.mu.Unlock()
 	for _, e := range asked {
-		e.link.Drained(b)
+		// One that could not be given all, for want of window or room, is asked about
+		// again when there is some.
+		if !waits || !e.hasCredit() {
+			e.link.Drained(b)
+		}
 	}
 }
 
