@@ -14,7 +14,7 @@ import (
 const (
 	// outMark is how many bytes may wait for the socket before deliveries wait
 	// unencoded instead. Everything else may pass it.
-	outMark = 128 << 10
+	outMark = 192 << 10
 	// outLimit is how much of everything else may pile up: a peer that makes us
 	// answer and does not read is closed.
 	outLimit = 1 << 20

@@ -103,8 +103,10 @@ func (t *transport) readPlain() error {
 // adapt picks the next buffer's size by how full the last read was.
 func (t *transport) adapt(n int) {
 	switch {
-	case len(t.rbuf) == cap(t.rbuf):
+	case len(t.rbuf) == cap(t.rbuf) && cap(t.rbuf) < buf.Large:
 		t.rsize = buf.Large
+	case len(t.rbuf) == cap(t.rbuf):
+		t.rsize = buf.Huge
 	case n < buf.Small/2:
 		t.rsize = buf.Small
 	}

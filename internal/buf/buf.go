@@ -12,7 +12,7 @@ import "sync"
 const (
 	Small = 16 << 10
 	Large = 64 << 10
-	Huge  = 192 << 10 // an output buffer at its mark plus one more message of the largest unstreamed size
+	Huge  = 256 << 10 // an output buffer at its mark plus one more message of the largest unstreamed size
 )
 
 // A buffer belongs to its current holder only. What is pooled is a pointer to
