@@ -53,7 +53,8 @@ func startRouter(t *testing.T) *router {
 	if err := os.WriteFile(file, []byte(r.configuration(users)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.cmd = exec.Command(meshway, "run", "-c", file)
+	// More grace than usual: a machine may be held for longer than 10 s.
+	r.cmd = exec.Command(meshway, "run", "-c", file, "--grace", longestRow.String())
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	dieWithUs(r.cmd)
 	if err := r.cmd.Start(); err != nil {
@@ -157,10 +158,10 @@ func (r *router) stop(t *testing.T) {
 	}
 	select {
 	case <-r.exited:
-	case <-time.After(30 * time.Second):
+	case <-time.After(longestRow):
 		r.cmd.Process.Kill()
 		<-r.exited
-		t.Error("the router did not end within 30 s of SIGTERM")
+		t.Errorf("the router did not end within %v of SIGTERM", longestRow)
 	}
 	log := r.log.String()
 	if !r.cmd.ProcessState.Success() || strings.Contains(log, "panic:") || strings.Contains(log, "DATA RACE") {

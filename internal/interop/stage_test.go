@@ -13,7 +13,7 @@ import (
 )
 
 // longestRow bounds everything that a row waits for. Nothing is timed.
-const longestRow = 90 * time.Second
+const longestRow = 2 * time.Minute
 
 // stage is where one row is played: by one client as the sender, by the same or
 // another one as the receiver. Its methods end the test when a client fails,
