@@ -104,18 +104,29 @@ func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settle
 	c.pumping = true // until the link is ours
 	c.chunk = s.first
 	s.copies = append(s.copies, c)
+	p, _ := c.next()
 	s.mu.Unlock()
-	out := amqp.Outgoing{Format: s.format, Settled: settled}
+	out := amqp.Outgoing{Format: s.format, Settled: settled, Payload: p.bytes, In: p.in}
 	id, outSettled, res := e.link.Start(b, &out, origin, ref)
 	s.mu.Lock()
 	c.pumping = false
+	c.at += len(p.bytes) - len(out.Payload)
 	c.accept = c.accept && outSettled // before anybody else can find the end of it
 	if res != amqp.Sent {
 		c.done = true
 		s.drop(c)
-		e.stream.Store(nil)
+		e.stream.CompareAndSwap(c, nil)
 	}
+	broken := c.told // off, before there was anything to abort
+	freed := s.free()
 	s.mu.Unlock()
+	if freed > 0 {
+		s.in.link.Unhold(b, freed)
+	}
+	if res == amqp.Sent && broken {
+		e.link.Abort(b)
+		return 0, false, false
+	}
 	return id, outSettled, res == amqp.Sent
 }
 

@@ -11,7 +11,9 @@ import (
 // until the last piece, or Abort. In between the link is busy. [2.6.14]
 
 // Start begins a delivery whose bytes follow by Continue. Its result is as that
-// of Send.
+// of Send. As much of m.Payload as fits goes into its first frame, at once, so that
+// deliveries begin in the order of their ids; what does not fit is left there. With
+// no payload at all the first frame waits for one.
 func (l *Sender) Start(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint32, settled bool, res Result) {
 	c := l.session.conn
 	c.mu.Lock()
@@ -22,6 +24,11 @@ func (l *Sender) Start(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uin
 	}
 	id, settled = l.startDelivery(m, origin, ref)
 	l.mid = true
+	if n := min(l.framePayload(), len(m.Payload)); n > 0 {
+		l.appendTransfers(m.Payload[:n], m.In, true, 1)
+		m.Payload = m.Payload[n:]
+		b.touch(c)
+	}
 	return id, settled, Sent
 }
 
