@@ -23,10 +23,6 @@ SETTLE = {"unsettled": Link.SND_UNSETTLED, "settled": Link.SND_SETTLED, "mixed":
 PIECE = 256 * 1024
 
 
-class Lacks(Exception):
-    """Raised by a command that Proton cannot carry out."""
-
-
 class Conn:
     def __init__(self, connection):
         self.connection = connection
@@ -78,8 +74,6 @@ class Driver(Handler):
                 self.waiting.append((c["id"], answer))
             else:
                 self.answer(c["id"], answer)
-        except Lacks as e:
-            self.answer(c["id"], {"lacks": str(e)})
         except Exception as e:
             traceback.print_exc()
             self.answer(c["id"], {"error": {"condition": "driver", "description": repr(e)}})
