@@ -130,6 +130,7 @@ func TestHugeRangesCostNothing(t *testing.T) {
 		for range 20000 {
 			b = append(b, &wire.Disposition{Role: wire.RoleReceiver, First: 0, Last: wire.Some[uint32](1<<31 - 1), State: wire.ReceivedState(0, 1)})
 			b = append(b, &wire.Disposition{Role: wire.RoleReceiver, First: 3, Last: wire.Some[uint32](1<<31 + 2), Settled: true, State: wire.Accepted})
+			b = append(b, &wire.Disposition{Role: wire.RoleReceiver, First: 10, Last: wire.Some[uint32](1<<31 + 8), State: wire.Accepted})
 			b = append(b, &wire.Disposition{Role: wire.RoleSender, First: 8, Last: wire.Some[uint32](1<<31 + 7), Settled: true})
 		}
 		p.h.quiet = true

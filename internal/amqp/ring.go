@@ -140,14 +140,17 @@ func (r *ring[T]) inRange(first, last uint32, f func(id uint32, rec *T)) {
 	if len(r.old) > 0 {
 		r.oldInRange(first, last, f)
 	}
-	from, to := first, last+1
-	if serialLess(from, r.base) {
-		from = r.base
+	// What lies in slots is from base to next, and may be anywhere on the circle:
+	// so distances are compared, never ids.
+	from, width, span := first, last-first, r.next-r.base
+	if first-r.base >= span {
+		ahead := r.base - first
+		if span == 0 || ahead > width {
+			return
+		}
+		from, width = r.base, width-ahead
 	}
-	if serialLess(r.next, to) {
-		to = r.next
-	}
-	for id := from; serialLess(id, to); id++ {
+	for id, end := from, from+min(width, r.next-1-from)+1; id != end; id++ {
 		if s := &r.slots[id&uint32(len(r.slots)-1)]; s.used {
 			f(id, &s.rec)
 		}
@@ -166,7 +169,7 @@ func (r *ring[T]) oldInRange(first, last uint32, f func(id uint32, rec *T)) {
 		return
 	}
 	for id, rec := range r.old {
-		if !serialLess(id, first) && !serialLess(last, id) {
+		if id-first <= last-first {
 			f(id, rec)
 		}
 	}

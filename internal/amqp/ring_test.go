@@ -47,7 +47,7 @@ func (m *ringModel) remove(id uint32) {
 func (m *ringModel) inRange(first, last uint32, removing func(uint32) bool) {
 	want := map[uint32]int{}
 	for id, v := range m.m {
-		if !serialLess(id, first) && !serialLess(last, id) && !serialLess(last, first) {
+		if id-first <= last-first && !serialLess(last, first) {
 			want[id] = v
 		}
 	}
@@ -117,6 +117,8 @@ func TestRingIsAMap(t *testing.T) {
 				}
 				if m.step%500 == 0 {
 					m.each()
+					first := rnd.Uint32()
+					m.inRange(first, first+rnd.Uint32N(1<<31), some)
 					m.inRange(m.next-1<<30, m.next+1<<30-1, some)
 					m.remove(rnd.Uint32())
 					m.get(rnd.Uint32())
@@ -177,6 +179,13 @@ func TestRingRangesAtTheirWidest(t *testing.T) {
 			"half the circle around them":          {base - 1<<30, base + 1<<30 - 1, 6},
 			"half the circle that ends just there": {base + 1 - 1<<31, base, 1},
 			"the other half":                       {base + 6, base + 5 + 1<<31, 0},
+			"the widest, just behind them":         {base + 6, base + 5 + 1<<31, 0},
+			"the widest, further behind":           {base + 10, base + 9 + 1<<31, 0},
+			"the widest, far behind":               {base + 1<<30, base + 1<<30 - 1 + 1<<31, 0},
+			"the widest, from the far side":        {base + 1<<31, base - 1, 0},
+			"the widest, to the first":             {base + 1<<31 + 1, base, 1},
+			"the widest, to the third":             {base + 1<<31 + 3, base + 2, 3},
+			"the widest, from the third":           {base + 2, base + 1 + 1<<31, 4},
 			"backwards":                            {base + 3, base + 2, 0},
 			"one":                                  {base + 2, base + 2, 1},
 			"one before, one behind":               {base - 1, base + 6, 6},
