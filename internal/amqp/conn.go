@@ -92,6 +92,7 @@ type Conn struct {
 	sasl      *saslState // nil unless SASL is under way
 	byChannel table[Session]
 	started   bool  // the client's first bytes are sent
+	fresh     bool  // the reader has just been renewed
 	work      *work // set while a batch of frames is handled
 	closeErr  error // why the connection ends, when it is known before the read fails
 	lingers   bool  // our last words must arrive though the peer may go on sending
@@ -193,14 +194,18 @@ func (c *Conn) Run() error {
 // with traffic leaves its place to a fresh one when the connection falls idle:
 // stacks are half of what ten thousand idle connections cost.
 func (c *Conn) Start(done func(error)) {
-	c.renews = c.t.raw != nil
+	c.renews = c.t.raw != nil && renewsReaders
 	c.startTimer()
 	go c.reader(done)
 }
 
 func (c *Conn) reader(done func(error)) {
+	if c.fresh {
+		c.awaitTraffic()
+	}
 	err := c.serve()
 	if errors.Is(err, errRenew) {
+		c.fresh = true
 		go c.reader(done)
 		return
 	}
@@ -240,6 +245,9 @@ func (c *Conn) serve() error {
 			return c.readError(err)
 		}
 		c.lastRead.Store(now())
+		if !c.grown.Load() { // most often it is, and a load is cheaper
+			c.grown.Store(true)
+		}
 		w := getWork()
 		c.work = w
 		done, err := c.recvBytes(w)

@@ -146,9 +146,6 @@ func (c *Conn) recvFrame(w *work, f wire.Frame) (done bool, err error) {
 // dispatch calls the method for the frame. Decode errors cost the connection:
 // a peer that cannot encode a performative cannot be understood. [2.8.15]
 func (c *Conn) dispatch(w *work, ch uint16, code wire.Code, fields wire.List, payload []byte) error {
-	if !c.grown.Load() { // most often it is, and a load is cheaper
-		c.grown.Store(true)
-	}
 	switch code {
 	case wire.CodeTransfer:
 		if err := w.transfer.Decode(fields); err != nil {
