@@ -28,5 +28,8 @@ func (s *suite) generate(c *testCase, at *server, watch *process) (*loadgen.Resu
 	if err := json.NewDecoder(bytes.NewReader(p.log.Bytes())).Decode(&r); err != nil {
 		return nil, fmt.Errorf("the generator failed:\n%s", p.log.Bytes())
 	}
+	if watch.hasExited() {
+		return nil, fmt.Errorf("%s ended meanwhile:\n%s", watch.name, watch.log.Bytes())
+	}
 	return &r, c.check(&r)
 }

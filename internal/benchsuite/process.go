@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -37,6 +38,15 @@ func start(name, path string, args ...string) (*process, error) {
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
+
+func (p *process) hasExited() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
 
 // stopPatience is how long a process may take to end when it is asked to.
 const stopPatience = 15 * time.Second
@@ -79,14 +89,22 @@ func (p *process) accepts(ctx context.Context, address string) error {
 	}
 }
 
+// Ports are chosen below those that systems give to outgoing connections, so that
+// none of these takes one before a server of ours does.
+const (
+	portLow  = 15_000
+	portHigh = 32_000
+)
+
 // freePort is a loopback port that is free now; nobody is asked to keep it so.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 100 {
+		port := portLow + rand.IntN(portHigh-portLow)
+		if l, err := net.Listen("tcp", loopback(port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("no free port found between %d and %d", portLow, portHigh)
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
