@@ -21,10 +21,11 @@ func (a *address) route(b *amqp.Batch, m *message) {
 		// between being asked and the message being queued, the message is not
 		// queued but tried again.
 		epoch := a.epoch.Load()
-		if a.busy.Load() == 0 && a.forward(b, m) {
+		tried := a.busy.Load() == 0
+		if tried && a.forward(b, m) {
 			return
 		}
-		if a.enqueue(b, m, epoch) {
+		if a.enqueue(b, m, tried, epoch) {
 			return
 		}
 	}

@@ -62,15 +62,16 @@ func (r *queueRing) remove(q *queue) {
 	q.next, q.prev = nil, nil
 }
 
-// enqueue lets the message wait. False means that a consumer may have become
-// able since epoch was read: try again. A message for which no consumer is there
-// at all is released.
-func (a *address) enqueue(b *amqp.Batch, m *message, epoch uint64) bool {
+// enqueue lets the message wait. False means that it must be tried (again): a
+// consumer may have become able since epoch was read, or it was not tried because
+// others seemed to wait, and there are none. A message for which no consumer is
+// there at all is released.
+func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) bool {
 	a.mu.Lock()
 	// Announced before the epoch is read again: a consumer that becomes able now
 	// either sees somebody waiting, or is seen here.
 	others := a.busy.Add(1) > 1
-	if !others && a.epoch.Load() != epoch {
+	if !others && (!tried || a.epoch.Load() != epoch) {
 		a.busy.Add(-1)
 		a.mu.Unlock()
 		return false

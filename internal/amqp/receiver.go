@@ -171,15 +171,15 @@ func (c *Conn) Unsettled() int {
 }
 
 // extend notes that the sender should hear of more credit: when there is more by
-// half of the window, or any at all while it has less than that left. So a burst
-// costs one flow, and credit never runs dry for want of one. The caller holds mu.
+// half of the window, or by more than what it has left. So a burst costs one flow,
+// and credit never runs dry for want of one. The caller holds mu.
 func (l *Receiver) extend() {
 	if l.gone || l.flowPending || !l.anchored {
 		return
 	}
 	gain := serialDiff(l.creditLimit(), l.limit)
-	half := (l.window + 1) / 2
-	if gain > 0 && (uint32(gain) >= half || serialDiff(l.limit, l.deliveryCount) < int32(half)) {
+	left := serialDiff(l.limit, l.deliveryCount)
+	if gain > 0 && (gain > left || uint32(gain) >= (l.window+1)/2) {
 		l.noteFlow()
 	}
 }
