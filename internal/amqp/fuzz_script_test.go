@@ -50,7 +50,8 @@ func TestRandomFrames(t *testing.T) {
 // play makes a script, lets the engine hear it, and looks at what it did.
 func play(t *testing.T, decide func(n int) (int, bool)) {
 	t.Helper()
-	s := &script{decide: decide, id: [4]uint32{0, 1<<32 - 3, 5, 0}}
+	s := &script{decide: decide, id: [4]uint32{0, 1<<32 - 3, 5, 0}, begun: [4]bool{true}}
+	s.links[0] = map[uint32]wire.Role{0: wire.RoleSender, 1: wire.RoleReceiver}
 	b := append([]byte(nil), wire.ProtoAMQP[:]...)
 	open := &wire.Open{ContainerID: "peer"}
 	if s.flip() {
@@ -63,8 +64,8 @@ func play(t *testing.T, decide func(n int) (int, bool)) {
 		b = s.frame().encode(b)
 	}
 	h := newFuzzHandler()
-	nc := &fuzzConn{in: b, slice: s.n(3) * 50}
-	c := NewServer(nc, &Config{ContainerID: "engine", MaxFrameSize: 2048, ChannelMax: 3, MaxSessionFrames: 100}, h)
+	nc := &fuzzConn{in: b, slice: s.n(4)/3 - 1} // mostly a frame at a time, so that there is credit
+	c := NewServer(nc, &Config{ContainerID: "engine", MaxFrameSize: 2048, ChannelMax: 3, MaxSessionFrames: 4000}, h)
 	_ = c.Run()
 	h.check(t, c)
 	checkOutput(t, nc.out.Bytes())
@@ -72,9 +73,12 @@ func play(t *testing.T, decide func(n int) (int, bool)) {
 
 // script makes frames out of decisions.
 type script struct {
-	decide func(n int) (int, bool)
-	done   bool
-	id     [4]uint32 // the next delivery-id of each channel
+	decide  func(n int) (int, bool)
+	done    bool
+	id      [4]uint32               // the next delivery-id of each channel
+	links   [4]map[uint32]wire.Role // what is attached, as far as is known, by channel and handle
+	begun   [4]bool
+	partial [4]map[uint32]bool // handles in the middle of a delivery
 }
 
 func (s *script) n(n int) int {
@@ -88,11 +92,31 @@ func (s *script) flip() bool { return s.n(2) == 1 }
 // rarely is true once in n.
 func (s *script) rarely(n int) bool { return s.n(n) == n-1 }
 
-func (s *script) handle() uint32 {
-	if s.rarely(60) {
-		return uint32(60000 + s.n(10000))
+// handle is one of a link with this role on the channel, now and then any other.
+func (s *script) handle(ch uint16, role wire.Role) (h uint32, ok bool) {
+	h = uint32(s.n(6))
+	if s.rarely(300) {
+		return h, true
 	}
-	return uint32(s.n(4))
+	for i := range uint32(6) {
+		if r, ok := s.links[ch][(h+i)%6]; ok && r == role {
+			return (h + i) % 6, true
+		}
+	}
+	return 0, false
+}
+
+// free is a handle that is not attached, now and then one that is.
+func (s *script) free(ch uint16) uint32 {
+	h := uint32(s.n(6))
+	if s.rarely(100) {
+		return h
+	}
+	for ; ; h++ {
+		if _, ok := s.links[ch][h]; !ok {
+			return h
+		}
+	}
 }
 
 func (s *script) maybe(v uint32, n int) wire.Opt[uint32] {
@@ -105,67 +129,92 @@ func (s *script) maybe(v uint32, n int) wire.Opt[uint32] {
 // frame is the next frame.
 func (s *script) frame() frame {
 	ch := uint16(0)
-	if s.rarely(5) {
+	if s.rarely(3) {
 		ch = uint16(s.n(4))
 	}
-	switch n := s.n(100); {
-	case n < 45:
-		return s.transfer(ch)
-	case n < 60:
-		return on(ch, s.flow())
-	case n < 75:
+	if !s.begun[ch] && !s.rarely(50) {
+		return on(ch, s.begin(ch))
+	}
+	n := s.n(200)
+	h, ok := s.handle(ch, wire.Role(n >= 80 && s.flip()))
+	switch {
+	case !ok, n >= 197:
+		return on(ch, s.attach(ch))
+	case n < 80:
+		return s.transfer(ch, h)
+	case n < 110:
+		return on(ch, s.flow(h))
+	case n < 170:
 		return on(ch, s.disposition(ch))
-	case n < 86:
-		return on(ch, s.attach())
-	case n < 93:
-		return on(ch, &wire.Detach{Handle: s.handle(), Closed: s.flip()})
-	case n < 97:
-		b := begin()
-		b.IncomingWindow = uint32(s.n(200))
-		b.NextOutgoingID = s.id[s.n(4)]
-		if s.rarely(3) {
-			b.HandleMax = wire.Some(uint32(s.n(3)))
-		}
-		return on(ch, b)
-	case n < 99:
+	case n < 182:
+		delete(s.links[ch], h)
+		delete(s.partial[ch], h)
+		return on(ch, &wire.Detach{Handle: h, Closed: s.flip()})
+	case n < 190:
+		s.links[ch], s.begun[ch] = nil, false
 		return on(ch, &wire.End{})
 	}
-	if s.rarely(10) {
+	if s.rarely(200) {
 		return on(0, &wire.Close{})
 	}
 	return frame{ch: ch}
 }
 
-func (s *script) transfer(ch uint16) frame {
-	next := &s.id[ch&3]
-	t := &wire.Transfer{Handle: s.handle(), DeliveryTag: []byte("tag"), More: s.rarely(3), Resume: s.rarely(30), Aborted: s.rarely(20)}
+func (s *script) begin(ch uint16) *wire.Begin {
+	s.begun[ch], s.links[ch] = true, map[uint32]wire.Role{}
+	b := begin()
+	if s.rarely(4) {
+		b.IncomingWindow = uint32(s.n(200))
+	}
+	b.NextOutgoingID = uint32(s.n(3)) - 2
+	if s.rarely(20) {
+		b.HandleMax = wire.Some(uint32(s.n(3)))
+	}
+	return b
+}
+
+func (s *script) transfer(ch uint16, h uint32) frame {
+	next := &s.id[ch]
+	t := &wire.Transfer{Handle: h, DeliveryTag: []byte("tag"), More: s.rarely(3), Resume: s.rarely(30), Aborted: s.rarely(20)}
 	if s.rarely(3) {
 		t.Settled = wire.Some(s.flip())
 	}
-	switch s.n(8) {
-	case 0: // none, or that of a delivery begun before
-	case 1:
+	part := s.partial[ch]
+	switch n := s.n(100); {
+	case n < 1: // wrong, unless there is a delivery that it belongs to
+	case n < 2:
 		t.DeliveryID = wire.Some(*next - 1)
+	case part[t.Handle]:
+		if s.flip() {
+			t.DeliveryID = wire.Opt[uint32]{}
+		}
 	default:
-		*next += uint32(s.n(60) / 58)
+		if s.rarely(20) {
+			*next++
+		}
 		t.DeliveryID = wire.Some(*next)
 		*next++
 	}
+	if part == nil {
+		part = map[uint32]bool{}
+		s.partial[ch] = part
+	}
+	part[t.Handle] = t.More && !t.Aborted
 	if s.rarely(20) {
 		t.State = wire.Accepted
 	}
 	return frame{ch: ch, body: t, payload: []string{"a", "b", "", "abcdef", "bbbbbbbb", fmt.Sprintf("%600d", 7), "cd", "e"}[s.n(8)]}
 }
 
-func (s *script) flow() *wire.Flow {
+func (s *script) flow(h uint32) *wire.Flow {
 	f := &wire.Flow{NextIncomingID: s.maybe(uint32(s.n(20)), 10), IncomingWindow: uint32(s.n(50)), Echo: s.rarely(4)}
-	if s.rarely(10) {
+	if !s.rarely(5) {
 		f.IncomingWindow = 1<<32 - 1
 	}
 	if s.rarely(3) {
 		return f
 	}
-	f.Handle = wire.Some(s.handle())
+	f.Handle = wire.Some(h)
 	f.DeliveryCount = s.maybe(uint32(s.n(20)), 10)
 	f.LinkCredit = s.maybe(uint32(s.n(10)), 5)
 	f.Drain = s.rarely(5)
@@ -175,7 +224,7 @@ func (s *script) flow() *wire.Flow {
 func (s *script) disposition(ch uint16) *wire.Disposition {
 	d := &wire.Disposition{Role: wire.Role(s.flip()), First: uint32(s.n(20)), Settled: s.flip()}
 	if s.rarely(3) {
-		d.First = s.id[ch&3] - uint32(s.n(10))
+		d.First = s.id[ch] - uint32(s.n(10))
 	}
 	if s.flip() {
 		d.Last = wire.Some(d.First + uint32(s.n(20)))
@@ -200,16 +249,23 @@ func (s *script) disposition(ch uint16) *wire.Disposition {
 	return d
 }
 
-func (s *script) attach() *wire.Attach {
-	name := []string{"", "a", "ab", "abc", "abcd", "abcde"}[s.n(6)]
+func (s *script) attach(ch uint16) *wire.Attach {
+	name := "abcdefghijklmnop"[:s.n(17)]
 	if s.rarely(50) {
 		name = fmt.Sprintf("%600s", name)
 	}
-	if s.flip() {
-		return receiving(name, s.handle())
+	h := s.free(ch)
+	if s.links[ch] == nil {
+		s.links[ch] = map[uint32]wire.Role{}
 	}
-	a := sending(name, s.handle())
-	a.InitialDeliveryCount = s.maybe(uint32(s.n(5))-2, 30)
+	if s.flip() {
+		s.links[ch][h] = wire.RoleReceiver
+		return receiving(name, h)
+	}
+	s.links[ch][h] = wire.RoleSender
+	delete(s.partial[ch], h)
+	a := sending(name, h)
+	a.InitialDeliveryCount = s.maybe(uint32(s.n(5))-2, 200)
 	if s.flip() {
 		a.RcvSettleMode = wire.Some(wire.RcvSecond)
 	}

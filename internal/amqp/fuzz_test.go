@@ -36,7 +36,7 @@ func FuzzConn(f *testing.F) {
 // takes everything.
 type fuzzConn struct {
 	in    []byte
-	slice int
+	slice int // most bytes of a read; 0 is no limit, -1 a frame at a time
 	out   bytes.Buffer
 }
 
@@ -46,6 +46,9 @@ func (c *fuzzConn) Read(p []byte) (int, error) {
 	}
 	if c.slice > 0 {
 		p = p[:min(len(p), c.slice)]
+	}
+	if size, ok := wire.FrameSize(c.in); c.slice < 0 && ok && size > 0 {
+		p = p[:min(len(p), int(size))]
 	}
 	n := copy(p, c.in)
 	c.in = c.in[n:]
@@ -80,7 +83,7 @@ func (h *fuzzHandler) OnFault(*Conn, string, *wire.Error) {}
 func (h *fuzzHandler) OnAttach(b *Batch, r *AttachRequest) {
 	name := r.Attach.Name
 	a := &Answer{Source: r.Attach.Source, Target: r.Attach.Target, SndSettleMode: wire.SndMixed, RcvSettleMode: r.Attach.RcvSettleMode.Or(0)}
-	if len(name) > 3 {
+	if len(name)%4 == 3 {
 		a.MaxMessageSize = 10
 	}
 	switch {
@@ -127,7 +130,7 @@ func (e *fuzzIn) OnTransfer(b *Batch, d *Delivery) {
 		e.link.Finish(b, 0)
 		return
 	}
-	if e.link.Forwarded(b, d.ID, e, d.ID, 0) && len(d.Payload)%3 == 0 {
+	if e.link.Forwarded(b, d.ID, e, d.ID, 0) && len(d.Payload)%3 != 1 {
 		e.link.Update(b, []uint32{d.ID}, len(d.Payload)%2 == 0, wire.Accepted)
 	}
 }
