@@ -4,7 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
 )
 
@@ -36,10 +35,6 @@ type address struct {
 	asked    []*egress              // consumers that asked for a drain and have no answer yet
 
 	opened atomic.Bool // credit.open, for a look without the lock
-
-	released  atomic.Uint64 // deliveries that no consumer was there to take
-	dropped   atomic.Uint64 // presettled ones among them
-	delivered atomic.Uint64
 }
 
 // treatment is what configuration says of the addresses that match it.
@@ -225,5 +220,3 @@ func (s *consumerSet) hasCredit() bool {
 	}
 	return false
 }
-
-var _ amqp.SenderHandler = (*egress)(nil)

@@ -67,7 +67,6 @@ func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
 	id, settled, res := e.link.Send(b, &out, m.in, m.id)
 	switch res {
 	case amqp.Sent:
-		a.delivered.Add(1)
 		m.left(b, e, id, settled)
 		return true
 	case amqp.NoWindow:

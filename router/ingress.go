@@ -59,7 +59,6 @@ func (in *ingress) whole(b *amqp.Batch, m *message) {
 		return
 	}
 	if a == nil { // an address that nobody uses
-		in.peer.router.unroutable.Add(1)
 		m.end(b, wire.DeliveryState{Kind: wire.StateReleased})
 		return
 	}
@@ -171,8 +170,6 @@ func (in *ingress) refuseStream(b *amqp.Batch, m *message, err *wire.Error) {
 	state := wire.DeliveryState{Kind: wire.StateReleased}
 	if err != nil {
 		state = wire.RejectedState(err)
-	} else {
-		in.peer.router.unroutable.Add(1)
 	}
 	p.done = true
 	if !m.settled { // a presettled one is finished by its last frame

@@ -61,11 +61,7 @@ func (m *message) end(b *amqp.Batch, state wire.DeliveryState) {
 }
 
 // release ends a message that nobody is there to take.
-func (m *message) release(b *amqp.Batch, a *address) {
-	a.released.Add(1)
-	if m.settled {
-		a.dropped.Add(1)
-	}
+func (m *message) release(b *amqp.Batch) {
 	m.end(b, wire.DeliveryState{Kind: wire.StateReleased})
 }
 

@@ -24,7 +24,7 @@ const (
 func (a *address) fanOut(b *amqp.Batch, m *message) {
 	list := a.consumers.Load().list
 	if len(list) == 0 {
-		m.release(b, a)
+		m.release(b)
 		return
 	}
 	if m.stream == nil && len(m.payload) > buf.Large {
@@ -157,7 +157,6 @@ func (e *egress) sendCopy(b *amqp.Batch, c *copyOf) bool {
 	if res != amqp.Sent {
 		return false
 	}
-	e.addr.delivered.Add(1)
 	if c.fan != nil {
 		if settled {
 			c.fan.OnOutcome(b, []uint32{c.index}, amqp.Outcome{State: wire.DeliveryState{Kind: wire.StateAccepted}, Settled: true})
@@ -186,7 +185,6 @@ func (s *stream) startCopy(b *amqp.Batch, e *egress, c *copyOf) bool {
 	default:
 		c.fan.sent(b, c.index, e, id)
 	}
-	e.addr.delivered.Add(1)
 	cp.pump(b)
 	return true
 }
@@ -215,12 +213,10 @@ func (s *stream) unexpect(b *amqp.Batch) {
 
 // refuseCopy ends a copy that this subscriber will not get.
 func (e *egress) refuseCopy(b *amqp.Batch, c *copyOf) {
-	e.addr.released.Add(1)
 	if c.message.stream != nil {
 		c.message.stream.unexpect(b)
 	}
 	if c.fan == nil {
-		e.addr.dropped.Add(1)
 		return
 	}
 	c.fan.OnOutcome(b, []uint32{c.index}, amqp.Outcome{State: wire.DeliveryState{Kind: wire.StateReleased}, Settled: true})

@@ -83,7 +83,7 @@ func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) b
 	if q == nil {
 		a.busy.Add(-1)
 		a.mu.Unlock()
-		m.release(b, a)
+		m.release(b)
 		return true
 	}
 	q.push(m)
@@ -319,7 +319,7 @@ func (a *address) releaseAll(b *amqp.Batch) {
 	}
 	a.mu.Unlock()
 	for i := range list {
-		list[i].release(b, a)
+		list[i].release(b)
 	}
 	a.mu.Lock()
 }

@@ -32,9 +32,8 @@ type Router struct {
 	streams     streamRegistry
 	listen      func(network, address string) (net.Listener, error)
 
-	draining   atomic.Bool // shutting down: nobody gets credit any more
-	unroutable atomic.Uint64
-	connID     atomic.Uint64
+	draining atomic.Bool // shutting down: nobody gets credit any more
+	connID   atomic.Uint64
 
 	mu        sync.Mutex // guards all below
 	listeners []*listener

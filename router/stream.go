@@ -87,7 +87,6 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 	case !m.in.link.Forwarded(b, m.id, e.link, id, 0):
 		e.link.Update(b, id, true, wire.DeliveryState{})
 	}
-	e.addr.delivered.Add(1)
 	c.pump(b)
 	return true
 }
