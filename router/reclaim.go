@@ -7,6 +7,7 @@ import "runtime/debug"
 // minutes what they held.
 type reclaimer struct {
 	settled int // connections when memory was given back last
+	most    int // connections at the most since then
 	last    int // connections at the last tick
 	calm    int // ticks without much change
 	again   int // ticks until memory is given back once more; 0 is never
@@ -35,17 +36,16 @@ func (m *reclaimer) tick(connections int) {
 			debug.FreeOSMemory()
 		}
 	}
-	moved := connections - m.settled
-	if moved < 0 {
-		moved = -moved
-	}
+	m.most = max(m.most, connections)
+	// What came and is still there, or what went, since then or in between.
+	moved := max(connections-m.settled, m.most-connections)
 	if moved < reclaimAbove || moved*4 < m.settled || m.calm < calmTicks {
 		return
 	}
 	if connections > m.settled {
 		m.again = againTicks
 	}
-	m.settled = connections
+	m.settled, m.most = connections, connections
 	// Twice: what lies in pools survives the first collection.
 	debug.FreeOSMemory()
 	debug.FreeOSMemory()
