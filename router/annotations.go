@@ -3,6 +3,7 @@ package router
 import (
 	"strings"
 
+	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -39,6 +40,18 @@ func stripAnnotations(payload []byte) []byte {
 func (m *message) strip() {
 	if s := stripAnnotations(m.payload); len(s) != len(m.payload) {
 		m.payload, m.buffer = s, nil
+	}
+}
+
+// dress gives a message on its way out the annotations that its consumer is to see.
+func (e *egress) dress(out *amqp.Outgoing, in *ingress) {
+	switch {
+	case e.annotate:
+		out.Payload, out.In = e.annotated(out.Payload, in), nil
+	case !in.peer.stripIn: // else they are gone already
+		if s := stripAnnotations(out.Payload); len(s) != len(out.Payload) {
+			out.Payload, out.In = s, nil
+		}
 	}
 }
 

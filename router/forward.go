@@ -61,9 +61,7 @@ func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
 		return m.stream.start(b, m, e)
 	}
 	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload, In: m.buffer}
-	if e.annotate {
-		out.Payload, out.In = e.annotated(m.payload, m.in), nil
-	}
+	e.dress(&out, m.in)
 	id, settled, res := e.link.Send(b, &out, m.in, m.id)
 	switch res {
 	case amqp.Sent:

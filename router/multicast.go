@@ -132,9 +132,7 @@ func (e *egress) sendCopy(b *amqp.Batch, c *copyOf) bool {
 		return m.stream.startCopy(b, e, c)
 	}
 	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload, In: m.buffer}
-	if e.annotate {
-		out.Payload, out.In = e.annotated(m.payload, m.in), nil
-	}
+	e.dress(&out, m.in)
 	var origin amqp.Origin
 	if c.fan != nil {
 		origin = c.fan
