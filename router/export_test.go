@@ -1,0 +1,83 @@
+package router
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// Residue lists what the router still holds that belongs to links and deliveries:
+// nothing, when all of them are over. It is for a router at rest.
+func (r *Router) Residue() []string {
+	var left []string
+	note := func(format string, args ...any) { left = append(left, fmt.Sprintf(format, args...)) }
+	r.table.each(func(a *address) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		waiting := 0
+		if a.waiting != nil {
+			for i := range a.waiting {
+				for q := a.waiting[i].head; q != nil; q = q.next {
+					waiting += q.count
+					if q.next == a.waiting[i].head {
+						break
+					}
+				}
+			}
+		}
+		note("address %q: %d users, %d consumers, %d producers, %d waiting, busy %d, draining %v",
+			a.key, a.users, len(a.consumers.Load().list), len(a.credit.producers), waiting, a.busy.Load(), a.draining)
+	})
+	r.streams.mu.Lock()
+	if n := len(r.streams.set); n > 0 {
+		note("%d streams are known", n)
+	}
+	r.streams.mu.Unlock()
+	for _, p := range r.eachPeer() {
+		if n := p.conn.Unsettled(); n != 0 {
+			note("connection %v: %d unsettled", p.conn.RemoteAddr(), n)
+		}
+		left = append(left, engineResidue(fmt.Sprintf("connection %v", p.conn.RemoteAddr()), reflect.ValueOf(p.conn).Elem())...)
+	}
+	return left
+}
+
+// engineResidue looks into a connection of the engine, whose fields are not ours
+// to see.
+func engineResidue(name string, c reflect.Value) (left []string) {
+	if held := c.FieldByName("held").Int(); held != 0 {
+		left = append(left, fmt.Sprintf("%s: %d bytes held", name, held))
+	}
+	sessions := c.FieldByName("sessions").FieldByName("low")
+	for i := range sessions.Len() {
+		if sessions.Index(i).IsNil() {
+			continue
+		}
+		s := sessions.Index(i).Elem()
+		for _, ring := range []string{"incoming", "outgoing"} {
+			if n := s.FieldByName(ring).FieldByName("live").Int(); n != 0 {
+				left = append(left, fmt.Sprintf("%s: session %d: %d records %s", name, i, n, ring))
+			}
+		}
+	}
+	return left
+}
+
+// Consumers describes every consumer and what stands in its way, for a failure's
+// report.
+func (r *Router) Consumers() []string {
+	var list []string
+	r.table.each(func(a *address) {
+		for _, e := range a.consumers.Load().list {
+			v := reflect.ValueOf(e.link).Elem()
+			s := v.FieldByName("link").FieldByName("session").Elem()
+			list = append(list, fmt.Sprintf("%q of %v: credit %d, in the middle of a delivery %v, stream %v, waits for window %v, for room %v; its session takes %d frames, its connection writes %v, %d waiting in its backlog",
+				e.link.Name(), a.key, v.FieldByName("limit").Uint()-v.FieldByName("deliveryCount").Uint(), v.FieldByName("mid").Bool(), e.stream.Load() != nil,
+				v.FieldByName("isStalled").Bool(), v.FieldByName("isBlocked").Bool(), s.FieldByName("remoteWindow").Uint(),
+				s.FieldByName("conn").Elem().FieldByName("writing").Bool(), len(e.backlog.items)))
+		}
+	})
+	return list
+}
+
+// Peers is how many connections there are.
+func (r *Router) Peers() int { return len(r.eachPeer()) }

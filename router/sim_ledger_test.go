@@ -1,0 +1,375 @@
+package router_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// ledger is what the simulation knows to be true: who sent what, who got it, who
+// said what of it, and when anybody came or left. Everything in it is told by the
+// applications; nothing by the router.
+type ledger struct {
+	mu sync.Mutex // guards all below, and what hangs on it. A client's lock may be held around it.
+
+	clock      uint64 // counts events
+	letters    []*letter
+	byID       map[uint64]*letter
+	addresses  []*simAddress
+	violations []string
+	active     []*letter // that something may still happen to
+	unproved   []*letter // whose outcome was not explained yet
+	trace      trace
+	stats      stats
+}
+
+// stats says how much was done.
+type stats struct {
+	sent, received, ended                  int
+	accepted, rejected, released, modified int
+	streamed, drained, kills               int
+}
+
+func (s *stats) add(o stats) {
+	s.sent += o.sent
+	s.received += o.received
+	s.ended += o.ended
+	s.accepted += o.accepted
+	s.rejected += o.rejected
+	s.released += o.released
+	s.modified += o.modified
+	s.streamed += o.streamed
+	s.drained += o.drained
+	s.kills += o.kills
+}
+
+// poor says that two hundred seeds did too little of something to prove anything.
+func (s *stats) poor() bool {
+	return s.sent < 20_000 || s.received < 15_000 || s.accepted < 2_000 || s.rejected < 300 || s.released < 300 ||
+		s.modified < 300 || s.streamed < 100 || s.drained < 200 || s.kills < 100
+}
+
+// simAddress is an address, and who uses it.
+type simAddress struct {
+	name         string // as applications write it
+	distribution config.Distribution
+	priority     *uint8
+	onLoss       wire.StateKind
+
+	receivers []*recvLink // all that there ever were
+	sure      int         // attached as far as they know, and not leaving
+	bare      []span      // when sure was 0
+}
+
+// span is a stretch of the ledger's clock; to is 0 while it lasts.
+type span struct{ from, to uint64 }
+
+// letter is a message that was sent.
+type letter struct {
+	// Immutable after it is sent.
+	id       uint64
+	from     *sendLink
+	to       *simAddress
+	seq      int // on its link
+	class    uint8
+	payload  []byte
+	sentAt   uint64
+	crowded  bool // anonymous, with half a window of others before it
+	settled  bool // presettled
+	lastFrom bool // settled by its last frame
+
+	out *meshtest.Out // of its sender: read it with the sender's lock held, or at rest
+
+	// Guarded by the ledger.
+	copies    []*letterCopy
+	state     wire.DeliveryState // terminal, as its sender heard
+	heard     bool               // its sender heard a terminal state
+	over      bool               // the router settled
+	heardAt   uint64
+	forgotten bool      // its sender settled before it heard
+	moved     time.Time // when bytes of it were last written
+	waited    bool      // it waited when everybody rested last
+	idled     bool      // nothing of it was written for so long that it may have been broken off
+}
+
+// letterCopy is a letter as one receiver got it.
+type letterCopy struct {
+	letter *letter
+	to     *recvLink
+	in     *meshtest.In
+	bytes  []byte // only where they must be compared as a whole
+	said   []wire.DeliveryState
+	ended  bool // settled by its receiver
+}
+
+// magic stands in front of a letter's id, so that it is found behind any sections.
+var magic = []byte("MESHWAY#")
+
+// body makes the bytes of a letter: its id, and what can be told from any other's.
+func body(id uint64, size int) []byte {
+	b := append(make([]byte, 0, size+16), magic...)
+	b = binary.BigEndian.AppendUint64(b, id)
+	for i := len(b); i < size; i++ {
+		b = append(b, byte(id*31)+byte(i*7)+byte(i>>8))
+	}
+	return b
+}
+
+// letterOf finds the letter of which these are the first bytes.
+func (l *ledger) letterOf(first []byte) *letter {
+	i := bytes.Index(first, magic)
+	if i < 0 || len(first) < i+len(magic)+8 {
+		return nil
+	}
+	return l.byID[binary.BigEndian.Uint64(first[i+len(magic):])]
+}
+
+// tick counts an event. The caller holds mu.
+func (l *ledger) tick() uint64 {
+	l.clock++
+	return l.clock
+}
+
+// note writes into the trace.
+func (l *ledger) note(format string, args ...any) { l.trace.add(fmt.Sprintf(format, args...)) }
+
+// violation notes that a law does not hold. The caller holds mu.
+func (l *ledger) violation(format string, args ...any) {
+	what := fmt.Sprintf(format, args...)
+	l.note("VIOLATION %s", what)
+	if len(l.violations) < maxViolations {
+		l.violations = append(l.violations, what)
+	}
+}
+
+const maxViolations = 10
+
+// failed says whether a law did not hold.
+func (l *ledger) failed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.violations) > 0
+}
+
+// send notes a letter that is about to be sent. The caller holds mu.
+func (l *ledger) send(m *letter) {
+	m.sentAt = l.tick()
+	m.moved = time.Now()
+	l.letters = append(l.letters, m)
+	l.byID[m.id] = m
+	l.active = append(l.active, m)
+	l.stats.sent++
+}
+
+// transfer notes a frame that came in.
+func (l *ledger) transfer(r *recvLink, d *meshtest.In, payload []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tick()
+	c, ok := d.Context.(*letterCopy)
+	if !ok {
+		m := l.letterOf(payload)
+		if m == nil && d.Aborted {
+			l.note("%v: delivery %d is aborted before any of it came", r, d.ID)
+			return
+		}
+		if c = l.begin(r, d, m); c == nil {
+			return
+		}
+	}
+	l.compare(r, c, payload)
+	if d.Complete {
+		l.stats.received++
+		if d.Size > streamsFrom {
+			l.stats.streamed++
+		}
+		l.note("%v: %v has come, settled %v", r, c.letter, d.Settled)
+		if n := d.Size; r.plain && n != len(c.letter.payload) {
+			l.violation("%v: %v came with %d bytes of %d", r, c.letter, n, len(c.letter.payload))
+		}
+	}
+	if d.Aborted {
+		l.note("%v: %v is aborted after %d bytes", r, c.letter, d.Size)
+	}
+}
+
+// streamsFrom is the size from which a message goes out while it still comes in.
+const streamsFrom = 64 << 10
+
+// begin notes a delivery that begins: of a letter that was sent there, not twice,
+// and in order.
+func (l *ledger) begin(r *recvLink, d *meshtest.In, m *letter) *letterCopy {
+	switch {
+	case m == nil:
+		l.violation("%v: delivery %d is of no letter that was sent", r, d.ID)
+		return nil
+	case m.to != r.addr:
+		l.violation("%v: %v came, which was sent to %s", r, m, m.to.name)
+	case d.Format != m.out.Format:
+		l.violation("%v: %v came with message-format %d, not %d", r, m, d.Format, m.out.Format)
+	}
+	for _, o := range m.copies {
+		if o.to == r || m.to.distribution != config.Multicast {
+			l.violation("%v: %v came a second time, first at %v", r, m, o.to)
+		}
+	}
+	if len(m.payload) > 400 {
+		l.note("%v: %v begins", r, m)
+	}
+	c := &letterCopy{letter: m, to: r, in: d}
+	d.Context = c
+	m.copies = append(m.copies, c)
+	if last, ok := r.order[orderKey{m.from, m.class}]; ok && last > m.seq {
+		l.violation("%v: %v came behind number %d of its link and priority", r, m, last)
+	}
+	r.order[orderKey{m.from, m.class}] = m.seq
+	return c
+}
+
+// orderKey is within what order is promised.
+type orderKey struct {
+	from  *sendLink
+	class uint8
+}
+
+// compare checks the bytes.
+func (l *ledger) compare(r *recvLink, c *letterCopy, payload []byte) {
+	d, want := c.in, c.letter.payload
+	if !r.plain {
+		c.bytes = append(c.bytes, payload...)
+		if d.Complete && !bytes.Equal(withoutAnnotations(c.bytes), withoutAnnotations(want)) {
+			l.violation("%v: %v came with other bytes", r, c.letter)
+		}
+		return
+	}
+	at := d.Size - len(payload)
+	if d.Size > len(want) || !bytes.Equal(payload, want[at:d.Size]) {
+		l.violation("%v: %v came with other bytes between %d and %d of %d", r, c.letter, at, d.Size, len(want))
+	}
+}
+
+// withoutAnnotations leaves a message's annotations out.
+func withoutAnnotations(b []byte) (out []byte) {
+	for len(b) > 0 {
+		s, rest, err := wire.NextSection(b)
+		if err != nil {
+			return append(out, b...)
+		}
+		if s.Code != wire.SectionMessageAnnotations {
+			out = append(out, s.Raw...)
+		}
+		b = rest
+	}
+	return out
+}
+
+// say notes what a receiver says of a delivery. The caller holds mu.
+func (l *ledger) say(c *letterCopy, state wire.DeliveryState, settled bool) {
+	l.tick()
+	if state.Terminal() {
+		c.said = append(c.said, state)
+	}
+	c.ended = c.ended || settled
+	l.note("%v: says %v of %v, settled %v", c.to, state.Kind, c.letter, settled)
+}
+
+// hear notes what a sender hears of a delivery.
+func (l *ledger) hear(m *letter, state wire.DeliveryState, settled bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.tick()
+	l.note("%v: hears %v of %v, settled %v", m.from, state.Kind, m, settled)
+	switch {
+	case m.over:
+		l.violation("%v: heard of %v again, which was over", m.from, m)
+	case m.heard && state.Terminal() && !state.Equal(m.state):
+		l.violation("%v: heard %v of %v, after it had heard %v", m.from, show(state), m, show(m.state))
+	case settled && !state.Terminal() && !m.heard:
+		l.violation("%v: %v was settled without an outcome (%v)", m.from, m, state.Kind)
+	}
+	m.over = m.over || settled
+	if state.Terminal() && !m.heard {
+		m.heard, m.state, m.heardAt = true, state, now
+		l.unproved = append(l.unproved, m)
+		l.stats.count(state.Kind)
+	}
+}
+
+func (s *stats) count(k wire.StateKind) {
+	s.ended++
+	switch k {
+	case wire.StateAccepted:
+		s.accepted++
+	case wire.StateRejected:
+		s.rejected++
+	case wire.StateReleased:
+		s.released++
+	case wire.StateModified:
+		s.modified++
+	}
+}
+
+// attached notes that a receiver knows that it is attached. The caller holds mu.
+func (l *ledger) attached(r *recvLink) {
+	a := r.addr
+	now := l.tick()
+	r.attached, r.attachedAt = true, now
+	if a.sure++; a.sure == 1 {
+		a.bare[len(a.bare)-1].to = now
+	}
+}
+
+// leaving notes that a receiver is about to leave, or has left. The caller holds mu.
+func (l *ledger) leaving(r *recvLink, killed bool) {
+	now := l.tick()
+	r.killed = r.killed || killed && !r.gone
+	if r.leaving {
+		return
+	}
+	r.leaving, r.leavingAt = true, now
+	a := r.addr
+	if r.attached {
+		if a.sure--; a.sure == 0 {
+			a.bare = append(a.bare, span{from: now})
+		}
+	}
+}
+
+// newAddress makes an address that nobody uses.
+func (l *ledger) newAddress(name string, d config.Distribution) *simAddress {
+	a := &simAddress{name: name, distribution: d, onLoss: wire.StateModified, bare: []span{{from: l.tick()}}}
+	l.addresses = append(l.addresses, a)
+	return a
+}
+
+// wasBare says that there was a moment in a stretch of time when nobody was sure
+// to be a consumer of the address.
+func (a *simAddress) wasBare(from, to uint64) bool {
+	for _, s := range a.bare {
+		if s.from <= to && (s.to == 0 || s.to >= from) {
+			return true
+		}
+	}
+	return false
+}
+
+// settledBySender says that the letter's sender waits for no outcome. It is for a
+// moment of rest.
+func (m *letter) settledBySender() bool { return m.out.Settled || m.forgotten }
+
+func (m *letter) String() string {
+	kind := "unsettled"
+	if m.settled {
+		kind = "presettled"
+	}
+	return fmt.Sprintf("#%d (%s, %d bytes, to %s)", m.id, kind, len(m.payload), m.to.name)
+}
+
+// show writes a state with what is in it.
+func show(s wire.DeliveryState) string { return fmt.Sprintf("%v %x", s.Kind, s.Fields) }

@@ -1,0 +1,141 @@
+package router_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+func TestMulticastGoesToEverySubscriberOnce(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		subscribers := []*consumer{s.app("r1").consumer("multicast/m", 10), s.app("r2").consumer("multicast/m", 10), s.app("r3").consumer("multicast/m", 10)}
+		p := s.app("sender").producer("multicast/m")
+		o := p.send(texts("a", "b")...)
+		for i, c := range subscribers {
+			equal(s, "received", c.bodies(), "a b")
+			equal(s, fmt.Sprintf("settled before subscriber %d has said anything", i), o.RemoteSettled, false)
+			c.acceptAll()
+		}
+		ended(s, "then", o, wire.StateAccepted)
+	})
+}
+
+func TestTheWorstOutcomeOfAMulticastIsItsOutcome(t *testing.T) {
+	rejected := wire.RejectedState(&wire.Error{Condition: "test:bad", Description: "worst"})
+	modified := wire.ModifiedState(false, true, wire.Map{{Key: wire.Symbol("x-opt-why"), Value: "kept"}})
+	for name, row := range map[string]struct {
+		said []wire.DeliveryState
+		want wire.DeliveryState
+	}{
+		"rejected before all":      {[]wire.DeliveryState{released, modified, accepted, rejected}, rejected},
+		"accepted before modified": {[]wire.DeliveryState{released, modified, accepted}, accepted},
+		"modified before released": {[]wire.DeliveryState{released, modified, released}, modified},
+		"released":                 {[]wire.DeliveryState{released, released}, released},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, nil, func(s *stage) {
+				var list []*consumer
+				for i := range row.said {
+					list = append(list, s.app(fmt.Sprint("r", i)).consumer("multicast/m", 10))
+				}
+				o := s.app("sender").producer("multicast/m").send(text("x"))
+				for i, c := range list {
+					equal(s, "settled early", o.RemoteSettled, false)
+					c.settle(0, row.said[i])
+				}
+				ended(s, "it", o, row.want.Kind)
+				equal(s, "with its data", o.State.Equal(row.want), true)
+			})
+		})
+	}
+}
+
+func TestASubscriberThatLeavesCostsItsCopyOnly(t *testing.T) {
+	for name, lose := range ways {
+		t.Run(name, func(t *testing.T) {
+			play(t, nil, func(s *stage) {
+				stays, leaves := s.app("r1").consumer("multicast/m", 10), s.app("r2").consumer("multicast/m", 10)
+				p := s.app("sender").producer("multicast/m")
+				alone := p.send(text("x"))
+				stays.settle(0, released)
+				lose(leaves)
+				failed(s, "one released, one lost", alone)
+				next := p.send(text("y"))
+				stays.settle(1, accepted)
+				ended(s, "what follows", next, wire.StateAccepted)
+			})
+		})
+	}
+}
+
+func TestASlowSubscriberCostsOnlyItself(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		quick, slow := s.app("quick").consumer("multicast/m", 2000), s.app("slow").consumer("multicast/m", 0)
+		p := s.app("sender").producer("multicast/m")
+		for range 11 {
+			p.post(series("x", 100)...)
+		}
+		equal(s, "the quick one has", len(quick.got), 1100)
+		slow.grant(2000)
+		equal(s, "the slow one has as much as may wait", len(slow.got), 1024)
+		equal(s, "credit", p.credit(), capacity)
+	})
+}
+
+func TestCopiesBeyondASlowSubscribersBacklogAreReleased(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		s.app("slow").consumer("multicast/m", 0)
+		quick := s.app("quick").consumer("multicast/m", 2000)
+		p := s.app("sender").producer("multicast/m")
+		for range 12 {
+			p.post(series("x", 100)...)
+		}
+		o := p.send(text("one too many"))
+		quick.acceptAll()
+		ended(s, "accepted by one, released for the other", o, wire.StateAccepted)
+	})
+}
+
+func TestALongMulticastToSubscribersOfDifferentSpeed(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		slowApp := s.app("slow")
+		slowApp.wire.Set(meshtest.Line{}, meshtest.Line{Buffer: 4 << 10, Piece: 500})
+		quick, slow := s.app("quick").consumer("multicast/m", 10), slowApp.consumer("multicast/m", 10)
+		p := s.app("sender").producer("multicast/m")
+		payload := long(400_000)
+		slowApp.stall(true)
+		o := p.begin(payload, 100_000)
+		p.write(o, 1000)
+		p.write(o, 2000)
+		p.write(o, 100_000)
+		slowApp.stall(false)
+		p.write(o, 400_000)
+		for _, c := range []*consumer{quick, slow} {
+			equal(s, "complete", c.got[0].Complete, true)
+			equal(s, "the same bytes", string(c.got[0].bytes) == string(payload), true)
+			c.acceptAll()
+		}
+		ended(s, "it", o, wire.StateAccepted)
+	})
+}
+
+func TestASlowSubscriberDoesNotHoldALongMessageUp(t *testing.T) {
+	t.Skip("a long message waits for its slowest subscriber")
+	for name, credit := range map[string]uint32{"without credit": 0, "that does not read": 10} {
+		t.Run(name, func(t *testing.T) {
+			play(t, nil, func(s *stage) {
+				slowApp := s.app("slow")
+				slowApp.wire.Set(meshtest.Line{}, meshtest.Line{Buffer: 4 << 10})
+				quick, slow := s.app("quick").consumer("multicast/m", 10), slowApp.consumer("multicast/m", credit)
+				p := s.app("sender").producer("multicast/m")
+				slowApp.stall(credit > 0)
+				p.send(long(4 << 20))
+				equal(s, "the quick one has it", len(quick.got) == 1 && quick.got[0].Complete, true)
+				slowApp.stall(false)
+				slow.grant(10)
+			})
+		})
+	}
+}

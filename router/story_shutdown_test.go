@@ -1,0 +1,101 @@
+package router_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// shutDown shuts the router down, waiting for what is in flight for so long, and
+// returns where its result will be.
+func (s *stage) shutDown(patience time.Duration) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		done <- s.router.Shutdown(ctx)
+	}()
+	synctest.Wait()
+	return done
+}
+
+func forced(s *stage, a *app) {
+	s.t.Helper()
+	e, ok := a.Err().(*wire.Error)
+	if !ok || e.Condition != wire.CondConnectionForced {
+		s.t.Errorf("%s: the connection ended with %v, want %s", a.Name, a.Err(), wire.CondConnectionForced)
+	}
+}
+
+func TestShutdownLetsWhatIsInFlightSettle(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		c := s.app("receiver").consumer("q", 10)
+		p := s.app("sender").producer("q")
+		o := p.send(text("x"))
+		done := s.shutDown(10 * time.Second)
+		equal(s, "credit while it waits", p.credit(), 0)
+		s.advance(5 * time.Second)
+		c.acceptAll()
+		ended(s, "what was in flight", o, wire.StateAccepted)
+		s.advance(time.Second)
+		if err := <-done; err != nil {
+			s.t.Errorf("shutdown: %v", err)
+		}
+		forced(s, c.app)
+		forced(s, p.app)
+	})
+}
+
+func TestShutdownWaitsNoLongerThanItMay(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		c := s.app("receiver").consumer("q", 10)
+		p := s.app("sender").producer("q")
+		p.send(text("x"))
+		done := s.shutDown(3 * time.Second)
+		s.advance(10 * time.Second)
+		if err := <-done; err == nil {
+			s.t.Error("shutdown: no error, with a delivery in flight")
+		}
+		forced(s, c.app)
+		forced(s, p.app)
+	})
+}
+
+func TestShutdownWaitsForNobodyWhoDoesNotRead(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		a := s.app("receiver")
+		a.consumer("q", 10)
+		a.stall(true)
+		other := s.app("other")
+		done := s.shutDown(time.Second)
+		s.advance(20 * time.Second)
+		select {
+		case err := <-done:
+			if err != nil {
+				s.t.Errorf("shutdown: %v", err)
+			}
+		default:
+			s.t.Error("shutdown hangs")
+		}
+		forced(s, other)
+		a.kill()
+	})
+}
+
+func TestNobodyGetsInWhileTheRouterShutsDown(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		c := s.app("receiver").consumer("q", 10)
+		s.app("sender").producer("q").send(text("x"))
+		done := s.shutDown(10 * time.Second)
+		if _, err := s.net.Dial(t.Context(), "late", listenHost+":5672"); err == nil {
+			s.t.Error("a newcomer could connect")
+		}
+		equal(s, "credit for a link that comes late", c.app.producer("q").credit(), 0)
+		c.acceptAll()
+		s.advance(time.Second)
+		<-done
+	})
+}
