@@ -36,10 +36,12 @@ func (c *Conn) recvTransfer(w *work, ch uint16, t *wire.Transfer, payload []byte
 		return nil // on its way when we detached
 	}
 	first := !l.partial
+	var midway InDelivery
+	var settled bool
 	if first {
 		err = l.begin(t)
 	} else {
-		err = l.continues(t)
+		midway, settled, err = l.continues(t)
 	}
 	if err != nil {
 		c.mu.Unlock()
@@ -64,6 +66,10 @@ func (c *Conn) recvTransfer(w *work, ch uint16, t *wire.Transfer, payload []byte
 	d.Format, d.Settled, d.State, d.Payload = t.MessageFormat.V, l.settled, t.State, payload
 	d.In = c.t.rref
 	l.h.OnTransfer(&w.batch, d)
+	if settled && midway.Context != nil && !t.Aborted {
+		// It has been sent on as one to be settled.
+		l.h.OnSenderState(&w.batch, midway, true, t.State)
+	}
 	return nil
 }
 
@@ -110,35 +116,37 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 	return nil
 }
 
-// continues checks a frame that is not the first of its delivery. The caller
-// holds mu.
-func (l *Receiver) continues(t *wire.Transfer) error {
+// continues checks a frame that is not the first of its delivery, and says whether
+// it settles it. The caller holds mu.
+func (l *Receiver) continues(t *wire.Transfer) (midway InDelivery, settled bool, err error) {
 	if t.DeliveryID.OK && t.DeliveryID.V != l.partialID {
-		return l.fault(wire.CondNotAllowed, "delivery %d began before the last frame of delivery %d", t.DeliveryID.V, l.partialID)
+		return midway, false, l.fault(wire.CondNotAllowed, "delivery %d began before the last frame of delivery %d", t.DeliveryID.V, l.partialID)
 	}
 	if t.Settled.V && !l.settled && !l.discard {
-		l.settledMidway()
+		midway, settled = l.settledMidway()
 	}
-	return nil
+	return midway, settled, nil
 }
 
 // settledMidway handles settled on a later transfer of a delivery: that settles
 // it, so from here on it is a presettled one. [2.7.5] One that has ended already,
 // by our outcome or by the sender's disposition, does not end again. The caller
 // holds mu.
-func (l *Receiver) settledMidway() {
+func (l *Receiver) settledMidway() (midway InDelivery, settled bool) {
 	s := l.session
 	r := s.incoming.get(l.partialID)
 	if r == nil || r.link != l {
-		return
+		return midway, false
 	}
+	midway = InDelivery{ID: l.partialID, Context: r.context, Ref: r.ref}
 	done := r.done
 	s.incoming.remove(l.partialID)
 	if done { // only this was awaited
 		l.finished(1)
-		return
+		return midway, false
 	}
 	l.settled = true
+	return midway, true
 }
 
 // abort ends a delivery without a message: it is settled by that, and gone.
