@@ -209,6 +209,34 @@ func TestCloseInTheMiddleOfTheHandshake(t *testing.T) {
 	})
 }
 
+// Whoever waits for deliveries to be settled does not wait for those of a link, or a
+// connection, that is over.
+func TestWhatIsOverIsNotUnsettled(t *testing.T) {
+	for name, end := range map[string]func(*peer){
+		"a detached link":    func(p *peer) { p.write(&wire.Detach{Handle: 0}, &wire.Detach{Handle: 1}) },
+		"a faulty session":   func(p *peer) { p.write(&wire.Detach{Handle: 9}) },
+		"a closed socket":    func(p *peer) { _ = p.nc.Close() },
+		"an orderly closing": func(p *peer) { p.write(&wire.Close{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			opened(t, func(p *peer) {
+				p.attachSender("q", 0)
+				p.attachReceiver("r", 1)
+				p.write(message(0, 0, "x"), first(0, 1, "y"), grant(1, 0, 10))
+				p.send("r", "z", 0, Sent)
+				if n := p.conn.Unsettled(); n != 3 {
+					p.t.Errorf("%d deliveries are unsettled, want 3", n)
+				}
+				end(p)
+				p.listen()
+				if n := p.conn.Unsettled(); n != 0 {
+					p.t.Errorf("%d deliveries are unsettled, want none", n)
+				}
+			})
+		})
+	}
+}
+
 func TestAbort(t *testing.T) {
 	opened(t, func(p *peer) {
 		p.attachSender("q", 0)

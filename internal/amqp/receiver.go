@@ -160,9 +160,11 @@ func (c *Conn) Unsettled() int {
 	n := 0
 	c.sessions.each(func(_ uint32, s *Session) {
 		s.handles.each(func(_ uint32, l *link) {
-			if l.recv != nil {
+			switch {
+			case l.gone: // nothing more will be heard of its deliveries
+			case l.recv != nil:
 				n += int(l.recv.outstanding)
-			} else {
+			default:
 				n += int(l.send.outstanding)
 			}
 		})
