@@ -268,9 +268,17 @@ function lost(context) {
     if (conn.closed === undefined) conn.closed = values.condition(context.error || context.connection.error);
     closeLinks(function (link) { return link.rhea.connection === context.connection; }, conn.closed);
 }
-on('connection_error', lost);
-on('connection_close', lost);
-on('disconnected', lost);
+// rhea tells of a close as it reads it, and of outcomes that came before it only
+// when it has read all: what has arrived counts first.
+function lostLater(context) {
+    setImmediate(function () {
+        lost(context);
+        wake();
+    });
+}
+on('connection_error', lostLater);
+on('connection_close', lostLater);
+on('disconnected', lostLater);
 
 on('session_open', function (context) { if (context.session.driver_barrier) context.session.close(); });
 function sessionEnded(context) {
