@@ -68,7 +68,7 @@ type wireEnd struct {
 }
 
 // dial connects a peer to an engine and attaches its link.
-func dial(t *testing.T, r *relay, a *wire.Attach) *wireEnd {
+func dial(t *testing.T, h Handler, a *wire.Attach) *wireEnd {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -84,7 +84,7 @@ func dial(t *testing.T, r *relay, a *wire.Attach) *wireEnd {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
-	conn := NewServer(served, &Config{ContainerID: "engine", MaxFrameSize: 1 << 16}, r)
+	conn := NewServer(served, &Config{ContainerID: "engine", MaxFrameSize: 1 << 16}, h)
 	go func() {
 		defer close(done)
 		_ = conn.Run()
