@@ -41,7 +41,7 @@ type address struct {
 type treatment struct {
 	distribution config.Distribution
 	priority     *uint8
-	onLoss       config.Outcome
+	releases     bool // what was lost, instead of saying that it failed
 }
 
 // consumerSet is an immutable set of consumers.

@@ -62,7 +62,7 @@ func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
 	}
 	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload, In: m.buffer}
 	e.dress(&out, m.in)
-	id, settled, res := e.link.Send(b, &out, m.in, m.id)
+	id, settled, res := e.link.Send(b, &out, m.origin(a), m.id)
 	switch res {
 	case amqp.Sent:
 		m.left(b, e, id, settled)

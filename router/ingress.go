@@ -6,7 +6,6 @@ import (
 
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/buf"
-	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -208,16 +207,37 @@ var partials = sync.Pool{New: func() any { return new(partial) }}
 // OnOutcome passes back to the sender what became of its deliveries.
 func (in *ingress) OnOutcome(b *amqp.Batch, ids []uint32, o amqp.Outcome) {
 	if o.Lost {
-		in.link.Lost(b, ids, in.outcome(in.lossOutcome()))
+		in.link.Lost(b, ids, in.outcome(wire.ModifiedState(true, false, nil)))
 		return
 	}
 	in.link.Update(b, ids, o.Settled, in.outcome(o.State))
 }
 
-// lossOutcome is what the sender hears of a delivery that had been sent on when
-// its path was lost.
-func (in *ingress) lossOutcome() wire.DeliveryState {
-	if in.addr != nil && in.addr.treatment.onLoss == config.OutcomeReleased {
+// releasedIfLost is the origin of deliveries to addresses which say that what was
+// lost there is released.
+type releasedIfLost struct{ *ingress }
+
+// OnOutcome passes back to the sender what became of its deliveries.
+func (in releasedIfLost) OnOutcome(b *amqp.Batch, ids []uint32, o amqp.Outcome) {
+	if o.Lost {
+		in.link.Lost(b, ids, in.outcome(wire.DeliveryState{Kind: wire.StateReleased}))
+		return
+	}
+	in.ingress.OnOutcome(b, ids, o)
+}
+
+// origin is who hears what became of the message at a consumer of a.
+func (m *message) origin(a *address) amqp.Origin {
+	if a.treatment.releases {
+		return releasedIfLost{m.in}
+	}
+	return m.in
+}
+
+// lossOutcome is what a sender hears of a delivery that had been sent on when its
+// path was lost.
+func (a *address) lossOutcome() wire.DeliveryState {
+	if a.treatment.releases {
 		return wire.DeliveryState{Kind: wire.StateReleased}
 	}
 	return wire.ModifiedState(true, false, nil)

@@ -32,7 +32,7 @@ func (a *address) fanOut(b *amqp.Batch, m *message) {
 	}
 	cp := copyOf{message: *m}
 	if !m.settled {
-		f := newFanout(m.in, m.id, list)
+		f := newFanout(a, m, len(list))
 		cp.fan = f
 		// Nobody but this reader can settle it before all copies are out: the
 		// count holds one for us.
@@ -281,8 +281,9 @@ func (e *egress) closeBacklog(b *amqp.Batch) {
 // ends when all of them have: rejected wins over accepted, that over modified,
 // that over released.
 type fanout struct {
-	in *ingress
-	id uint32
+	addr *address
+	in   *ingress
+	id   uint32
 
 	mu     sync.Mutex
 	copies []fanCopy
@@ -300,9 +301,8 @@ type fanCopy struct {
 	terminal bool
 }
 
-func newFanout(in *ingress, id uint32, list []*egress) *fanout {
-	n := len(list)
-	return &fanout{in: in, id: id, copies: make([]fanCopy, n), open: n + 1, silent: n + 1}
+func newFanout(a *address, m *message, n int) *fanout {
+	return &fanout{addr: a, in: m.in, id: m.id, copies: make([]fanCopy, n), open: n + 1, silent: n + 1}
 }
 
 // launched lets go of the count that kept the fanout open while copies went out.
@@ -329,7 +329,7 @@ func (f *fanout) sent(b *amqp.Batch, index uint32, e *egress, id uint32) {
 func (f *fanout) OnOutcome(b *amqp.Batch, indexes []uint32, o amqp.Outcome) {
 	state := o.State
 	if o.Lost {
-		state = f.in.lossOutcome()
+		state = f.addr.lossOutcome()
 	}
 	f.mu.Lock()
 	for _, i := range indexes {

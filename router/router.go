@@ -60,7 +60,7 @@ type Endpoint struct {
 func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r := &Router{
 		cfg: cfg, log: log, listen: listenTCP,
-		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution, onLoss: config.OutcomeModified},
+		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution},
 		ownPrefixes: ownPrefixes(cfg.Router.ID),
 		budget:      amqp.NewBudget(waitingLimit),
 		peers:       make(map[*peer]struct{}),
@@ -70,7 +70,7 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r.table.router = r
 	r.streams.set = make(map[*stream]struct{})
 	for _, a := range cfg.Addresses {
-		t := &treatment{distribution: a.Distribution, priority: a.Priority, onLoss: a.OnLoss}
+		t := &treatment{distribution: a.Distribution, priority: a.Priority, releases: a.OnLoss == config.OutcomeReleased}
 		var err error
 		if a.Prefix != "" {
 			err = r.treatments.AddPrefix(a.Prefix, t)

@@ -79,7 +79,7 @@ func (m *message) streamOf(b *amqp.Batch, chunks []piece, size int) {
 // for a stream that was broken off: there is nothing left to do.
 func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 	c := &streamCopy{s: s, e: e, accept: !m.settled}
-	id, outSettled, ok := c.begin(b, m.in, m.id, m.settled)
+	id, outSettled, ok := c.begin(b, m.origin(e.addr), m.id, m.settled)
 	switch {
 	case !ok:
 		return s.isCanceled()
@@ -287,7 +287,7 @@ func (c *streamCopy) ended(b *amqp.Batch) {
 	if c.accept {
 		state := wire.DeliveryState{Kind: wire.StateAccepted}
 		if c.lost {
-			state = s.in.outcome(s.in.lossOutcome())
+			state = s.in.outcome(c.e.addr.lossOutcome())
 		}
 		s.in.link.Update(b, []uint32{s.id}, true, state)
 	}

@@ -43,7 +43,7 @@ func (r *streamRegistry) breakStalled(b *amqp.Batch, now time.Time) {
 	for _, s := range stalled {
 		s.cancel(b)
 		// What still comes of it is thrown away; a presettled one is just lost.
-		s.in.link.Lost(b, []uint32{s.id}, s.in.outcome(s.in.lossOutcome()))
+		s.in.link.Lost(b, []uint32{s.id}, s.in.outcome(s.addr().lossOutcome()))
 	}
 }
 
@@ -60,6 +60,13 @@ func (s *stream) stalled(now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// addr is the address of the consumers that the stream has begun at.
+func (s *stream) addr() *address {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.copies[0].e.addr
 }
 
 // awaited says whether anything waits for the consumer.
