@@ -97,7 +97,7 @@ var writeOps = sync.Pool{New: func() any {
 // It never waits; a full socket is n < o.len() and no error.
 func (t *transport) tryWrite(o *output) (int, error) {
 	if t.raw == nil {
-		return 0, nil
+		return t.tryPlain(o)
 	}
 	op := writeOps.Get().(*writeOp)
 	op.list, op.n, op.err = o.pieces(op.list[:0], 0), 0, nil
@@ -110,6 +110,25 @@ func (t *transport) tryWrite(o *output) (int, error) {
 	op.err = nil
 	writeOps.Put(op)
 	return n, err
+}
+
+// tryWriter is a connection that is no socket, and can write without waiting all
+// the same.
+type tryWriter interface{ TryWrite(b []byte) (int, error) }
+
+func (t *transport) tryPlain(o *output) (n int, err error) {
+	w, ok := t.nc.(tryWriter)
+	if !ok {
+		return 0, nil
+	}
+	for _, p := range o.pieces(nil, 0) {
+		k, err := w.TryWrite(p)
+		n += k
+		if err != nil || k < len(p) {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // write writes all but the first n bytes, waiting as long as it takes.

@@ -16,7 +16,8 @@ import (
 // reading takes a buffer only once there is something to read, and writing can
 // be tried without waiting. Everywhere else (other systems, in-memory
 // connections of tests, TLS) plain Read and Write serve; then a reader that
-// waits holds a small buffer, and every write is done by the writer goroutine.
+// waits holds a small buffer, and every write is done by the writer goroutine, unless
+// the connection is a [tryWriter].
 type transport struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil: the plain path
