@@ -11,6 +11,7 @@ import (
 var (
 	seedFlag  = flag.Int64("seed", -1, "play the simulation with this seed alone")
 	seedsFlag = flag.Int("seeds", 0, "how many seeds the simulation plays; 0 is 200, or 10,000 with MESHWAY_SOAK")
+	fromFlag  = flag.Int("from", 0, "the first of the seeds")
 	traceFlag = flag.Bool("trace", false, "print all that happened in the simulation")
 )
 
@@ -22,7 +23,32 @@ const (
 )
 
 // TestLawsHoldWhateverApplicationsDo plays applications that do things at random,
-// and looks whether the laws of the design hold: see the sim_... files.
+// and looks whether the laws of the design hold. Even seeds take one step at a
+// time and look behind each; in odd ones all applications run at once for a while,
+// and only then do we look.
+//
+//	sim_world_test.go    a run, from the first connection to the last
+//	sim_app_test.go      an application, and what it may do
+//	sim_send_test.go, sim_receive_test.go  its links
+//	sim_ledger_test.go   what is known to be true, and laws that hold at any moment
+//	sim_rest_test.go, sim_credit_test.go   laws that hold when nobody has anything to do
+//	sim_end_test.go      laws that hold when all is done
+//
+// Each of these was broken and found, within the usual seeds:
+//
+//   - credit: not given back by a release; given back twice for what waits; a window
+//     one too large; not revoked when the last consumer leaves
+//   - settlement: of another delivery; never, of one that was lost; not passed on from
+//     the sender; without the data of its outcome; accepted before rejected in a
+//     multicast; a loss at an address that says released
+//   - order: forwarding past those that wait
+//   - waiting: forgotten when the last consumer leaves; kept when the sender leaves;
+//     presettled dropped when nobody can take them; a consumer that can take more and
+//     does not say so; a drain answered while something waits
+//   - content: message-format lost; a fast copy of a long message that misses what is
+//     held for a slow one; a copy twice to one subscriber
+//   - leaks: bytes held for ever; a long message not ended when its sender leaves; an
+//     address that stays
 func TestLawsHoldWhateverApplicationsDo(t *testing.T) {
 	if *seedFlag >= 0 {
 		simulate(t, uint64(*seedFlag))
@@ -36,7 +62,7 @@ func TestLawsHoldWhateverApplicationsDo(t *testing.T) {
 		seeds = *seedsFlag
 	}
 	var done stats
-	for seed := range seeds {
+	for seed := *fromFlag; seed < *fromFlag+seeds; seed++ {
 		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { done.add(simulate(t, uint64(seed))) }) {
 			return
 		}

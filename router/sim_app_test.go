@@ -87,6 +87,7 @@ func (w *world) linesOf(name string, rng *rand.Rand) {
 	if rng.IntN(2) == 0 {
 		down.Buffer = 512 << rng.IntN(8)
 	}
+	down.Waits = rng.IntN(2) == 0
 	there, back := up, down
 	if name > listenHost {
 		there, back = down, up

@@ -25,6 +25,7 @@ func (w *world) atRest() {
 	for _, m := range l.active {
 		m.idled = m.idled || !m.out.Complete && time.Since(m.moved) >= patience
 		w.checkLetter(m)
+		m.orphan = m.from.gone && !m.settledBySender() && len(m.copies) == 0 && !m.to.uncertain() && m.to.distribution != config.Multicast
 		waiting[m.to].add(m, m.out.Complete && w.surelyWaits(m))
 		if !w.done(m) {
 			kept = append(kept, m)
@@ -292,7 +293,7 @@ func (m *letter) is(s wire.DeliveryState) bool {
 
 // loss is what a sender hears of a letter that was lost on its way out.
 func (m *letter) loss() wire.DeliveryState {
-	if m.to.onLoss == wire.StateReleased && m.from.addr != nil {
+	if m.to.onLoss == wire.StateReleased {
 		return released
 	}
 	return wire.ModifiedState(true, false, nil)

@@ -36,6 +36,9 @@ func (c *Conn) Write(b []byte) (int, error) { return c.out.write(b) }
 func (c *Conn) TryWrite(b []byte) (int, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
+	if c.out.line.Waits {
+		return 0, nil
+	}
 	return c.out.put(b)
 }
 

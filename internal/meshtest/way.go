@@ -16,6 +16,7 @@ type Line struct {
 	Rate   int           // bytes a second; 0 is no limit
 	Buffer int           // bytes on the way before a writer waits; 0 is no limit
 	Piece  int           // most bytes that one Read returns; 0 is no limit
+	Waits  bool          // a writer cannot try without waiting: TryWrite takes nothing
 }
 
 // way is one direction of a connection: what its writer wrote and its reader has
