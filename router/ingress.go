@@ -70,6 +70,7 @@ type partial struct {
 	message message
 	pieces  []piece // until it is complete, or long
 	size    int     // of pieces, in bytes
+	counted int     // bytes that the peer's begun counts for it
 	stream  *stream
 	done    bool // it has ended already, what still comes is thrown away
 }
@@ -91,7 +92,10 @@ func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
 	if p.stream == nil && !p.done {
 		p.pieces = keep(p.pieces, d.Payload, d.In)
 		p.size += len(d.Payload)
+		in.count(len(d.Payload))
 		switch {
+		case in.peer.begun > begunLimit:
+			in.refuseMore(b)
 		case !d.More:
 			in.complete(b)
 		case p.size >= buf.Large:
@@ -145,6 +149,7 @@ func (in *ingress) startStream(b *amqp.Batch) {
 	m.streamOf(b, append([]piece(nil), p.pieces...), p.size)
 	m.stream.ended = false
 	p.stream = m.stream
+	in.count(-p.counted)
 	clear(p.pieces)
 	p.pieces = p.pieces[:0]
 	in.peer.router.streams.add(p.stream)
@@ -174,8 +179,27 @@ func (in *ingress) refuseStream(b *amqp.Batch, m *message, err *wire.Error) {
 	if !m.settled { // a presettled one is finished by its last frame
 		m.end(b, state)
 	}
+	in.count(-p.counted)
 	freePieces(p.pieces)
 	p.pieces = p.pieces[:0]
+}
+
+// begunLimit is how many bytes of messages that have not arrived whole one
+// connection may have here, on all its links: 256 of them, each just short of
+// becoming a stream.
+const begunLimit = 16 << 20
+
+// count counts bytes of the message that is arriving.
+func (in *ingress) count(n int) {
+	in.partial.counted += n
+	in.peer.begun += n
+}
+
+// refuseMore ends a link whose message is one too many of those that were begun.
+func (in *ingress) refuseMore(b *amqp.Batch) {
+	in.dropPartial(b)
+	in.link.Detach(b, refusal(wire.CondResourceLimitExceeded,
+		"the connection has begun messages of more than %d bytes together without ending them", begunLimit))
 }
 
 // dropPartial ends a delivery that its sender broke off, or that went with it.
@@ -192,6 +216,7 @@ func (in *ingress) dropPartial(b *amqp.Batch) {
 
 func (in *ingress) forgetPartial() {
 	p := in.partial
+	in.count(-p.counted)
 	in.partial = nil
 	if p.stream != nil {
 		in.peer.router.streams.remove(p.stream)

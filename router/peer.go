@@ -20,6 +20,8 @@ type peer struct {
 	capacity uint32 // linkCapacity of the listener; 0 leaves it to the address
 	stripIn  bool
 	stripOut bool
+
+	begun int // bytes of messages that have not arrived whole; owned by the reader
 }
 
 func newPeer(r *Router, l *listener, nc net.Conn) *peer {

@@ -34,6 +34,11 @@ func keep(list []piece, p []byte, in *buf.Ref) []piece {
 			return list
 		}
 	}
+	if len(list) == 0 && len(p) < firstChunk {
+		// Ten thousand messages of which one byte has come must not take ten
+		// thousand buffers.
+		return append(list, piece{bytes: append(make([]byte, 0, firstChunk), p...)})
+	}
 	return append(list, piece{bytes: append(buf.Get(len(p)), p...)})
 }
 
