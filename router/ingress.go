@@ -84,6 +84,9 @@ func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
 		in.partial.message = message{in: in, id: d.ID, format: d.Format}
 	}
 	p := in.partial
+	if d.Settled && !p.message.settled && p.stream != nil {
+		in.settledWaiting(d.ID)
+	}
 	p.message.settled = d.Settled
 	if d.Aborted {
 		in.dropPartial(b)
