@@ -42,6 +42,23 @@ func TestContiguousOutcomesAreOneFrame(t *testing.T) {
 	})
 }
 
+// Delivery-ids are those of a session: what looks contiguous may be of two.
+func TestOutcomesOfTwoSessionsAreTwoFrames(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.begin(1)
+		p.attachSender("q", 0)
+		p.write(on(1, sending("r", 0)))
+		p.want("a link on each", on(1, takenFrom("r", 0)), on(1, credit(0, 0, 10)))
+		p.write(message(0, 0, "x"), message(0, 1, "x").on(1))
+		q, r := p.receiver("q"), p.receiver("r")
+		p.do(func(b *Batch) {
+			q.Update(b, []uint32{0}, true, wire.Accepted)
+			r.Update(b, []uint32{1}, true, wire.Accepted)
+		})
+		p.want("each on its channel", on(0, outcome(0, 0, wire.StateAccepted)), on(1, outcome(1, 1, wire.StateAccepted)))
+	})
+}
+
 func TestOutcomesOverTheWrapAreOneFrame(t *testing.T) {
 	opened(t, func(p *peer) {
 		p.attachSender("q", 0)

@@ -156,6 +156,10 @@ func TestAStragglerPinsNothing(t *testing.T) {
 	if p := r.get(7); p == nil || *p != 42 {
 		t.Errorf("the straggler is %v", p)
 	}
+	r.inRange(8, 1_000_000, func(id uint32, _ *int) { r.remove(id) })
+	for range 1000 { // each would take seconds if the empty ring were gone through
+		r.inRange(8, 1<<31, func(id uint32, _ *int) { t.Fatalf("there is %d", id) })
+	}
 	r.release()
 	if r.get(7) == nil {
 		t.Error("released with something in it")

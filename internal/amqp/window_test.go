@@ -86,6 +86,19 @@ func TestFramesOnADeadLinkCount(t *testing.T) {
 	}, frames(5), aboutWindows())
 }
 
+// The window itself may end before the wrap and be extended over it.
+func TestTheWindowIsExtendedOverTheWrap(t *testing.T) {
+	dialogue(t, func(p *peer) {
+		p.open()
+		p.write(&wire.Begin{NextOutgoingID: 1<<32 - 6, IncomingWindow: 100})
+		p.want("the session", beginAnswer(0))
+		p.h.take()
+		p.attachSender("q", 0)
+		p.deliver(0, 0, 3)
+		p.want("from 2^32-3 to 1", incoming(1<<32-3, 5))
+	}, frames(5), aboutWindows(), window(100))
+}
+
 // Transfer-ids are serial numbers: the window goes on over the wrap. [2.8.10]
 func TestTransferIDsWrap(t *testing.T) {
 	dialogue(t, func(p *peer) {
