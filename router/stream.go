@@ -36,6 +36,8 @@ type streamCopy struct {
 	e       *egress
 	chunk   int // number of the next chunk in the message
 	at      int // bytes of it that have left
+	begun   bool // it has the consumer's link
+	away    bool // the consumer has left
 	pumping bool
 	again   bool // somebody had reason to pump meanwhile
 	done    bool // it has left whole, or never will
@@ -111,10 +113,14 @@ func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settle
 	c.pumping = false
 	c.at += len(p.bytes) - len(out.Payload)
 	c.accept = c.accept && outSettled // before anybody else can find the end of it
-	if res != amqp.Sent {
+	c.begun = res == amqp.Sent
+	switch {
+	case !c.begun:
 		c.done = true
 		s.drop(c)
 		e.stream.CompareAndSwap(c, nil)
+	case c.away:
+		c.moved(amqp.Gone, false)
 	}
 	broken := c.told // off, before there was anything to abort
 	freed := s.free()
@@ -250,7 +256,10 @@ func (c *streamCopy) pump(b *amqp.Batch) {
 // send by which that would be found.
 func (c *streamCopy) gone(b *amqp.Batch) {
 	c.s.mu.Lock()
-	c.moved(amqp.Gone, false)
+	c.away = true
+	if c.begun { // else whoever begins it finds out
+		c.moved(amqp.Gone, false)
+	}
 	c.s.mu.Unlock()
 	c.pump(b)
 }
