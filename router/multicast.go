@@ -110,13 +110,18 @@ func (e *egress) offer(b *amqp.Batch, c *copyOf) {
 			l.mu.Unlock()
 			continue
 		}
-		if l.closed || len(l.items) >= backlogLimit || l.bytes+len(c.message.payload) > backlogBytes {
+		if l.closed || len(l.items) >= backlogLimit || l.bytes+len(c.message.payload) > backlogBytes ||
+			c.shared == nil && c.message.in.link.Crowded() {
 			l.mu.Unlock()
 			e.refuseCopy(b, c)
 			return
 		}
 		if c.message.stream == nil {
 			c.share()
+		} else if !c.message.stream.await(c) {
+			l.mu.Unlock()
+			e.refuseCopy(b, c)
+			return
 		}
 		l.items = append(l.items, *c)
 		l.bytes += len(c.message.payload)
@@ -168,7 +173,11 @@ func (e *egress) sendCopy(b *amqp.Batch, c *copyOf) bool {
 // startCopy begins the stream at one of several consumers. True also when it was
 // broken off.
 func (s *stream) startCopy(b *amqp.Batch, e *egress, c *copyOf) bool {
-	cp := &streamCopy{s: s, e: e}
+	if s.isLate() {
+		e.refuseCopy(b, c)
+		return true
+	}
+	cp := &streamCopy{s: s, e: e, ref: copyRef{c.fan, c.index}}
 	var origin amqp.Origin
 	if c.fan != nil {
 		origin = c.fan
@@ -197,6 +206,10 @@ func (s *stream) expect(n int) {
 // unexpect says that one copy less will begin.
 func (s *stream) unexpect(b *amqp.Batch) {
 	s.mu.Lock()
+	if s.late {
+		s.mu.Unlock()
+		return
+	}
 	s.expected--
 	nobody := s.expected == 0
 	freed := s.free()

@@ -27,6 +27,8 @@ type stream struct {
 	canceled bool // nothing more goes out
 	copies   []*streamCopy
 	expected int       // how many copies there will be
+	late     bool      // those that have not begun never will
+	waiting  []copyRef // copies of a multicast that could not begin at once
 	progress time.Time // when bytes last moved
 }
 
@@ -34,8 +36,8 @@ type stream struct {
 type streamCopy struct {
 	s       *stream
 	e       *egress
-	chunk   int // number of the next chunk in the message
-	at      int // bytes of it that have left
+	chunk   int  // number of the next chunk in the message
+	at      int  // bytes of it that have left
 	begun   bool // it has the consumer's link
 	away    bool // the consumer has left
 	pumping bool
@@ -43,7 +45,9 @@ type streamCopy struct {
 	done    bool // it has left whole, or never will
 	lost    bool // done because the consumer went away
 	told    bool // what follows its end has been done
+	left    bool // done because it was too slow for the others
 	accept  bool // unsettled by the sender, settled for the receiver: accepted once all has left
+	ref     copyRef
 }
 
 // becomeStream turns a whole message into a stream that has ended already: one
@@ -98,7 +102,7 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settled bool) (id uint32, outSettled, ok bool) {
 	s, e := c.s, c.e
 	s.mu.Lock()
-	if s.canceled || !e.stream.CompareAndSwap(nil, c) {
+	if s.canceled || s.late || !e.stream.CompareAndSwap(nil, c) {
 		s.mu.Unlock()
 		return 0, false, false
 	}
@@ -137,6 +141,9 @@ func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settle
 
 // drop forgets a copy that never began. The caller holds mu.
 func (s *stream) drop(c *streamCopy) {
+	if s.late {
+		s.expected--
+	}
 	for i, o := range s.copies {
 		if o == c {
 			s.copies = append(s.copies[:i], s.copies[i+1:]...)
@@ -179,12 +186,16 @@ func (s *stream) write(b *amqp.Batch, p []byte, in *buf.Ref, last bool) {
 	if len(copies) > 1 {
 		copies = append([]*streamCopy(nil), copies...)
 	}
+	several := s.expected > 1
 	s.mu.Unlock()
 	if kept > 0 {
 		s.in.link.Hold(kept)
 	}
 	for _, c := range copies {
 		c.pump(b)
+	}
+	if several {
+		s.leaveSlow(b)
 	}
 }
 
@@ -243,12 +254,16 @@ func (c *streamCopy) pump(b *amqp.Batch) {
 	ending := c.done && !c.told
 	c.told = c.told || c.done
 	freed += s.free()
+	several := s.expected > 1
 	s.mu.Unlock()
 	if freed > 0 {
 		s.in.link.Unhold(b, freed)
 	}
 	if ending {
 		c.ended(b)
+	}
+	if several && freed == 0 {
+		s.leaveSlow(b)
 	}
 }
 

@@ -262,6 +262,15 @@ func (l *Receiver) Hold(n int) {
 	c.cfg.Budget.add(n)
 }
 
+// Crowded says whether so much of the link's connection waits in the handler that
+// what need not wait should not.
+func (l *Receiver) Crowded() bool {
+	c := l.session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held >= heldLimit/2
+}
+
 // Unhold says that n bytes wait no longer.
 func (l *Receiver) Unhold(b *Batch, n int) {
 	c := l.session.conn
