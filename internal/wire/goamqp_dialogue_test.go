@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"reflect"
 	"strings"
@@ -133,7 +134,9 @@ func (p *scriptedPeer) step() (int, error) {
 	p.seen[code]++
 	out, err := p.answer(f.Channel, code, l, payload)
 	if err == nil && len(out) > 0 {
-		_, err = p.conn.Write(out)
+		if _, err = p.conn.Write(out); p.gone && errors.Is(err, io.ErrClosedPipe) {
+			err = nil // the client does not wait for the answer to its close
+		}
 	}
 	return n, err
 }
