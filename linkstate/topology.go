@@ -1,0 +1,69 @@
+package linkstate
+
+import (
+	"cmp"
+	"slices"
+)
+
+// InfiniteCost is what an adjacency costs at a router that is not to carry transit
+// traffic any more, or not yet. Paths over it remain, for want of others. [RFC 6987]
+const InfiniteCost = 1 << 30
+
+// Topology is an immutable picture of the mesh: the routers that are known, and
+// the adjacencies that both of their ends report. Everything about a router is
+// found by its index, which is valid in this topology only.
+type Topology struct {
+	nodes []Node
+	index map[string]int
+}
+
+// Node is a router of the mesh.
+type Node struct {
+	ID          string
+	Incarnation uint64
+	Draining    bool   // it is about to leave, or is not ready yet
+	Edges       []Edge // its adjacencies in the order of To
+}
+
+// Edge is an adjacency as seen from one of its ends.
+type Edge struct {
+	To   int    // index of the neighbour
+	Cost uint32 // the larger of what both ends say, at least 1
+}
+
+// NewTopology makes a topology of nodes whose edges refer to each other by their
+// places in the list. It takes the list over, and orders it by id.
+func NewTopology(nodes []Node) *Topology {
+	place := make([]int, len(nodes)) // old index -> new
+	order := make([]int, len(nodes))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(nodes[a].ID, nodes[b].ID) })
+	t := &Topology{nodes: make([]Node, len(nodes)), index: make(map[string]int, len(nodes))}
+	for at, old := range order {
+		place[old] = at
+		t.nodes[at] = nodes[old]
+		t.index[nodes[old].ID] = at
+	}
+	for i := range t.nodes {
+		edges := t.nodes[i].Edges
+		for j := range edges {
+			edges[j].To = place[edges[j].To]
+		}
+		slices.SortFunc(edges, func(a, b Edge) int { return cmp.Compare(a.To, b.To) })
+	}
+	return t
+}
+
+// Len is the number of routers.
+func (t *Topology) Len() int { return len(t.nodes) }
+
+// Node is the router with that index. Its edges must not be changed.
+func (t *Topology) Node(i int) *Node { return &t.nodes[i] }
+
+// Index finds a router by its id.
+func (t *Topology) Index(id string) (int, bool) {
+	i, ok := t.index[id]
+	return i, ok
+}
