@@ -26,6 +26,7 @@ type Config struct {
 	HandshakeTimeout time.Duration // close when open did not arrive by then; 0 never
 	Budget           *Budget       // of the process, for what handlers hold; nil is no limit
 	MaxSessionFrames uint32        // most frames of incoming-window; 0 leaves it to the engine
+	HoldBySession    bool          // what handlers hold narrows the window of its own session, not of all
 
 	Offered    []wire.Symbol
 	Desired    []wire.Symbol
@@ -117,7 +118,7 @@ type Conn struct {
 
 	sessions table[Session] // by our channel
 	noCredit bool           // StopCredit was called
-	held     int            // payload bytes that the handler holds for this connection
+	held     int            // payload bytes that the handler holds for this connection, or of all its sessions
 
 	disp       []dispositionRun // outcomes not encoded yet
 	flowLinks  []*Receiver      // links whose credit is to be told
@@ -319,6 +320,9 @@ func (c *Conn) Peer() *Peer { return c.peer }
 
 // Identity is who the peer logged in as, and how; both empty without SASL.
 func (c *Conn) Identity() (user, mechanism string) { return c.identity, c.mechanism }
+
+// LastRead is when bytes came last; before the first ones, when the process began.
+func (c *Conn) LastRead() time.Time { return epoch.Add(time.Duration(c.lastRead.Load())) }
 
 // LocalAddr and RemoteAddr are those of the socket.
 func (c *Conn) LocalAddr() net.Addr { return c.t.nc.LocalAddr() }

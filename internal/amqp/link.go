@@ -402,10 +402,4 @@ func (l *link) detach(b *Batch, e *wire.Error, closed bool) {
 func (l *link) Detach(b *Batch, e *wire.Error) { l.detach(b, e, true) }
 
 // finish ends the link's deliveries and tells its handler, once, on the reader.
-func (l *link) finish(w *work, e *wire.Error) {
-	if l.recv != nil {
-		l.recv.finish(w, e)
-	} else {
-		l.send.finish(w, e)
-	}
-}
+func (l *link) finish(w *work, e *wire.Error) { l.session.endLinks(w, e, []*link{l}) }

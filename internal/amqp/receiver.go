@@ -257,18 +257,18 @@ func (l *Receiver) Finish(b *Batch, held int) {
 func (l *Receiver) Hold(n int) {
 	c := l.session.conn
 	c.mu.Lock()
-	c.held += n
+	*l.session.holding() += n
 	c.mu.Unlock()
 	c.cfg.Budget.add(n)
 }
 
-// Crowded says whether so much of the link's connection waits in the handler that
-// what need not wait should not.
+// Crowded says whether so much of the link's connection (or session, if that
+// counts by itself) waits in the handler that what need not wait should not.
 func (l *Receiver) Crowded() bool {
 	c := l.session.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.held >= heldLimit/2
+	return *l.session.holding() >= heldLimit/2
 }
 
 // Unhold says that n bytes wait no longer.
@@ -283,11 +283,12 @@ func (l *Receiver) Unhold(b *Batch, n int) {
 // unhold: the caller holds mu.
 func (l *Receiver) unhold(n int) {
 	c := l.session.conn
-	full := c.held >= heldLimit
-	c.held -= n
+	held := l.session.holding()
+	full := *held >= heldLimit
+	*held -= n
 	c.cfg.Budget.add(-n)
 	switch {
-	case full && c.held < heldLimit:
+	case full && *held < heldLimit:
 		// Any session may have used up its window meanwhile, and found no room for
 		// more: nothing else would ever tell its peer of it.
 		c.sessions.each(func(_ uint32, s *Session) { s.extendWindow() })
@@ -363,28 +364,4 @@ func again(k wire.StateKind) wire.DeliveryState {
 		return wire.DeliveryState{Kind: k}
 	}
 	return wire.DeliveryState{}
-}
-
-// finish ends the link. It runs on the reader, once.
-func (l *Receiver) finish(w *work, e *wire.Error) {
-	s := l.session
-	c := s.conn
-	c.mu.Lock()
-	if l.gone {
-		c.mu.Unlock()
-		return
-	}
-	l.gone = true
-	var lost []InDelivery
-	s.incoming.each(func(id uint32, r *inRecord) {
-		if r.link != l {
-			return
-		}
-		if !r.done {
-			lost = append(lost, InDelivery{ID: id, Context: r.context, Ref: r.ref})
-		}
-		s.incoming.remove(id)
-	})
-	c.mu.Unlock()
-	l.h.OnDetach(&w.batch, lost, e)
 }

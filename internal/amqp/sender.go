@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"encoding/binary"
 	"sync/atomic"
 
 	"github.com/meshway/meshway/internal/buf"
@@ -113,6 +114,8 @@ func (l *Sender) publish() {
 type Outgoing struct {
 	Format  uint32
 	Settled bool
+	Urgent  bool   // passes the mark of the output buffer: for what must not wait behind deliveries
+	Head    []byte // stands before Payload; copied, shorter than a frame
 	Payload []byte
 	In      *buf.Ref // what Payload lies in, if it may stay there until it is written; may be nil
 }
@@ -125,13 +128,13 @@ func (l *Sender) Send(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint
 	s := l.session
 	c := s.conn
 	c.mu.Lock()
-	if res = l.can(); res == Sent {
-		frames := l.frames(len(m.Payload))
+	if res = l.can(m.Urgent); res == Sent {
+		frames := l.frames(len(m.Head) + len(m.Payload))
 		if frames > s.remoteWindow {
 			res = NoWindow
 		} else {
 			id, settled = l.startDelivery(m, origin, ref)
-			l.appendTransfers(m.Payload, m.In, false, frames)
+			l.appendTransfers(m.Head, m.Payload, m.In, false, frames)
 		}
 	}
 	if res != Sent {
@@ -145,7 +148,7 @@ func (l *Sender) Send(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint
 }
 
 // can says whether a delivery may begin now. The caller holds mu.
-func (l *Sender) can() Result {
+func (l *Sender) can(urgent bool) Result {
 	c := l.session.conn
 	switch {
 	case l.gone || l.detached || l.session.over || c.dead || c.shut.Load():
@@ -154,7 +157,7 @@ func (l *Sender) can() Result {
 		return NoCredit
 	case l.mid:
 		return Busy
-	case c.out.len() >= outMark:
+	case c.out.len() >= outMark && !urgent:
 		return Full
 	case l.session.remoteWindow == 0:
 		return NoWindow
@@ -223,15 +226,15 @@ func (l *Sender) frames(payload int) uint32 {
 	return uint32((payload + per - 1) / per)
 }
 
-// appendTransfers encodes n frames of the delivery begun last, as much of p as
-// fits. The caller holds mu.
-func (l *Sender) appendTransfers(p []byte, in *buf.Ref, more bool, n uint32) {
+// appendTransfers encodes n frames of the delivery begun last: head, and as much of
+// p as fits behind it. The caller holds mu.
+func (l *Sender) appendTransfers(head, p []byte, in *buf.Ref, more bool, n uint32) {
 	s := l.session
 	c := s.conn
 	var tag [4]byte
 	per := l.framePayload()
 	for i := uint32(0); i < n; i++ {
-		part := p[:min(per, len(p))]
+		part := p[:min(per-len(head), len(p))]
 		p = p[len(part):]
 		t := wire.Transfer{Handle: l.local, More: more || i+1 < n}
 		if !l.midStarted {
@@ -245,13 +248,19 @@ func (l *Sender) appendTransfers(p []byte, in *buf.Ref, more bool, n uint32) {
 		if l.midSettled {
 			t.Settled = wire.Some(true)
 		}
-		if in == nil || len(part) < mentionFrom {
-			c.out.bytes = wire.AppendTransferFrame(buf.Reserve(c.out.bytes, len(part)+maxTransferHeader), s.local, &t, part)
-			continue
-		}
 		start := len(c.out.bytes)
-		c.out.bytes = wire.AppendTransferFrame(buf.Reserve(c.out.bytes, maxTransferHeader), s.local, &t, nil)
-		c.out.mention(start, part, in)
+		switch mentions := in != nil && len(part) >= mentionFrom; {
+		case !mentions && len(head) == 0:
+			c.out.bytes = wire.AppendTransferFrame(buf.Reserve(c.out.bytes, len(part)+maxTransferHeader), s.local, &t, part)
+		case !mentions:
+			c.out.bytes = buf.Reserve(c.out.bytes, len(head)+len(part)+maxTransferHeader)
+			c.out.bytes = append(wire.AppendTransferFrame(c.out.bytes, s.local, &t, head), part...)
+			binary.BigEndian.PutUint32(c.out.bytes[start:], uint32(len(c.out.bytes)-start))
+		default:
+			c.out.bytes = wire.AppendTransferFrame(buf.Reserve(c.out.bytes, len(head)+maxTransferHeader), s.local, &t, head)
+			c.out.mention(start, part, in)
+		}
+		head = nil
 	}
 	s.nextOutgoingID += n
 	s.remoteWindow -= n
@@ -314,33 +323,4 @@ func (l *Sender) encodeFlow() {
 	f.Available = wire.Some[uint32](0)
 	f.Drain = l.drain.Load()
 	l.session.conn.appendFlow(l.session, &f)
-}
-
-// finish ends the link. It runs on the reader, once.
-func (l *Sender) finish(w *work, e *wire.Error) {
-	s := l.session
-	c := s.conn
-	c.mu.Lock()
-	if l.gone {
-		c.mu.Unlock()
-		return
-	}
-	l.gone = true
-	var lost []endedOut
-	s.outgoing.each(func(id uint32, r *outRecord) {
-		if r.link != l {
-			return
-		}
-		if r.origin != nil {
-			lost = append(lost, endedOut{r.origin, r.ref})
-		}
-		s.outgoing.remove(id)
-	})
-	l.outstanding = 0
-	l.limit = l.deliveryCount
-	l.publish()
-	c.mu.Unlock()
-	l.h.OnDetach(&w.batch, e)
-	w.ended = append(w.ended[:0], lost...)
-	w.tellOrigins(Outcome{Lost: true, Settled: true})
 }

@@ -13,19 +13,19 @@ import (
 // Start begins a delivery whose bytes follow by Continue. Its result is as that
 // of Send. As much of m.Payload as fits goes into its first frame, at once, so that
 // deliveries begin in the order of their ids; what does not fit is left there. With
-// no payload at all the first frame waits for one.
+// no payload at all the first frame waits for one, and has no head.
 func (l *Sender) Start(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint32, settled bool, res Result) {
 	c := l.session.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if res = l.can(); res != Sent {
+	if res = l.can(false); res != Sent {
 		l.refused(b, res)
 		return 0, false, res
 	}
 	id, settled = l.startDelivery(m, origin, ref)
 	l.mid = true
-	if n := min(l.framePayload(), len(m.Payload)); n > 0 {
-		l.appendTransfers(m.Payload[:n], m.In, true, 1)
+	if n := min(l.framePayload()-len(m.Head), len(m.Payload)); n > 0 {
+		l.appendTransfers(m.Head, m.Payload[:n], m.In, true, 1)
 		m.Payload = m.Payload[n:]
 		b.touch(c)
 	}
@@ -60,7 +60,7 @@ func (l *Sender) Continue(b *Batch, p []byte, in *buf.Ref, last bool) (n int, re
 		}
 		part := rest[:min(per, len(rest))]
 		more := !last || len(part) < len(rest)
-		l.appendTransfers(part, in, more, 1)
+		l.appendTransfers(nil, part, in, more, 1)
 		n += len(part)
 		if !more {
 			break // also when the last piece is an empty one

@@ -27,6 +27,7 @@ type Session struct {
 	names   linkNames
 
 	// What comes in.
+	held           int    // payload bytes that the handler holds of this session, if they count by session
 	nextIncomingID uint32 // transfer-id of the next frame
 	incomingEnd    uint32 // one past the last frame that the peer may send
 	avgFrame       uint32 // mean size of recent transfer frames, in bytes
@@ -174,69 +175,11 @@ func (c *Conn) session(ch uint16, code wire.Code) (*Session, error) {
 	return s, nil
 }
 
-// recvEnd handles the peer's end. [2.7.8]
-func (c *Conn) recvEnd(w *work, ch uint16, p *wire.End) error {
-	s, err := c.session(ch, wire.CodeEnd)
-	if err != nil {
-		return err
-	}
-	s.sawEnd = true
-	s.finish(w, p.Error)
-	c.mu.Lock()
-	if !s.over {
-		c.appendFrame(s.local, &wire.End{})
-		s.over = true
-	}
-	c.sessions.remove(uint32(s.local))
-	c.mu.Unlock()
-	c.byChannel.remove(uint32(ch))
-	return nil
-}
-
-// endWith ends the session for a violation. The peer's end is awaited; what
-// comes on its channel until then is ignored. [2.5.5]
-func (s *Session) endWith(w *work, e *wire.Error) {
-	c := s.conn
-	s.finish(w, e)
-	c.mu.Lock()
-	if !s.over {
-		c.appendFrame(s.local, &wire.End{Error: e})
-		s.over = true
-	}
-	c.mu.Unlock()
-}
-
-// End ends the session with the given error, nil for none. It may be called
-// from any goroutine; links end when the peer answers.
-func (s *Session) End(b *Batch, e *wire.Error) {
-	c := s.conn
-	c.mu.Lock()
-	if !s.over {
-		c.appendFrame(s.local, &wire.End{Error: e})
-		s.over = true
-	}
-	c.mu.Unlock()
-	b.touch(c)
-}
-
-// finish ends every link of the session, on the reader.
-func (s *Session) finish(w *work, e *wire.Error) {
-	c := s.conn
-	var links []*link
-	c.mu.Lock()
-	s.handles.each(func(_ uint32, l *link) { links = append(links, l) })
-	c.mu.Unlock()
-	for _, l := range links {
-		l.finish(w, e)
-	}
-	s.byHandle = table[link]{}
-}
-
 // window is how many frames the peer may send from now on: as many as fit into
 // what the connection may still hold, by the size of recent ones. The caller
 // holds mu.
 func (s *Session) window() uint32 {
-	room := heldLimit - s.conn.held
+	room := heldLimit - *s.holding()
 	if room <= 0 || s.conn.cfg.Budget.exhausted() {
 		return 0
 	}
@@ -245,6 +188,15 @@ func (s *Session) window() uint32 {
 		n = min(n, m)
 	}
 	return n
+}
+
+// holding is the count of held bytes that narrows the session's window. The caller
+// holds mu.
+func (s *Session) holding() *int {
+	if s.conn.cfg.HoldBySession {
+		return &s.held
+	}
+	return &s.conn.held
 }
 
 // extendWindow notes that the peer should hear of a larger incoming-window,
