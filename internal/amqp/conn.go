@@ -117,6 +117,7 @@ type Conn struct {
 	drained  chan struct{}
 
 	sessions table[Session] // by our channel
+	finished bool           // its sessions have ended: one begun now would never hear of its end
 	noCredit bool           // StopCredit was called
 	held     int            // payload bytes that the handler holds for this connection, or of all its sessions
 
@@ -291,6 +292,7 @@ func (c *Conn) teardown(err error) {
 	c.work = w
 	var sessions []*Session
 	c.mu.Lock()
+	c.finished = true
 	c.sessions.each(func(_ uint32, s *Session) { sessions = append(sessions, s) })
 	c.mu.Unlock()
 	var cause *wire.Error

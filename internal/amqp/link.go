@@ -256,6 +256,7 @@ func (r *AttachRequest) place(l *link, a *Answer) error {
 
 var (
 	errSessionOver = errors.New("the session is over")
+	errConnOver    = errors.New("begin: the connection is over")
 	errTooLong     = errors.New("the attach is longer than a frame that the peer takes")
 )
 
@@ -303,7 +304,7 @@ func (s *Session) attach(b *Batch, l *link, a *Answer) error {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s.over || c.dead || c.shut.Load() {
+	if s.over || s.finished || c.dead || c.shut.Load() {
 		return fmt.Errorf("attach %q: %w", l.name, errSessionOver)
 	}
 	if err := s.place(l); err != nil {

@@ -32,6 +32,7 @@ type recorder struct {
 	onTransfer func(*Batch, *Delivery)      // besides writing it down
 	onSendable func(*Batch, *Sender)
 	onOutcome  func(*Batch, []uint32, Outcome)
+	onDetach   func(name string, lost int)
 	quiet      bool // writes nothing down
 	formats    bool // writes message-formats down
 
@@ -168,6 +169,9 @@ func (e *recvEnd) OnDetach(_ *Batch, lost []InDelivery, err *wire.Error) {
 		list = append(list, d.ID)
 	}
 	e.h.say("detach %s%s%s", e.name, optional(" lost ", ids(list)), conditionText(err))
+	if e.h.onDetach != nil {
+		e.h.onDetach(e.name, len(lost))
+	}
 }
 
 // sendEnd is the handler of a link by which messages go out.
@@ -187,6 +191,9 @@ func (e *sendEnd) OnSendable(b *Batch, l *Sender) {
 
 func (e *sendEnd) OnDetach(_ *Batch, err *wire.Error) {
 	e.h.say("detach %s%s", e.name, conditionText(err))
+	if e.h.onDetach != nil {
+		e.h.onDetach(e.name, 0)
+	}
 }
 
 func ids(list []uint32) string {

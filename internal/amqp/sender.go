@@ -324,3 +324,10 @@ func (l *Sender) encodeFlow() {
 	f.Drain = l.drain.Load()
 	l.session.conn.appendFlow(l.session, &f)
 }
+
+// stop leaves neither credit nor anything outstanding. The caller holds mu.
+func (l *Sender) stop() {
+	l.outstanding = 0
+	l.limit = l.deliveryCount
+	l.publish()
+}

@@ -22,9 +22,10 @@ type Session struct {
 
 	// Guarded by conn.mu:
 
-	over    bool        // we sent end, or the connection is gone
-	handles table[link] // by our handle
-	names   linkNames
+	over     bool        // we sent end, or the connection is gone
+	finished bool        // its links have ended: one attached now would never hear of its end
+	handles  table[link] // by our handle
+	names    linkNames
 
 	// What comes in.
 	held           int    // payload bytes that the handler holds of this session, if they count by session
@@ -83,6 +84,9 @@ func (c *Conn) newSession() *Session {
 func (c *Conn) Begin(b *Batch) (*Session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.finished {
+		return nil, errConnOver
+	}
 	s := c.newSession()
 	ch, ok := c.sessions.alloc(s, uint32(min(c.peer.ChannelMax, c.cfg.ChannelMax)))
 	if !ok {

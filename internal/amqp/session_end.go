@@ -51,6 +51,7 @@ func (s *Session) finish(w *work, e *wire.Error) {
 	c := s.conn
 	var links []*link
 	c.mu.Lock()
+	s.finished = true
 	s.handles.each(func(_ uint32, l *link) { links = append(links, l) })
 	c.mu.Unlock()
 	s.endLinks(w, e, links)
@@ -58,12 +59,21 @@ func (s *Session) finish(w *work, e *wire.Error) {
 }
 
 // endLinks ends links of the session, on the reader, each once: their handlers
-// hear of it, and of what was unsettled.
+// hear of it, and they or the origins of what was unsettled. The session's
+// deliveries are gone through once for all links: there may be thousands of both.
 func (s *Session) endLinks(w *work, e *wire.Error, links []*link) {
+	var in map[*Receiver][]InDelivery
+	var out map[*Sender][]endedOut
 	s.conn.mu.Lock()
-	links, in, out := s.takeLost(links)
+	ended, anyIn, anyOut := markGone(links)
+	if anyIn {
+		in = s.takeLostIn()
+	}
+	if anyOut {
+		out = s.takeLostOut()
+	}
 	s.conn.mu.Unlock()
-	for _, l := range links {
+	for _, l := range ended {
 		if l.recv != nil {
 			l.recv.h.OnDetach(&w.batch, in[l.recv], e)
 			continue
@@ -74,56 +84,52 @@ func (s *Session) endLinks(w *work, e *wire.Error, links []*link) {
 	}
 }
 
-// takeLost makes links be gone, and removes the records of their deliveries. It
-// returns those that were not gone before, and what their handlers and the origins
-// must hear. Records are looked through once for all links: there may be thousands
-// of both. The caller holds mu.
-func (s *Session) takeLost(links []*link) (ended []*link, in map[*Receiver][]InDelivery, out map[*Sender][]endedOut) {
-	var open, sent uint32
+// markGone returns those links that were not gone before, and whether any delivery
+// of theirs is not finished. The caller holds mu.
+func markGone(links []*link) (ended []*link, in, out bool) {
 	for _, l := range links {
-		if l.gone {
+		switch {
+		case l.gone:
 			continue
+		case l.recv != nil:
+			in = in || l.recv.outstanding > 0
+		default:
+			out = out || l.send.outstanding > 0
+			l.send.stop()
 		}
 		l.gone = true
 		ended = append(ended, l)
-		if l.recv != nil {
-			open += l.recv.outstanding
-		} else {
-			sent += l.send.outstanding
-			l.send.goneNow()
-		}
-	}
-	// Whose link is gone is lost just now: what was lost before has no record.
-	if open > 0 {
-		in = make(map[*Receiver][]InDelivery)
-		s.incoming.each(func(id uint32, r *inRecord) {
-			if !r.link.gone {
-				return
-			}
-			if !r.done {
-				in[r.link] = append(in[r.link], InDelivery{ID: id, Context: r.context, Ref: r.ref})
-			}
-			s.incoming.remove(id)
-		})
-	}
-	if sent > 0 {
-		out = make(map[*Sender][]endedOut)
-		s.outgoing.each(func(id uint32, r *outRecord) {
-			if !r.link.gone {
-				return
-			}
-			if r.origin != nil {
-				out[r.link] = append(out[r.link], endedOut{r.origin, r.ref})
-			}
-			s.outgoing.remove(id)
-		})
 	}
 	return ended, in, out
 }
 
-// goneNow leaves nothing outstanding, and no credit. The caller holds mu.
-func (l *Sender) goneNow() {
-	l.outstanding = 0
-	l.limit = l.deliveryCount
-	l.publish()
+// takeLostIn removes the records of links that are gone: those that have just gone,
+// since nobody else has any. The caller holds mu.
+func (s *Session) takeLostIn() map[*Receiver][]InDelivery {
+	lost := make(map[*Receiver][]InDelivery)
+	s.incoming.each(func(id uint32, r *inRecord) {
+		if !r.link.gone {
+			return
+		}
+		if !r.done {
+			lost[r.link] = append(lost[r.link], InDelivery{ID: id, Context: r.context, Ref: r.ref})
+		}
+		s.incoming.remove(id)
+	})
+	return lost
+}
+
+// takeLostOut is takeLostIn for what was sent.
+func (s *Session) takeLostOut() map[*Sender][]endedOut {
+	lost := make(map[*Sender][]endedOut)
+	s.outgoing.each(func(id uint32, r *outRecord) {
+		if !r.link.gone {
+			return
+		}
+		if r.origin != nil {
+			lost[r.link] = append(lost[r.link], endedOut{r.origin, r.ref})
+		}
+		s.outgoing.remove(id)
+	})
+	return lost
 }
