@@ -10,7 +10,9 @@ import (
 // crossCheck looks at what no attribute shows by itself. It passes over
 // attributes that could not be read: they are reported already.
 func (p *parser) crossCheck() {
+	p.checkRouter()
 	p.checkListeners()
+	p.checkConnectors()
 	p.checkAddresses()
 	p.checkUsers()
 }
@@ -30,7 +32,7 @@ func (p *parser) lineOf(entry, attribute string) int {
 }
 
 func (p *parser) checkListeners() {
-	if len(p.config.Listeners) == 0 && !p.strange && !p.sectionBroken(listenerEntity.Section) {
+	if len(p.config.Listeners)+len(p.config.Connectors) == 0 && !p.strange && !p.sectionBroken(listenerEntity.Section) && !p.sectionBroken(connectorEntity.Section) {
 		p.problem(p.lines[listenerEntity.Section], listenerEntity.Section, "there is none, so nobody could connect; for example: listeners: [{port: 5672}]")
 	}
 	names, places := map[string]string{}, map[string]string{}
@@ -43,6 +45,7 @@ func (p *parser) checkListeners() {
 		if place := l.ListenAddress(); l.Port != "0" && !p.bad(where+".port") && !p.bad(where+".host") {
 			p.unique(places, place, where, "port")
 		}
+		p.checkNeighbours(l.Role, where)
 		p.checkFamily(l, where)
 		p.checkWindow(l, where)
 		p.checkSASL(l, where)
@@ -172,10 +175,27 @@ func (c *Config) finish() {
 			l.SASLMechanisms = defaultMechanisms(l.AuthenticatePeer, c.Users.File != "")
 		}
 	}
+	for i := range c.Connectors {
+		c.Connectors[i].finish()
+	}
 	for i := range c.Addresses {
 		if a := &c.Addresses[i]; a.Name == "" {
 			a.Name = a.Prefix + a.Pattern // one of them is empty
 		}
+	}
+}
+
+func (c *Connector) finish() {
+	c.Host = c.bareHost()
+	if c.Name == "" {
+		c.Name = c.DialAddress()
+	}
+	switch {
+	case c.SASLMechanisms != nil:
+	case c.SASLUsername != "":
+		c.SASLMechanisms = []string{"PLAIN"}
+	default:
+		c.SASLMechanisms = []string{"ANONYMOUS"}
 	}
 }
 

@@ -7,27 +7,32 @@ type Config struct {
 	// File is where it was read from; empty for the embedded defaults.
 	File string
 
-	Router    Router
-	Listeners []Listener
-	Addresses []Address
-	Users     Users
-	Log       Log
+	Router     Router
+	Listeners  []Listener
+	Connectors []Connector
+	Addresses  []Address
+	Users      Users
+	Log        Log
 }
 
 // Router is the node itself.
 type Router struct {
 	ID                  string // unique in a mesh; the host's name by default
 	Mode                Mode
-	DefaultDistribution Distribution // of addresses that no Address entry matches
+	Heartbeat           time.Duration // between two heartbeats to a neighbour; an interior router's
+	DefaultDistribution Distribution  // of addresses that no Address entry matches
 }
 
-// Listener accepts connections.
+// Listener accepts connections. With [RoleInterRouter], what is about clients has
+// its default: MaxSessions, MaxSessionFrames, StripAnnotations, LinkCapacity,
+// MaxMessageSize, OpenProperties, FailoverURLs.
 type Listener struct {
 	Name                    string
 	Host                    string // name or literal, without brackets; empty is loopback
 	Port                    string // number or service name; 0 lets the system choose
 	SocketAddressFamily     Family
 	Role                    Role
+	Cost                    uint32        // of an adjacency by it, at least 1; with RoleInterRouter
 	MaxFrameSize            uint32        // bytes, for max-frame-size in Open
 	MaxSessions             int           // channel-max is one less
 	MaxSessionFrames        uint32        // incoming window of a session in frames; 0 leaves it to the router
@@ -40,6 +45,20 @@ type Listener struct {
 	SASLMechanisms          []string
 	OpenProperties          map[string]any // values: string, int64, uint64, float64, bool, nil, []any, map[string]any
 	FailoverURLs            []FailoverURL
+}
+
+// Connector opens a connection to another router.
+type Connector struct {
+	Name           string
+	Host           string // name or literal, without brackets
+	Port           string // number or service name, not 0
+	Role           Role
+	Cost           uint32        // of the adjacency by it, at least 1
+	MaxFrameSize   uint32        // bytes, for max-frame-size in Open
+	IdleTimeout    time.Duration // close when nothing came for this long; 0 never
+	SASLMechanisms []string      // exactly one
+	SASLUsername   string        // for PLAIN
+	SASLPassword   Secret        // for PLAIN
 }
 
 // Address says how the addresses that match it are treated. Exactly one of
@@ -75,14 +94,20 @@ type FailoverURL struct {
 // Mode is how a router takes part in a mesh.
 type Mode string
 
-// Standalone is a router by itself.
-const Standalone Mode = "standalone"
+// The modes.
+const (
+	Standalone Mode = "standalone" // by itself
+	Interior   Mode = "interior"   // with neighbours, one of the mesh
+)
 
-// Role is what a listener's peers are.
+// Role is what the peers of a listener or a connector are.
 type Role string
 
-// RoleNormal is a listener for clients.
-const RoleNormal Role = "normal"
+// The roles.
+const (
+	RoleNormal      Role = "normal"       // clients
+	RoleInterRouter Role = "inter-router" // other routers of the mesh
+)
 
 // Distribution is how the deliveries of an address are spread over its consumers.
 type Distribution string

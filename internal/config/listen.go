@@ -58,12 +58,14 @@ func (l *Listener) ListenNetwork() string {
 }
 
 // ListenAddress is the address for net.Listen: host:port, with a number.
-func (l *Listener) ListenAddress() string {
-	port := l.Port
+func (l *Listener) ListenAddress() string { return hostPort(l.bareHost(), l.Port) }
+
+// hostPort joins the two, the port as a number.
+func hostPort(host, port string) string {
 	if n, err := PortNumber(port); err == nil {
 		port = strconv.Itoa(int(n))
 	}
-	return net.JoinHostPort(l.bareHost(), port)
+	return net.JoinHostPort(host, port)
 }
 
 // bareHost is the host without the brackets that IPv6 addresses may have, and

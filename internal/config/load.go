@@ -30,6 +30,14 @@ func DefaultListener() Listener {
 	return l
 }
 
+// DefaultConnector is a connector about which nothing was said but its role, of
+// which there is one.
+func DefaultConnector() Connector {
+	c := Connector{Role: RoleInterRouter}
+	connectorEntity.setDefaults(&c)
+	return c
+}
+
 // DefaultAddress is an address entry about which nothing was said.
 func DefaultAddress() Address {
 	var a Address

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -94,7 +95,13 @@ func (p *parser) entries(e *Entity, n *yaml.Node) {
 		case listenerEntity.Name:
 			l := DefaultListener()
 			p.entity(e, entry, where, &l)
+			p.byRole(e, where, l.Role, &l)
 			p.config.Listeners = append(p.config.Listeners, l)
+		case connectorEntity.Name:
+			c := DefaultConnector()
+			p.entity(e, entry, where, &c)
+			c.SASLPassword = c.SASLPassword.in(filepath.Dir(p.file))
+			p.config.Connectors = append(p.config.Connectors, c)
 		case addressEntity.Name:
 			a := DefaultAddress()
 			p.entity(e, entry, where, &a)
@@ -135,6 +142,28 @@ func (p *parser) entity(e *Entity, n *yaml.Node, where string, target any) {
 		}
 		p.set[path] = true
 	})
+	for i := range e.Attributes {
+		if a := &e.Attributes[i]; a.Required && !p.has(where+"."+a.Name) {
+			p.problem(n.Line, where+"."+a.Name, "is missing; it must be %s", a.wanted())
+		}
+	}
+}
+
+// byRole gives an entity that was read the defaults of its role, and refuses
+// what has no effect with it.
+func (p *parser) byRole(e *Entity, where string, role Role, target any) {
+	if p.bad(where + ".role") {
+		return
+	}
+	for i := range e.Attributes {
+		a, path := &e.Attributes[i], where+"."+e.Attributes[i].Name
+		switch {
+		case a.Mesh != nil && role == RoleInterRouter && !p.has(path):
+			a.setDefault(target, a.Mesh)
+		case a.Only != "" && a.Only != role && p.set[path]:
+			p.problem(p.lines[path], path, "has no effect with role %s, only with %s; remove it", role, a.Only)
+		}
+	}
 }
 
 // eachKey calls f for every key of a mapping, once.

@@ -46,10 +46,10 @@ log: {level: debug, format: json}
 	zero, nine := uint8(0), uint8(9)
 	want := Config{
 		File:   "full.yaml",
-		Router: Router{ID: "A", Mode: Standalone, DefaultDistribution: Unavailable},
+		Router: Router{ID: "A", Mode: Standalone, Heartbeat: 100 * time.Millisecond, DefaultDistribution: Unavailable},
 		Listeners: []Listener{
 			{
-				Name: "devices", Host: "::", Port: "amqps", Role: RoleNormal, MaxFrameSize: 65536, MaxSessions: 10, MaxSessionFrames: 100,
+				Name: "devices", Host: "::", Port: "amqps", Role: RoleNormal, Cost: 1, MaxFrameSize: 65536, MaxSessions: 10, MaxSessionFrames: 100,
 				IdleTimeout: 0, InitialHandshakeTimeout: 3 * time.Second, StripAnnotations: StripNone, LinkCapacity: 20, MaxMessageSize: 1000000,
 				AuthenticatePeer: true, SASLMechanisms: []string{"PLAIN"},
 				OpenProperties: map[string]any{"site": "north", "rack": int64(7), "ratio": 0.5, "spare": true, "none": nil,
@@ -57,7 +57,7 @@ log: {level: debug, format: json}
 				FailoverURLs: []FailoverURL{{"amqp", "b.example", "5672"}, {"wss", "::1", "8443"}, {"", "c.example", "5673"}},
 			},
 			{
-				Name: "0.0.0.0:0", Host: "0.0.0.0", Port: "0", Role: RoleNormal, MaxFrameSize: 16384, MaxSessions: 32768,
+				Name: "0.0.0.0:0", Host: "0.0.0.0", Port: "0", Role: RoleNormal, Cost: 1, MaxFrameSize: 16384, MaxSessions: 32768,
 				IdleTimeout: 16 * time.Second, InitialHandshakeTimeout: 10 * time.Second, StripAnnotations: StripBoth, LinkCapacity: 0,
 				SASLMechanisms: []string{"ANONYMOUS", "PLAIN"}, FailoverURLs: []FailoverURL{{"", "d.example", "5672"}},
 			},
@@ -189,7 +189,7 @@ nonsense: 1
 mesh.yaml:4: listeners[0].port: is "70000"; it must be a whole number from 0 to 65535, or a service name
 mesh.yaml:5: listeners[1].sslProfile: ` + noTLS + `
 mesh.yaml:6: router.id: contains a blank or a control character; use others
-mesh.yaml:7: nonsense: is not known; known are: router, listeners, addresses, users, log`
+mesh.yaml:7: nonsense: is not known; known are: router, listeners, connectors, addresses, users, log`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%v", err, want)
 	}
@@ -211,8 +211,8 @@ func FuzzParse(f *testing.F) {
 		if _, ok := errors.AsType[Problems](err); err != nil && !ok {
 			t.Errorf("got %T, want Problems", err)
 		}
-		if err == nil && len(c.Listeners) == 0 {
-			t.Error("a configuration without a listener was taken")
+		if err == nil && len(c.Listeners)+len(c.Connectors) == 0 {
+			t.Error("a configuration without a listener or connector was taken")
 		}
 	})
 }

@@ -37,10 +37,13 @@ with a mistake starts nothing. Without a file the router listens on loopback por
 the machine in.
 
 ` + "```yaml" + `
-router: {id: A}
+router: {id: A, mode: interior}
 listeners:
   - {port: amqp}                                        # loopback
   - {name: devices, host: 0.0.0.0, port: 5673, saslMechanisms: [PLAIN], authenticatePeer: true, linkCapacity: 20}
+  - {name: mesh, host: 0.0.0.0, port: 55672, role: inter-router}
+connectors:
+  - {host: b.example, port: 55672, role: inter-router, cost: 2, saslUsername: A, saslPassword: pass:secret}
 addresses:
   - {prefix: telemetry, distribution: balanced}
   - {pattern: "alarms/#", distribution: multicast, priority: 8}
@@ -64,7 +67,7 @@ func referencePage() string {
 				no.add(e.Section+"."+a.Name, a.Refused)
 				continue
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", a.Name, cell(valueWords(a)), cell(defaultWords(a)), cell(a.Help))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", a.Name, cell(valueWords(a)), cell(defaultWords(a)), cell(meaning(a)))
 			for _, v := range slices.Sorted(maps.Keys(a.RefusedValues)) {
 				no.add(e.Section+"."+a.Name+": "+v, a.RefusedValues[v])
 			}
@@ -128,10 +131,21 @@ func valueWords(a Attribute) string {
 	return string(a.Type)
 }
 
+func meaning(a Attribute) string {
+	if a.Only != "" {
+		return fmt.Sprintf("%s; role %s only", a.Help, a.Only)
+	}
+	return a.Help
+}
+
 func defaultWords(a Attribute) string {
 	switch {
+	case a.Required:
+		return "none: must be given"
 	case a.Computed != "":
 		return a.Computed
+	case a.Mesh != nil:
+		return fmt.Sprintf("`%v`; `%v` with role %s", a.Default, a.Mesh, RoleInterRouter)
 	case a.Default == nil:
 		return ""
 	}
@@ -142,7 +156,7 @@ func TestTheExampleOfTheReferencePageIsRight(t *testing.T) {
 	_, after, _ := strings.Cut(referenceHead, "```yaml\n")
 	example, _, _ := strings.Cut(after, "```")
 	c, err := Parse("example", []byte(example))
-	if err != nil || len(c.Listeners) != 2 || len(c.Addresses) != 2 {
+	if err != nil || len(c.Listeners) != 3 || len(c.Connectors) != 1 || len(c.Addresses) != 2 {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }

@@ -13,7 +13,7 @@ func TestBadInput(t *testing.T) {
 		{"empty", "", "f: it is empty"},
 		{"only a comment", "# nothing\n", "f: it is empty"},
 		{"null", "~\n", "f:1: the file is empty; it must be sections"},
-		{"a word", "hello\n", `f:1: the file is the single value "hello"; it must be sections: router, listeners, addresses, users, log`},
+		{"a word", "hello\n", `f:1: the file is the single value "hello"; it must be sections: router, listeners, connectors, addresses, users, log`},
 		{"a list", "- a\n", "f:1: the file is a list"},
 		{"two documents", "listeners: [{}]\n---\nrouter: {}\n", "f:2: a second document starts here"},
 		{"broken second document", "listeners: [{}]\n---\n[", "f:3: this is not YAML"},
@@ -69,7 +69,6 @@ func TestBadInput(t *testing.T) {
 		{"empty id", "listeners: [{}]\nrouter: {id: ''}\n", "router.id: is empty"},
 		{"long id", "listeners: [{}]\nrouter: {id: " + strings.Repeat("x", 128) + "}\n", "router.id: is longer than 127 bytes"},
 		{"slash in id", "listeners: [{}]\nrouter: {id: a/b}\n", "router.id: contains a slash"},
-		{"interior", "listeners: [{}]\nrouter: {mode: interior}\n", "f:2: router.mode: interior: routers do not form a mesh yet"},
 
 		// Where to listen.
 		{"port out of range", "listeners:\n  - {port: 65536}\n", `listeners[0].port: is "65536"; it must be a whole number from 0 to 65535, or a service name`},

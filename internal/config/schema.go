@@ -35,6 +35,11 @@ type Attribute struct {
 	// Computed says in words what the default is when it depends on something
 	// else; Default is nil then.
 	Computed string
+	// Mesh is the default with role inter-router where that differs; the
+	// entity has a role then.
+	Mesh     any
+	Required bool   // the file must set it
+	Only     Role   // the role with which alone it has an effect; empty is every one
 	Min, Max uint64 // bounds of an integer, both included
 	Unit     string
 	Live     bool // can change while the router runs
@@ -51,7 +56,7 @@ type Attribute struct {
 
 // Schema returns every entity, in the order in which they are documented.
 func Schema() []Entity {
-	return append([]Entity{routerEntity, listenerEntity, addressEntity, usersEntity, logEntity}, refusedSections...)
+	return append([]Entity{routerEntity, listenerEntity, connectorEntity, addressEntity, usersEntity, logEntity}, refusedSections...)
 }
 
 // at makes an Attribute's field accessor out of a typed one.
@@ -82,13 +87,16 @@ func (e *Entity) attribute(name string) *Attribute {
 func (e *Entity) setDefaults(entity any) {
 	for i := range e.Attributes {
 		a := &e.Attributes[i]
-		if a.Default == nil {
-			continue
+		if a.Default != nil {
+			a.setDefault(entity, a.Default)
 		}
-		// The defaults of the tables are tested to fit.
-		if err := a.assign(entity, canonical(a.Default)); err != nil {
-			panic("config: default of " + e.Name + "." + a.Name + ": " + err.Error())
-		}
+	}
+}
+
+// setDefault assigns a default of the tables, which are tested to fit.
+func (a *Attribute) setDefault(entity, v any) {
+	if err := a.assign(entity, canonical(v)); err != nil {
+		panic("config: default of " + a.Name + ": " + err.Error())
 	}
 }
 
@@ -105,7 +113,9 @@ func canonical(v any) any {
 const (
 	noTLS        = "TLS is not built yet; remove it, and do not expose this router beyond a network that you trust"
 	noPolicy     = "policy is not built yet; remove it, and restrict who can connect by other means"
-	noMesh       = "routers do not connect to each other yet; remove it"
+	noEffect     = "it has no effect between routers; remove it"
+	noHello      = "link state is sent when it changes, and neighbours are watched by heartbeats; see router.heartbeatMilliseconds"
+	noMessageLog = "messages are not logged; remove it"
 	noBrokers    = "connections to brokers are not built yet; remove it"
 	noHTTP       = "HTTP listeners are not built yet; remove it"
 	noManagement = "management is not built yet; remove it"

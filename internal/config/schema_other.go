@@ -38,7 +38,6 @@ var logEntity = Entity{
 // refusedSections are the entities of the full model that this version does
 // not have.
 var refusedSections = []Entity{
-	{Name: "connector", Section: "connectors", List: true, Refused: "outgoing connections are not built yet; remove it"},
 	{Name: "sslProfile", Section: "sslProfiles", List: true, Refused: noTLS},
 	{Name: "autoLink", Section: "autoLinks", List: true, Refused: noBrokers},
 	{Name: "linkRoute", Section: "linkRoutes", List: true, Refused: noBrokers},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -15,21 +16,22 @@ var routerEntity = Entity{
 	Attributes: []Attribute{
 		{Name: "id", Type: TypeString, Computed: "the host's name", Help: "name of this router: no blanks, no control characters, no slash, at most 127 bytes",
 			field: at(func(r *Router) *string { return &r.ID }), check: checkID},
-		{Name: "mode", Type: TypeEnum, Values: words(Standalone), Default: string(Standalone), Help: "how it takes part in a mesh: standalone is by itself",
+		{Name: "mode", Type: TypeEnum, Values: words(Standalone, Interior), Default: string(Standalone), Help: "how it takes part in a mesh: standalone is by itself; interior connects to other routers and carries what goes between them",
 			RefusedValues: map[string]string{
-				"interior": "routers do not form a mesh yet; use standalone",
-				"edge":     "edge routers are not built yet; use standalone",
+				"edge": "edge routers are not built yet; use interior",
 			},
 			field: at(func(r *Router) *Mode { return &r.Mode })},
+		{Name: "heartbeatMilliseconds", Type: TypeInteger, Default: 100, Min: 10, Max: 10_000, Unit: "milliseconds", Help: "time between heartbeats to a neighbour; one that is silent for 3 of them, and some more for slow lines, is avoided; mode interior only",
+			field: at(func(r *Router) *time.Duration { return &r.Heartbeat })},
 		{Name: "defaultDistribution", Type: TypeEnum, Values: distributions, Default: string(Balanced), Help: "distribution of the addresses that no entry of addresses matches",
 			field: at(func(r *Router) *Distribution { return &r.DefaultDistribution })},
 
 		{Name: "metadata", Refused: noManagement},
-		{Name: "helloIntervalSeconds", Old: "helloInterval", Refused: noMesh},
-		{Name: "helloMaxAgeSeconds", Old: "helloMaxAge", Refused: noMesh},
-		{Name: "raIntervalSeconds", Old: "raInterval", Refused: noMesh},
-		{Name: "raIntervalFluxSeconds", Old: "raIntervalFlux", Refused: noMesh},
-		{Name: "remoteLsMaxAgeSeconds", Old: "remoteLsMaxAge", Refused: noMesh},
+		{Name: "helloIntervalSeconds", Old: "helloInterval", Refused: noHello},
+		{Name: "helloMaxAgeSeconds", Old: "helloMaxAge", Refused: noHello},
+		{Name: "raIntervalSeconds", Old: "raInterval", Refused: noHello},
+		{Name: "raIntervalFluxSeconds", Old: "raIntervalFlux", Refused: noHello},
+		{Name: "remoteLsMaxAgeSeconds", Old: "remoteLsMaxAge", Refused: noHello},
 		{Name: "workerThreads", Refused: ownThreads},
 		{Name: "debugDumpFile", Old: "debugDump", Refused: "there is no such dump; remove it"},
 		{Name: "saslConfigDir", Old: "saslConfigPath", Refused: ownSASL},

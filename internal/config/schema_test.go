@@ -10,7 +10,7 @@ import (
 
 // Every field that can be configured has a row, and every row a field of its own.
 func TestSchemaCoversTheStructs(t *testing.T) {
-	targets := map[string]any{"router": &Router{}, "listener": &Listener{}, "address": &Address{}, "users": &Users{}, "log": &Log{}}
+	targets := map[string]any{"router": &Router{}, "listener": &Listener{}, "connector": &Connector{}, "address": &Address{}, "users": &Users{}, "log": &Log{}}
 	for _, e := range Schema() {
 		if e.Refused != "" {
 			if len(e.Attributes) != 0 {

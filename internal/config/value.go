@@ -73,10 +73,17 @@ func (a *Attribute) wanted() string {
 	case TypeBoolean:
 		return "true or false"
 	case TypeEnum:
-		return "one of " + strings.Join(a.Values, ", ")
+		return a.choice()
 	default:
 		return "a single value"
 	}
+}
+
+func (a *Attribute) choice() string {
+	if len(a.Values) == 1 {
+		return a.Values[0]
+	}
+	return "one of " + strings.Join(a.Values, ", ")
 }
 
 func (a *Attribute) bounds() string {
@@ -148,10 +155,7 @@ func (a *Attribute) allowed(word string) error {
 	if why := a.RefusedValues[word]; why != "" {
 		return fmt.Errorf("%s: %s", word, why)
 	}
-	text := fmt.Sprintf("is %s; it must be %s", shown(word), "one of "+strings.Join(a.Values, ", "))
-	if len(a.Values) == 1 {
-		text = fmt.Sprintf("is %s; it can only be %s", shown(word), a.Values[0])
-	}
+	text := fmt.Sprintf("is %s; it must be %s", shown(word), a.choice())
 	if near := nearest(word, a.Values); near != "" {
 		text += fmt.Sprintf(" (did you mean %s?)", near)
 	}
@@ -168,7 +172,13 @@ func (a *Attribute) assign(entity, v any) error {
 	case *bool:
 		*field = v.(bool)
 	case *time.Duration:
-		*field = time.Duration(v.(uint64)) * time.Second
+		unit := time.Second
+		if a.Unit == "milliseconds" {
+			unit = time.Millisecond
+		}
+		*field = time.Duration(v.(uint64)) * unit
+	case *Secret:
+		*field = NewSecret(v.(string), "")
 	case **uint8:
 		n := uint8(v.(uint64))
 		*field = &n
