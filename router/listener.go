@@ -110,7 +110,7 @@ func openProperties(cfg *config.Listener) wire.Map {
 var Version = "dev"
 
 // listenTCP is net.Listen without the system's keep-alive, four system calls for
-// each connection: idle-time-out finds out about silent peers.
+// each connection: idle-time-out finds out about silent peers, see [listener.watch].
 func listenTCP(network, address string) (net.Listener, error) {
 	lc := net.ListenConfig{KeepAlive: -1}
 	return lc.Listen(context.Background(), network, address)
@@ -176,10 +176,19 @@ func (l *listener) serve() {
 // accept makes a connection a peer and starts its reader, which ends with the
 // connection.
 func (r *Router) accept(l *listener, nc net.Conn) {
+	l.watch(nc)
 	p := newPeer(r, l, nc)
 	if !r.join(p) {
 		_ = nc.Close()
 		return
 	}
 	p.conn.Start(p.ended)
+}
+
+// watch lets the system find out about a silent peer where idle-time-out does not:
+// a minute after its last sign of life.
+func (l *listener) watch(nc net.Conn) {
+	if tc, ok := nc.(*net.TCPConn); ok && l.cfg.IdleTimeout == 0 {
+		_ = tc.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3})
+	}
 }
