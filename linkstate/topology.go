@@ -9,12 +9,14 @@ import (
 // traffic any more, or not yet. Paths over it remain, for want of others. [RFC 6987]
 const InfiniteCost = 1 << 30
 
-// Topology is an immutable picture of the mesh: the routers that are known, and
-// the adjacencies that both of their ends report. Everything about a router is
-// found by its index, which is valid in this topology only.
+// Topology is an immutable picture of the mesh as one router sees it: the routers
+// that it can reach, itself included, and the adjacencies that both of their ends
+// report. Everything about a router is found by its index, which is valid in this
+// topology only.
 type Topology struct {
-	nodes []Node
-	index map[string]int
+	nodes       []Node
+	index       map[string]int
+	unreachable []string // sorted
 }
 
 // Node is a router of the mesh.
@@ -25,10 +27,10 @@ type Node struct {
 	Edges       []Edge // its adjacencies in the order of To
 }
 
-// Edge is an adjacency as seen from one of its ends.
+// Edge is an adjacency as seen from one of its ends, and costs the same from both.
 type Edge struct {
 	To   int    // index of the neighbour
-	Cost uint32 // the larger of what both ends say, at least 1
+	Cost uint32 // the larger of what both ends say, at least 1; InfiniteCost if one is draining
 }
 
 // NewTopology makes a topology of nodes whose edges refer to each other by their
@@ -66,4 +68,18 @@ func (t *Topology) Node(i int) *Node { return &t.nodes[i] }
 func (t *Topology) Index(id string) (int, bool) {
 	i, ok := t.index[id]
 	return i, ok
+}
+
+// Unreachable are the ids of the routers that are known and not reachable, sorted.
+// They are not among the nodes. The list must not be changed.
+func (t *Topology) Unreachable() []string { return t.unreachable }
+
+// Equal reports whether both are the same picture. Either may be nil.
+func (t *Topology) Equal(o *Topology) bool {
+	if t == nil || o == nil {
+		return t == o
+	}
+	return slices.Equal(t.unreachable, o.unreachable) && slices.EqualFunc(t.nodes, o.nodes, func(a, b Node) bool {
+		return a.ID == b.ID && a.Incarnation == b.Incarnation && a.Draining == b.Draining && slices.Equal(a.Edges, b.Edges)
+	})
 }
