@@ -39,6 +39,9 @@ func (p *parser) checkListeners() {
 	for i := range p.config.Listeners {
 		l := &p.config.Listeners[i]
 		where := fmt.Sprintf("%s[%d]", listenerEntity.Section, i)
+		if p.sectionBroken(where) {
+			continue
+		}
 		if l.Name != "" {
 			p.unique(names, l.Name, where, "name")
 		}
@@ -52,7 +55,8 @@ func (p *parser) checkListeners() {
 	}
 }
 
-// sectionBroken reports whether something is wrong with a section as a whole.
+// sectionBroken reports whether something is wrong with a section, or an entry
+// of one, as a whole.
 func (p *parser) sectionBroken(name string) bool {
 	return slices.ContainsFunc(p.problems, func(pr Problem) bool { return pr.Where == name })
 }
@@ -79,6 +83,9 @@ func (p *parser) checkFamily(l *Listener, where string) {
 // checkWindow keeps the window of a session, in bytes, within what a signed
 // 32-bit number holds: so the field's clients compute it.
 func (p *parser) checkWindow(l *Listener, where string) {
+	if l.Role != RoleNormal {
+		return // it has no effect, which is reported already
+	}
 	if bytes := uint64(l.MaxSessionFrames) * uint64(l.MaxFrameSize); bytes > math.MaxInt32 {
 		p.problem(p.lineOf(where, "maxSessionFrames"), where+".maxSessionFrames", "times maxFrameSize (%d) is %d bytes; it must not pass %d", l.MaxFrameSize, bytes, math.MaxInt32)
 	}
@@ -155,7 +162,7 @@ func (p *parser) checkUsers() {
 			return
 		}
 	}
-	if len(p.config.Listeners) > 0 {
+	if !p.strange && !p.sectionBroken(listenerEntity.Section) {
 		p.problem(p.lineOf(section, "file"), "users.file", "is used by no listener; add PLAIN to the saslMechanisms of one")
 	}
 }

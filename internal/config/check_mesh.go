@@ -15,14 +15,14 @@ func (p *parser) checkRouter() {
 
 // alone reports whether the router is surely to be by itself.
 func (p *parser) alone() bool {
-	return p.config.Router.Mode == Standalone && !p.bad("router.mode") && !p.sectionBroken(routerEntity.Section)
+	return p.config.Router.Mode == Standalone && !p.strange && !p.bad("router.mode") && !p.sectionBroken(routerEntity.Section)
 }
 
 // checkNeighbours refuses a way to other routers that a router by itself never
 // goes.
 func (p *parser) checkNeighbours(role Role, where string) {
 	if role == RoleInterRouter && p.set[where+".role"] && p.alone() {
-		p.problem(p.lines[where+".role"], where+".role", "is %s, and a router of mode %s has no neighbours; add: router: {mode: %s}", role, Standalone, Interior)
+		p.problem(p.lines[where+".role"], where+".role", "is %s, and a router of mode %s has no neighbours; set router.mode to %s", role, Standalone, Interior)
 	}
 }
 
@@ -31,6 +31,9 @@ func (p *parser) checkConnectors() {
 	for i := range p.config.Connectors {
 		c := &p.config.Connectors[i]
 		where := fmt.Sprintf("%s[%d]", connectorEntity.Section, i)
+		if p.sectionBroken(where) {
+			continue
+		}
 		if c.Name != "" {
 			p.unique(names, c.Name, where, "name")
 		}

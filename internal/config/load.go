@@ -75,13 +75,7 @@ func Load(path string) (Config, error) {
 func read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil, errors.New("there is no such file")
-		case errors.Is(err, fs.ErrPermission):
-			return nil, errors.New("it cannot be read: permission denied; let the user that runs the router read it")
-		}
-		return nil, fmt.Errorf("it cannot be read: %w", cause(err))
+		return nil, unreadable(err)
 	}
 	defer func() { _ = f.Close() }()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
@@ -89,7 +83,7 @@ func read(path string) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("it cannot be read: %w", cause(err))
+		return nil, unreadable(err)
 	}
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("it is larger than %d MiB; a configuration file is a few kilobytes", maxFile>>20)
@@ -97,13 +91,19 @@ func read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// cause drops the operation and the path that the os package puts in front:
-// the path is in the message already.
-func cause(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
+// unreadable says why a file cannot be read, without the operation and the path
+// that the os package puts in front: the path is in the message already.
+func unreadable(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("there is no such file")
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("it cannot be read: permission denied; let the user that runs the router read it")
 	}
-	return err
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pe.Err
+	}
+	return fmt.Errorf("it cannot be read: %w", err)
 }
 
 // checkEncoding refuses what is not UTF-8, and takes off the mark that some

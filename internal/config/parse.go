@@ -13,8 +13,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Parse reads a configuration from data; file is its name in messages. All
-// that is wrong comes back at once, as [Problems].
+// Parse reads a configuration from data; file is its name in messages, and says
+// in which folder it is. Passwords that it keeps elsewhere are looked for there.
+// All that is wrong comes back at once, as [Problems].
 func Parse(file string, data []byte) (Config, error) {
 	data, err := checkEncoding(file, data)
 	if err != nil {
@@ -116,11 +117,13 @@ func (p *parser) entity(e *Entity, n *yaml.Node, where string, target any) {
 		p.problem(n.Line, where, "is %s; it must be attributes, each as \"name: value\"", kind(r))
 		return
 	}
+	misspelt := false
 	p.eachKey(n, where+".", func(key *yaml.Node, value *yaml.Node) {
 		path := where + "." + key.Value
 		p.lines[path] = key.Line
 		a := e.attribute(key.Value)
 		if a == nil {
+			misspelt = true // perhaps one that is required
 			p.unknown(key, where+".", attributeNames(e), e)
 			return
 		}
@@ -143,7 +146,7 @@ func (p *parser) entity(e *Entity, n *yaml.Node, where string, target any) {
 		p.set[path] = true
 	})
 	for i := range e.Attributes {
-		if a := &e.Attributes[i]; a.Required && !p.has(where+"."+a.Name) {
+		if a := &e.Attributes[i]; a.Required && !misspelt && !p.has(where+"."+a.Name) {
 			p.problem(n.Line, where+"."+a.Name, "is missing; it must be %s", a.wanted())
 		}
 	}

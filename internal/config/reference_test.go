@@ -43,7 +43,7 @@ listeners:
   - {name: devices, host: 0.0.0.0, port: 5673, saslMechanisms: [PLAIN], authenticatePeer: true, linkCapacity: 20}
   - {name: mesh, host: 0.0.0.0, port: 55672, role: inter-router}
 connectors:
-  - {host: b.example, port: 55672, role: inter-router, cost: 2, saslUsername: A, saslPassword: pass:secret}
+  - {host: b.example, port: 55672, role: inter-router, cost: 2, saslUsername: A, saslPassword: env:B_PASSWORD}
 addresses:
   - {prefix: telemetry, distribution: balanced}
   - {pattern: "alarms/#", distribution: multicast, priority: 8}
@@ -155,6 +155,7 @@ func defaultWords(a Attribute) string {
 func TestTheExampleOfTheReferencePageIsRight(t *testing.T) {
 	_, after, _ := strings.Cut(referenceHead, "```yaml\n")
 	example, _, _ := strings.Cut(after, "```")
+	t.Setenv("B_PASSWORD", "secret")
 	c, err := Parse("example", []byte(example))
 	if err != nil || len(c.Listeners) != 3 || len(c.Connectors) != 1 || len(c.Addresses) != 2 {
 		t.Errorf("got %+v, %v", c, err)

@@ -114,7 +114,7 @@ const (
 	noTLS        = "TLS is not built yet; remove it, and do not expose this router beyond a network that you trust"
 	noPolicy     = "policy is not built yet; remove it, and restrict who can connect by other means"
 	noEffect     = "it has no effect between routers; remove it"
-	noHello      = "link state is sent when it changes, and neighbours are watched by heartbeats; see router.heartbeatMilliseconds"
+	noHello      = "link state is sent when it changes, and neighbours are watched by heartbeats; remove it, and see router.heartbeatMilliseconds"
 	noMessageLog = "messages are not logged; remove it"
 	noBrokers    = "connections to brokers are not built yet; remove it"
 	noHTTP       = "HTTP listeners are not built yet; remove it"

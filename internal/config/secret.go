@@ -16,30 +16,26 @@ const maxSecret = 1024
 // Secret is a password, or where to find it. However it is printed, it shows
 // asterisks. The zero value is none.
 type Secret struct {
-	// A pointer, so that printing something which has a Secret in a field of
-	// its own package prints an address.
-	at *secretPlace
-}
-
-type secretPlace struct {
-	text   string // as it stands in the file
+	// As it stands in the file. A pointer to a plain string, since fmt prints
+	// that as an address where it cannot call Format: in unexported fields.
+	text   *string
 	folder string // that names of files are relative to
 }
 
 // NewSecret makes a secret of text as it would stand in a configuration file in
 // folder: env:NAME, file:PATH, pass:TEXT, or the password itself.
-func NewSecret(text, folder string) Secret { return Secret{&secretPlace{text, folder}} }
+func NewSecret(text, folder string) Secret { return Secret{&text, folder} }
 
 // in is the secret as it is in a file in that folder.
 func (s Secret) in(folder string) Secret {
 	if s.IsZero() {
 		return s
 	}
-	return NewSecret(s.at.text, folder)
+	return NewSecret(*s.text, folder)
 }
 
 // IsZero reports whether there is none.
-func (s Secret) IsZero() bool { return s.at == nil }
+func (s Secret) IsZero() bool { return s.text == nil }
 
 // Format prints asterisks, whatever the verb.
 func (s Secret) Format(f fmt.State, _ rune) {
@@ -55,7 +51,7 @@ func (s Secret) Reveal() (string, error) {
 	if s.IsZero() {
 		return "", nil
 	}
-	password, place, err := s.at.read()
+	password, place, err := s.read()
 	if err != nil {
 		return "", err
 	}
@@ -73,8 +69,8 @@ func (s Secret) Reveal() (string, error) {
 }
 
 // read returns the password, and in words where it was.
-func (p *secretPlace) read() (password, place string, err error) {
-	kind, rest, _ := strings.Cut(p.text, ":")
+func (s Secret) read() (password, place string, err error) {
+	kind, rest, _ := strings.Cut(*s.text, ":")
 	switch kind {
 	case "env":
 		place = "the environment variable " + shown(rest)
@@ -86,37 +82,37 @@ func (p *secretPlace) read() (password, place string, err error) {
 	case "file":
 		path := rest
 		if !filepath.IsAbs(path) {
-			path = filepath.Join(p.folder, path)
+			path = filepath.Join(s.folder, path)
 		}
 		place = "the file " + shown(path)
 		password, err := readSecretFile(path)
 		if err != nil {
-			return "", "", fmt.Errorf("%s cannot be read: %w", place, err)
+			return "", "", fmt.Errorf("%s: %w", place, err)
 		}
 		return password, place, nil
 	case "pass":
 		return rest, "the password", nil
 	}
-	return p.text, "the password", nil
+	return *s.text, "the password", nil
 }
 
 // readSecretFile returns what is in the file, but for the end of its last line.
 func readSecretFile(path string) (string, error) {
 	// Asked before it is opened: opening a pipe would wait for whoever writes it.
 	if info, err := os.Stat(path); err != nil {
-		return "", cause(err)
+		return "", unreadable(err)
 	} else if !info.Mode().IsRegular() {
-		return "", errors.New("it is no regular file")
+		return "", errors.New("it is no regular file; give one")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", cause(err)
+		return "", unreadable(err)
 	}
 	defer func() { _ = f.Close() }()
 	// One byte more than is allowed, and the end of the line, show what is too long.
 	data, err := io.ReadAll(io.LimitReader(f, maxSecret+3))
 	if err != nil {
-		return "", cause(err)
+		return "", unreadable(err)
 	}
 	text := strings.TrimSuffix(string(data), "\n")
 	return strings.TrimSuffix(text, "\r"), nil
