@@ -128,10 +128,11 @@ func (a *app) announce(cfg config.Config, endpoints []endpoint) error {
 			return err
 		}
 	}
-	if len(endpoints) == 0 {
+	i := slices.IndexFunc(endpoints, func(e endpoint) bool { return !forRouters(cfg, e) })
+	if i < 0 {
 		return nil
 	}
-	url := a.clientURL(cfg, endpoints[0])
+	url := a.clientURL(cfg, endpoints[i])
 	return a.print("try, each in a terminal of its own:\n  %s receive%s hello\n  %s send%s hello \"Hello, world\"", a.name, url, a.name, url)
 }
 
@@ -141,8 +142,13 @@ func remark(cfg config.Config, e endpoint) string {
 	if e.Name != e.Addr.String() {
 		notes = append(notes, e.Name)
 	}
+	who := "clients"
+	if forRouters(cfg, e) {
+		who = "routers"
+		notes = append(notes, "for other routers")
+	}
 	if ip, err := netip.ParseAddrPort(e.Addr.String()); err == nil && ip.Addr().Unmap().IsLoopback() {
-		notes = append(notes, "loopback: clients of this machine only")
+		notes = append(notes, "loopback: "+who+" of this machine only")
 	}
 	if l := listener(cfg, e); l != nil {
 		notes = append(notes, strings.Join(l.SASLMechanisms, " "))
@@ -157,6 +163,12 @@ func listener(cfg config.Config, e endpoint) *config.Listener {
 		return nil
 	}
 	return &cfg.Listeners[i]
+}
+
+// forRouters reports whether other routers connect to the endpoint, not clients.
+func forRouters(cfg config.Config, e endpoint) bool {
+	l := listener(cfg, e)
+	return l != nil && l.Role == config.RoleInterRouter
 }
 
 // clientURL is the flag that a client on this machine needs to get to the

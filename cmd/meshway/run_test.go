@@ -91,6 +91,24 @@ func TestRunWithAFile(t *testing.T) {
 	}
 }
 
+// What to try next is for clients, and goes to a listener for clients.
+func TestRunSendsNoClientToAListenerForRouters(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "meshway.yaml")
+	content := "router: {id: A, mode: interior}\nlisteners:\n- {port: 5998, role: inter-router}\n- {port: 5999}\n"
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mesh := endpoint{Name: "127.0.0.1:5998", Addr: tcp("127.0.0.1:5998")}
+	clients := endpoint{Name: "127.0.0.1:5999", Addr: tcp("127.0.0.1:5999")}
+	a, _ := runUntilStopped(t, &fakeRunner{endpoints: []endpoint{mesh, clients}}, "-c", file)
+	wantText(t, a.out, "listening on 127.0.0.1:5998 (for other routers, loopback: routers of this machine only, ANONYMOUS)\n",
+		"listening on 127.0.0.1:5999 (loopback: clients of this machine only, ANONYMOUS)\n", "send --url amqp://127.0.0.1:5999 hello")
+	a, _ = runUntilStopped(t, &fakeRunner{endpoints: []endpoint{mesh}}, "-c", file)
+	if strings.Contains(a.out.String(), "try") {
+		t.Errorf("clients are told to try a router that takes none:\n%s", a.out)
+	}
+}
+
 func TestRunReportsWhatIsWrongWithTheFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "meshway.yaml")
 	if err := os.WriteFile(file, []byte("listeners: [{prot: 1}]\nlog: {level: loud}\n"), 0o600); err != nil {
