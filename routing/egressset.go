@@ -24,10 +24,12 @@ func KeyOf(id string) Key {
 // keysOf finds the routers by their keys. Should two ids have one key (one mesh of
 // 1,000 routers in 37 million million has such a pair), it names neither: what is sent
 // to it ends without a path, instead of with the wrong router.
-func keysOf(t *linkstate.Topology) map[Key]int32 {
+func keysOf(t *linkstate.Topology) map[Key]int32 { return keysBy(t, KeyOf) }
+
+func keysBy(t *linkstate.Topology, keyOf func(id string) Key) map[Key]int32 {
 	keys := make(map[Key]int32, t.Len())
 	for i := range t.Len() {
-		k := KeyOf(t.Node(i).ID)
+		k := keyOf(t.Node(i).ID)
 		if _, twice := keys[k]; twice {
 			keys[k] = -1
 			continue
