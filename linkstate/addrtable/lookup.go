@@ -1,0 +1,115 @@
+package addrtable
+
+// Owners appends to buf the reachable owners that have an address, and returns it.
+// Among equals, the order means nothing. It waits for no message that is applied.
+func (t *Tables) Owners(addr string, buf []OwnerRef) []OwnerRef {
+	in, hash := t.place([]byte(addr))
+	sh := &t.shards[in]
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if a := sh.find(hash, []byte(addr)); a != 0 {
+		buf = t.appendOwners(sh, a, buf)
+	}
+	return buf
+}
+
+// appendOwners lists the reachable owners of an address's record. The caller holds
+// the shard's lock.
+func (t *Tables) appendOwners(sh *shard, a uint32, buf []OwnerRef) []OwnerRef {
+	owners := *t.owners.Load()
+	for i := sh.addresses[a].first; i != 0; i = sh.entries[i].sibling {
+		e := &sh.entries[i]
+		if e.state != live || int(e.slot) >= len(owners) {
+			continue
+		}
+		if info := owners[e.slot]; info != nil && !info.masked.Load() {
+			buf = append(buf, OwnerRef{info.owner, e.value})
+		}
+	}
+	return buf
+}
+
+// Watch has OnChange called for an address from now on. Whoever asks Owners after
+// it misses no change. Watching twice is watching once.
+func (t *Tables) Watch(addr string) {
+	in, _ := t.place([]byte(addr))
+	sh := &t.shards[in]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.watched == nil {
+		sh.watched = map[string]string{}
+	}
+	sh.watched[addr] = addr
+}
+
+// Unwatch ends Watch. A call that is under way may still come.
+func (t *Tables) Unwatch(addr string) {
+	in, _ := t.place([]byte(addr))
+	sh := &t.shards[in]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	delete(sh.watched, addr)
+	if len(sh.watched) == 0 {
+		sh.watched = nil
+	}
+}
+
+// tell notes that the answer for an address has changed. The caller holds the
+// shard's lock.
+func (t *Tables) tell(sh *shard, name []byte) {
+	if addr, ok := sh.watched[string(name)]; ok {
+		t.changed = append(t.changed, addr)
+	}
+}
+
+// tellWatchers notes that the answers for all of a table's addresses change.
+func (t *Tables) tellWatchers(tb *table) {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.RLock()
+		for addr := range sh.watched {
+			if _, ok := t.get(tb, addr); ok {
+				t.changed = append(t.changed, addr)
+			}
+		}
+		sh.mu.RUnlock()
+	}
+}
+
+// eachPage is how many addresses Each looks at under one lock.
+const eachPage = 512
+
+// Each calls f with every address and its reachable owners, until it returns false.
+// The order means nothing; owners is valid during the call. No lock is held then,
+// so what changes meanwhile may be seen or not.
+func (t *Tables) Each(f func(addr string, owners []OwnerRef) bool) {
+	type found struct {
+		addr string
+		end  int
+	}
+	var page []found
+	var owners []OwnerRef
+	for i := range t.shards {
+		sh := &t.shards[i]
+		for from, more := 0, true; more; from += eachPage {
+			page, owners = page[:0], owners[:0]
+			sh.mu.RLock()
+			to := min(from+eachPage, len(sh.addresses))
+			more = to < len(sh.addresses)
+			for a := from; a < to; a++ {
+				had := len(owners)
+				if owners = t.appendOwners(sh, uint32(a), owners); len(owners) > had {
+					page = append(page, found{string(sh.name(uint32(a))), len(owners)})
+				}
+			}
+			sh.mu.RUnlock()
+			begin := 0
+			for _, p := range page {
+				if !f(p.addr, owners[begin:p.end:p.end]) {
+					return
+				}
+				begin = p.end
+			}
+		}
+	}
+}
