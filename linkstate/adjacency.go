@@ -3,6 +3,8 @@ package linkstate
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -50,19 +52,31 @@ func (a *adjacency) wait() time.Duration {
 	return min(longestWait, time.Second<<min(a.flaps-1, 10))
 }
 
+// adjacency finds what is known of a neighbour, or nil and the place where it
+// belongs.
+func (c *Core) adjacency(neighbour string) (int, *adjacency) {
+	at, known := slices.BinarySearchFunc(c.adjacencies, neighbour, func(a *adjacency, id string) int {
+		return strings.Compare(a.neighbour, id)
+	})
+	if !known {
+		return at, nil
+	}
+	return at, c.adjacencies[at]
+}
+
 // AdjacencyUp says that a connection to neighbour is open, and that the identities
 // of both ends are checked. It comes before anything that was received on it. A
 // second call changes the cost. An adjacency that cannot be is logged, and nothing
 // else.
 func (c *Core) AdjacencyUp(neighbour string, cost uint32, now time.Time) {
-	a := c.adjacencies[neighbour]
+	at, a := c.adjacency(neighbour)
 	if err := c.checkAdjacency(a, neighbour, cost); err != nil {
 		c.log(AdjacencyRefused{neighbour, err})
 		return
 	}
 	if a == nil {
 		a = &adjacency{neighbour: neighbour}
-		c.adjacencies[neighbour] = a
+		c.adjacencies = slices.Insert(c.adjacencies, at, a)
 	}
 	if a.open {
 		if a.cost != cost && a.announced {
@@ -91,7 +105,7 @@ func (c *Core) checkAdjacency(a *adjacency, neighbour string, cost uint32) error
 
 // AdjacencyDown says that the connection to neighbour is closed.
 func (c *Core) AdjacencyDown(neighbour string, now time.Time) {
-	a := c.adjacencies[neighbour]
+	_, a := c.adjacency(neighbour)
 	if a == nil || !a.open {
 		return
 	}
@@ -103,7 +117,7 @@ func (c *Core) AdjacencyDown(neighbour string, now time.Time) {
 
 // Suspect says that neighbour is silent for too long, or not any more.
 func (c *Core) Suspect(neighbour string, suspect bool, now time.Time) {
-	if a := c.adjacencies[neighbour]; a != nil && a.open {
+	if _, a := c.adjacency(neighbour); a != nil && a.open {
 		a.suspect = suspect
 		c.review(a, "suspect", now)
 	}
@@ -111,7 +125,7 @@ func (c *Core) Suspect(neighbour string, suspect bool, now time.Time) {
 
 // Heartbeat says that a heartbeat came from neighbour, and which hash it had.
 func (c *Core) Heartbeat(neighbour string, hash uint64, now time.Time) {
-	if a := c.adjacencies[neighbour]; a != nil && a.open {
+	if _, a := c.adjacency(neighbour); a != nil && a.open {
 		a.heard = true
 		c.onHash(a, hash, now)
 	}
@@ -132,7 +146,7 @@ func (c *Core) review(a *adjacency, why string, now time.Time) {
 	if a.readySince.IsZero() {
 		a.readySince = now
 		if a.wait() > 0 {
-			c.log(AnnouncementDelayed{a.neighbour, a.wait()})
+			c.log(AnnouncementDelayed{a.neighbour, a.flaps, a.wait()})
 		}
 	}
 	if !now.Before(a.readySince.Add(a.wait())) {
@@ -161,7 +175,8 @@ func (c *Core) forgetFlaps(a *adjacency, now time.Time) {
 		a.flaps = 0
 	}
 	if a.flaps == 0 && !a.open {
-		delete(c.adjacencies, a.neighbour)
+		at, _ := c.adjacency(a.neighbour)
+		c.adjacencies = slices.Delete(c.adjacencies, at, at+1)
 	}
 }
 

@@ -2,7 +2,6 @@ package linkstate
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"time"
 )
@@ -23,7 +22,7 @@ type Config struct {
 // A Core is not safe for concurrent use.
 type Core struct {
 	own         origin
-	adjacencies map[string]*adjacency // by neighbour
+	adjacencies []*adjacency // in the order of neighbour
 	db          database
 	topology    *Topology // the last that was published
 
@@ -83,9 +82,8 @@ func NewCore(cfg Config) (*Core, error) {
 			id: cfg.ID, boot: cfg.Boot, started: cfg.Started,
 			incarnation: uint64(max(1, cfg.Started.UnixMilli())), rivals: map[uint64]*rival{},
 		},
-		adjacencies: map[string]*adjacency{},
-		db:          database{records: map[string]*record{}},
-		changed:     map[string]bool{},
+		db:      database{records: map[string]*record{}},
+		changed: map[string]bool{},
 	}
 	c.originate(cfg.Started)
 	return c, nil
@@ -162,8 +160,7 @@ func (c *Core) bury(r *record, now time.Time) {
 // Tick does what time alone leads to: it is to be called at NextTick, and harmless
 // at any other time.
 func (c *Core) Tick(now time.Time) {
-	for _, id := range slices.Sorted(maps.Keys(c.adjacencies)) {
-		a := c.adjacencies[id]
+	for _, a := range slices.Clone(c.adjacencies) {
 		if s := &a.sync; a.open && !s.exchangeAt.IsZero() && !now.Before(s.exchangeAt) {
 			c.startExchange(a, now)
 		}

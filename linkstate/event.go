@@ -20,10 +20,11 @@ type AdjacencyWithdrawn struct {
 	Why       string // "lost" or "suspect"
 }
 
-// AnnouncementDelayed says that an adjacency is ready, but was lost so often that
+// AnnouncementDelayed says that an adjacency is ready, but was lost lately, so that
 // it has to hold for a while before it is announced again.
 type AnnouncementDelayed struct {
 	Neighbour string
+	Losses    int
 	Wait      time.Duration
 }
 
@@ -91,7 +92,7 @@ func (e AdjacencyWithdrawn) String() string {
 }
 
 func (e AnnouncementDelayed) String() string {
-	return fmt.Sprintf("adjacency to %s was lost again and again: it must hold for %s before it is used", e.Neighbour, e.Wait)
+	return fmt.Sprintf("adjacency to %s must hold for %s before it is used: lost lately, times: %d", e.Neighbour, e.Wait, e.Losses)
 }
 
 func (e AdjacencyRefused) String() string {

@@ -13,10 +13,9 @@ func (c *Core) Flush(now time.Time) Output {
 	if c.fatal != nil {
 		return Output{Events: c.out.Events, Fatal: c.fatal}
 	}
-	neighbours := slices.Sorted(maps.Keys(c.adjacencies))
-	c.compareAll(neighbours, now)
-	for _, id := range neighbours {
-		c.review(c.adjacencies[id], "", now)
+	c.compareAll(now)
+	for _, a := range c.adjacencies {
+		c.review(a, "", now)
 	}
 	if !c.own.at.IsZero() && !now.Before(c.own.at) {
 		c.originate(now)
@@ -24,20 +23,20 @@ func (c *Core) Flush(now time.Time) Output {
 	if c.graphChanged {
 		c.publish(now)
 	}
-	c.compareAll(neighbours, now) // our hash is another now
-	for _, id := range neighbours {
-		c.send(c.adjacencies[id])
+	c.compareAll(now) // our hash is another now
+	for _, a := range c.adjacencies {
+		c.send(a)
 	}
 	c.broadcast()
-	c.publishSynced(neighbours)
+	c.publishSynced()
 	out := c.out
 	c.out = Output{}
 	return out
 }
 
-func (c *Core) compareAll(neighbours []string, now time.Time) {
-	for _, id := range neighbours {
-		if a := c.adjacencies[id]; a.open {
+func (c *Core) compareAll(now time.Time) {
+	for _, a := range c.adjacencies {
+		if a.open {
 			c.compare(a, now)
 		}
 	}
@@ -110,11 +109,11 @@ func (c *Core) broadcast() {
 	clear(c.changed)
 }
 
-func (c *Core) publishSynced(neighbours []string) {
+func (c *Core) publishSynced() {
 	var synced []string
-	for _, id := range neighbours {
-		if c.Synced(id) {
-			synced = append(synced, id)
+	for _, a := range c.adjacencies {
+		if a.synced(c.db.hash) {
+			synced = append(synced, a.neighbour)
 		}
 	}
 	if !slices.Equal(synced, c.synced) {

@@ -1,7 +1,6 @@
 package linkstate
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
@@ -84,9 +83,9 @@ func (c *Core) originate(now time.Time) {
 		Draining:     o.draining,
 		TableVersion: o.version, TableDigest: o.digest,
 	}
-	for _, id := range slices.Sorted(maps.Keys(c.adjacencies)) {
-		if a := c.adjacencies[id]; a.announced {
-			l.Adjacencies = append(l.Adjacencies, Adjacency{id, a.cost})
+	for _, a := range c.adjacencies {
+		if a.announced {
+			l.Adjacencies = append(l.Adjacencies, Adjacency{a.neighbour, a.cost})
 		}
 	}
 	raw, left := encodeLSA(l)

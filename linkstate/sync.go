@@ -58,7 +58,7 @@ func (c *Core) refuse(from string, l *complaints, err error, now time.Time) {
 // understood in it is logged and refused, what came before that counts. A message
 // of a neighbour that is not up is dropped.
 func (c *Core) Receive(from string, msg []byte, now time.Time) {
-	a := c.adjacencies[from]
+	_, a := c.adjacency(from)
 	if a == nil || !a.open {
 		return
 	}
@@ -119,7 +119,7 @@ func (c *Core) onHash(a *adjacency, hash uint64, now time.Time) {
 func (c *Core) compare(a *adjacency, now time.Time) {
 	s := &a.sync
 	switch {
-	case s.told && s.theirs == c.db.hash:
+	case a.synced(c.db.hash):
 		a.agreed = true
 		s.exchangeAt, s.pause = time.Time{}, 0
 	case s.exchangeAt.IsZero():
@@ -193,6 +193,8 @@ func (c *Core) Hash() uint64 { return c.db.hash }
 // Synced reports whether a neighbour said last that it has just what we have: then
 // it knows all that we sent it.
 func (c *Core) Synced(neighbour string) bool {
-	a := c.adjacencies[neighbour]
-	return a != nil && a.open && a.sync.told && a.sync.theirs == c.db.hash
+	_, a := c.adjacency(neighbour)
+	return a != nil && a.synced(c.db.hash)
 }
+
+func (a *adjacency) synced(hash uint64) bool { return a.open && a.sync.told && a.sync.theirs == hash }

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +16,8 @@ const (
 	maxBroadcasts = 100
 	// maxQueued bounds the broadcasts that are not yet sent often enough.
 	maxQueued = 2 * maxMembers
+	// buriedFor is how long a dead router counts among those that take room.
+	buriedFor = 10 * time.Minute
 )
 
 // delegate is called by memberlist, partly under its lock: it copies and
@@ -28,8 +31,9 @@ type delegate struct {
 	wake   chan struct{} // something is to be told
 
 	mu       sync.Mutex
-	members  map[string]struct{} // living routers, ourselves included
-	dead     map[string]struct{} // to be told
+	members  map[string]struct{}  // living routers, ourselves included
+	buried   map[string]time.Time // routers that memberlist may still remember, and when they died
+	dead     map[string]struct{}  // to be told
 	twin     twin
 	conflict *Identity // to be told
 }
@@ -39,6 +43,7 @@ func newDelegate(c *Config, count *counters) *delegate {
 		config: c, count: count, meta: c.Identity.encode(),
 		wake:    make(chan struct{}, 1),
 		members: make(map[string]struct{}),
+		buried:  make(map[string]time.Time),
 		dead:    make(map[string]struct{}),
 	}
 	d.queue = &memberlist.TransmitLimitedQueue{RetransmitMult: 4, NumNodes: d.size}
@@ -73,12 +78,7 @@ func (d *delegate) NotifyAlive(n *memberlist.Node) error {
 }
 
 func (d *delegate) believable(n *memberlist.Node) error {
-	if err := checkID(n.Name); err != nil {
-		return err
-	}
 	switch v := memberlist.ProtocolVersion2Compatible; {
-	case !n.Addr.Equal(addressOf(n.Name)) || n.Port != portRelayed:
-		return fmt.Errorf("router %q at an address that is not made from its id", n.Name)
 	case int(n.PMin) > v || int(n.PMax) < v || int(n.PCur) != v || n.DMin != 0 || n.DMax != 0 || n.DCur != 0:
 		return fmt.Errorf("router %q speaks version %d of %d to %d", n.Name, n.PCur, n.PMin, n.PMax)
 	case len(n.Meta) > maxMeta:
@@ -86,10 +86,27 @@ func (d *delegate) believable(n *memberlist.Node) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, known := d.members[n.Name]; !known && len(d.members) >= maxMembers {
+	if _, known := d.members[n.Name]; known {
+		return nil // memberlist compares its address with what it knows
+	}
+	if err := checkID(n.Name); err != nil {
+		return err
+	}
+	if !n.Addr.Equal(addressOf(n.Name)) || n.Port != portRelayed {
+		return fmt.Errorf("router %q at an address that is not made from its id", n.Name)
+	}
+	if _, known := d.buried[n.Name]; !known && !d.hasRoom(time.Now()) {
 		return fmt.Errorf("router %q is one more than %d", n.Name, maxMembers)
 	}
 	return nil
+}
+
+// hasRoom says whether one router more may be believed in. The caller holds mu.
+func (d *delegate) hasRoom(now time.Time) bool {
+	if len(d.buried) >= maxMembers {
+		maps.DeleteFunc(d.buried, func(_ string, since time.Time) bool { return now.Sub(since) > buriedFor })
+	}
+	return len(d.members) < maxMembers && len(d.buried) < maxMembers
 }
 
 // foreign takes note that somebody else goes by our id.
@@ -107,6 +124,7 @@ func (d *delegate) NotifyJoin(n *memberlist.Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.members[n.Name] = struct{}{}
+	delete(d.buried, n.Name)
 	delete(d.dead, n.Name)
 }
 
@@ -118,6 +136,7 @@ func (d *delegate) NotifyLeave(n *memberlist.Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.members, n.Name)
+	d.buried[n.Name] = time.Now()
 	if len(d.dead) < maxMembers {
 		d.dead[n.Name] = struct{}{}
 	}
@@ -146,7 +165,7 @@ func (d *delegate) tell(done <-chan struct{}) {
 		if conflict != nil {
 			d.tellConflict(*conflict)
 		}
-		for _, id := range sortedKeys(dead) {
+		for _, id := range slices.Sorted(maps.Keys(dead)) {
 			d.config.Log.Info("router buried: nobody reaches it any more", zap.String("router", id))
 			d.config.OnDead(id)
 		}
@@ -224,13 +243,4 @@ func (b *broadcast) Finished()       {}
 func (b *broadcast) Invalidates(other memberlist.Broadcast) bool {
 	o, ok := other.(*broadcast)
 	return ok && o.key == b.key
-}
-
-func sortedKeys(m map[string]struct{}) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

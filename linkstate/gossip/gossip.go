@@ -3,7 +3,9 @@ package gossip
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -156,7 +158,7 @@ func (g *Gossip) Broadcast(key string, msg []byte) error {
 func (g *Gossip) Members() []string {
 	g.delegate.mu.Lock()
 	defer g.delegate.mu.Unlock()
-	return sortedKeys(g.delegate.members)
+	return slices.Sorted(maps.Keys(g.delegate.members))
 }
 
 // Stats counts what happened.

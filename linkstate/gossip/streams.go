@@ -29,8 +29,9 @@ const (
 
 	// maxStream bounds what either end may say in a stream, in bytes.
 	maxStream = 4 << 20
-	// maxAccepted bounds the streams that one neighbour may hold open here.
-	maxAccepted = 4
+	// maxAccepted bounds the streams that neighbours opened here, all of them and one.
+	maxAccepted     = 32
+	maxAcceptedEach = 2
 )
 
 var (
@@ -107,7 +108,7 @@ func (s *streams) find(key streamKey, opens bool) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.open[key]
-	if c != nil || !opens || key.ours || s.acceptedFrom(key.peer) >= maxAccepted || !s.transport.adjacent(key.peer) {
+	if c != nil || !opens || key.ours || !s.mayAccept(key.peer) {
 		return c
 	}
 	c = newStream(s, key, time.Now().Add(streamTimeout))
@@ -121,14 +122,18 @@ func (s *streams) find(key streamKey, opens bool) *stream {
 	}
 }
 
-// acceptedFrom counts the streams that a neighbour opened. The caller holds mu.
-func (s *streams) acceptedFrom(peer string) (n int) {
+// mayAccept says whether a neighbour may open a stream. The caller holds mu.
+func (s *streams) mayAccept(peer string) bool {
+	all, its := 0, 0
 	for key := range s.open {
-		if key.peer == peer && !key.ours {
-			n++
+		if !key.ours {
+			all++
+			if key.peer == peer {
+				its++
+			}
 		}
 	}
-	return n
+	return all < maxAccepted && its < maxAcceptedEach && s.transport.adjacent(peer)
 }
 
 // end fails one stream, if it is known.
