@@ -63,7 +63,9 @@ func pairOf(a, b string) [2]string { return [2]string{min(a, b), max(a, b)} }
 
 func (m *mesh) connect(a, b string, cost uint32) {
 	for _, id := range [2]string{a, b} {
-		m.draining[id] = m.draining[id]
+		if _, known := m.draining[id]; !known {
+			m.draining[id] = false
+		}
 	}
 	m.edges[pairOf(a, b)] = cost
 }
