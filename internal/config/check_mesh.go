@@ -66,7 +66,7 @@ func (p *parser) checkOwnPort(c *Connector, where string) {
 // checkLogin wants a name and a password for PLAIN, and neither without it.
 func (p *parser) checkLogin(c *Connector, where string) {
 	mechanisms, username, password := where+".saslMechanisms", where+".saslUsername", where+".saslPassword"
-	if p.bad(mechanisms) || p.bad(username) || p.bad(password) {
+	if p.bad(username) || p.bad(password) {
 		return
 	}
 	named := p.set[username]

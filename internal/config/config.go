@@ -19,20 +19,19 @@ type Config struct {
 type Router struct {
 	ID                  string // unique in a mesh; the host's name by default
 	Mode                Mode
-	Heartbeat           time.Duration // between two heartbeats to a neighbour; an interior router's
+	Heartbeat           time.Duration // time between heartbeats to a neighbour; Interior only
 	DefaultDistribution Distribution  // of addresses that no Address entry matches
 }
 
-// Listener accepts connections. With [RoleInterRouter], what is about clients has
-// its default: MaxSessions, MaxSessionFrames, StripAnnotations, LinkCapacity,
-// MaxMessageSize, OpenProperties, FailoverURLs.
+// Listener accepts connections. What only another role has is at its default,
+// without effect.
 type Listener struct {
 	Name                    string
 	Host                    string // name or literal, without brackets; empty is loopback
 	Port                    string // number or service name; 0 lets the system choose
 	SocketAddressFamily     Family
 	Role                    Role
-	Cost                    uint32        // of an adjacency by it, at least 1; with RoleInterRouter
+	Cost                    uint32        // of an adjacency by it, at least 1; RoleInterRouter only
 	MaxFrameSize            uint32        // bytes, for max-frame-size in Open
 	MaxSessions             int           // channel-max is one less
 	MaxSessionFrames        uint32        // incoming window of a session in frames; 0 leaves it to the router

@@ -205,6 +205,7 @@ func TestProblemsWithoutEndAreCut(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("listeners: [{port: 5672, openProperties: {a: &x [1, *x]}}]\nrouter: {id: A}"))
 	f.Add([]byte("listeners: &l\n  - {failoverUrls: 'amqp://[::1]:1,b'}\naddresses: *l\n<<: *l"))
+	f.Add([]byte("router: {mode: interior}\nconnectors: [{role: inter-router, host: '[::1]', saslUsername: A, saslPassword: 'pass:x'}]"))
 	f.Add([]byte("addresses: [{pattern: 'a/*/#'}, {prefix: a.b}]\n---\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("f", data)

@@ -32,6 +32,7 @@ func TestBadInput(t *testing.T) {
 		{"list expected", "listeners: {port: 1}\n", "f:1: listeners: is a mapping; it must be a list"},
 		{"mapping expected", "listeners: [{}]\nrouter: [A]\n", `f:2: router: is a list; it must be attributes, each as "name: value"`},
 		{"entry is a word", "listeners:\n  - 5672\n", `f:2: listeners[0]: is the single value "5672"; it must be attributes`},
+		{"entry is a word, beside a listener at the default port", "listeners:\n  - {}\n  - 5673\n", `f:3: listeners[1]: is the single value "5673"; it must be attributes`},
 		{"unknown section", "listeners: [{}]\nrooter: {}\n", "f:2: rooter: is not known; did you mean router?"},
 		{"the predecessor's name of a section", "listener: {port: 1}\n", "f:1: listener: is not known; did you mean listeners?"},
 		{"section twice", "listeners: [{}]\nlog: {}\nlog: {}\n", "f:3: log: is given twice, first in line 2"},

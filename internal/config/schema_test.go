@@ -67,6 +67,15 @@ func TestSchemaRowsAreComplete(t *testing.T) {
 			if n, ok := a.Default.(int); ok && (uint64(n) < a.Min || uint64(n) > a.Max) {
 				t.Errorf("%s: the default %d is out of bounds", where, n)
 			}
+			if n, ok := a.Mesh.(int); a.Mesh != nil && (!ok || uint64(n) < a.Min || uint64(n) > a.Max) {
+				t.Errorf("%s: the default %v of role inter-router is out of bounds", where, a.Mesh)
+			}
+			if (a.Mesh != nil || a.Only != "") && e.attribute("role") == nil {
+				t.Errorf("%s depends on a role that %s does not have", where, e.Name)
+			}
+			if a.Required && (a.Default != nil || a.Computed != "") {
+				t.Errorf("%s must be given and has a default", where)
+			}
 			if s, ok := a.Default.(string); ok && a.Type == TypeEnum && !slices.Contains(a.Values, s) {
 				t.Errorf("%s: the default %q is none of its values", where, s)
 			}

@@ -14,7 +14,7 @@ func TestSecretsAreFoundWhereTheFileSays(t *testing.T) {
 	longest := strings.Repeat("x", maxSecret)
 	for name, content := range map[string]string{
 		"unix": "from a file\n", "dos": "from a file\r\n", "bare": "from a file", "two": "two\n\n", "longest": longest + "\r\n",
-		"long": longest + "x\n", "huge": longest + longest + "\n", "empty": "\n", "binary": "a\xff", "nul": "a\x00b",
+		"long": longest + "x\n", "longer by a line": longest + "\n\n", "huge": longest + longest + "\n", "empty": "\n", "binary": "a\xff", "nul": "a\x00b",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -37,6 +37,7 @@ func TestSecretsAreFoundWhereTheFileSays(t *testing.T) {
 		{"a\x00b", "", "the password contains a NUL, which a password must not"},
 		{longest + "x", "", "the password is too long: a password has at most 1024 bytes"},
 		{"file:long", "", "is too long: a password has at most 1024 bytes"},
+		{"file:longer by a line", "", "is too long: a password has at most 1024 bytes"},
 		{"file:huge", "", "is too long: a password has at most 1024 bytes"},
 		{"file:empty", "", "is empty; give a password"},
 		{"file:binary", "", "is not UTF-8"},
