@@ -1,8 +1,9 @@
 // Package config turns a configuration file into finished, typed values.
 //
-// It consumes one YAML file and produces a [Config] in which every default is
-// filled in and every bound is checked, or [Problems]: all that is wrong with
-// the file, each with its line, in one go.
+// It consumes one YAML file, and looks whether the passwords that the file keeps
+// in environment variables or other files are there. It produces a [Config] in which
+// every default is filled in and every bound is checked, or [Problems]: all that
+// is wrong with the file, each with its line, in one go.
 //
 // What can be configured is said once, in the tables of the schema_*.go files:
 // name, type, default, bounds, unit, whether it can change at run time, and one
