@@ -127,7 +127,7 @@ func (d *database) topology(self string) *Topology {
 	nodes := make([]Node, 0, len(d.records))
 	for i := 0; i < len(reached); i++ {
 		l := reached[i].lsa
-		n := Node{ID: l.Origin, Incarnation: l.Incarnation, Draining: l.Draining}
+		n := Node{ID: l.Origin, Incarnation: l.Incarnation, Draining: l.Draining, Edges: make([]Edge, 0, len(l.Adjacencies))}
 		for _, a := range l.Adjacencies {
 			other := d.records[a.Neighbour]
 			if other == nil {
@@ -148,11 +148,12 @@ func (d *database) topology(self string) *Topology {
 		nodes = append(nodes, n)
 	}
 	t := NewTopology(nodes)
-	for _, id := range d.origins() {
-		if _, ok := place[id]; !ok && d.records[id].standing != buried {
+	for id, r := range d.records {
+		if _, ok := place[id]; !ok && r.standing != buried {
 			t.unreachable = append(t.unreachable, id)
 		}
 	}
+	slices.Sort(t.unreachable)
 	return t
 }
 

@@ -87,6 +87,7 @@ func TestWhateverHappensAllRoutersSeeTheSameInTheEnd(t *testing.T) {
 			n.delay = func() time.Duration { return time.Duration(1+n.rng.IntN(30)) * time.Millisecond }
 			n.loss = []float64{0, 0.01, 0.2}[n.rng.IntN(3)]
 			n.gossip = n.rng.IntN(2) == 0
+			n.batch = time.Duration(n.rng.IntN(2)) * time.Millisecond
 			randomMesh(n, 2+n.rng.IntN(n.rng.IntN(49)+1))
 			for range 40 {
 				disturb(n)

@@ -25,6 +25,7 @@ type network struct {
 	delay    func() time.Duration // of a message
 	loss     float64              // of messages
 	gossip   bool                 // broadcasts arrive
+	batch    time.Duration        // for which a router collects events
 
 	onMessage   func(from, to string, msg []byte)
 	onBroadcast func(from string, b Broadcast)
@@ -43,6 +44,7 @@ type simRouter struct {
 	topology *Topology
 	fatal    error
 	tick     time.Time
+	pending  bool               // a flush is planned
 	near     map[string]*simEnd // by name of the other
 }
 
@@ -261,8 +263,23 @@ func (n *network) carry(from, to *simRouter, arrive func()) {
 	})
 }
 
-// flush carries out what a core wants, and plans its next tick.
+// flush carries out what a core wants, at once or when a batch of events is over.
 func (n *network) flush(r *simRouter) {
+	switch {
+	case n.batch == 0:
+		n.flushNow(r)
+	case !r.pending:
+		r.pending = true
+		n.after(n.batch, func() {
+			r.pending = false
+			if r.alive {
+				n.flushNow(r)
+			}
+		})
+	}
+}
+
+func (n *network) flushNow(r *simRouter) {
 	out := r.core.Flush(n.now)
 	for _, e := range out.Events {
 		if n.onEvent != nil {
@@ -358,12 +375,18 @@ func (n *network) component(from string) []string {
 // want fails the test unless every router sees just what is there.
 func (n *network) want(why string) {
 	n.t.Helper()
+	there := map[string]*Topology{} // by the first of a component
 	for _, name := range slices.Sorted(maps.Keys(n.routers)) {
 		r := n.routers[name]
 		if !r.alive {
 			continue
 		}
-		fresh := n.fresh(n.component(name))
+		component := n.component(name)
+		fresh := there[component[0]]
+		if fresh == nil {
+			fresh = n.fresh(component)
+			there[component[0]] = fresh
+		}
 		seen := *r.topology
 		seen.unreachable = nil
 		if !seen.Equal(fresh) {
