@@ -103,6 +103,14 @@ func (t *Tables) Due(neighbour string, now time.Time) (time.Duration, bool) {
 	return max(0, adj.last.Add(pace).Sub(now)), true
 }
 
+// begin sends tables to a neighbour: what it has is known.
+func (t *Tables) begin(adj *adjacency) {
+	adj.ready = true
+	for _, tb := range t.list {
+		t.enqueue(adj, tb, true)
+	}
+}
+
 // queueAll has a table sent to all neighbours that lack something of it.
 func (t *Tables) queueAll(tb *table) {
 	for _, adj := range t.bySlot {

@@ -68,7 +68,7 @@ func (t *Tables) tellWatchers(tb *table) {
 		sh := &t.shards[i]
 		sh.mu.RLock()
 		for addr := range sh.watched {
-			if _, ok := t.get(tb, addr); ok {
+			if _, ok := t.value(t.spot(tb, []byte(addr))); ok {
 				t.changed = append(t.changed, addr)
 			}
 		}
@@ -97,6 +97,9 @@ func (t *Tables) Each(f func(addr string, owners []OwnerRef) bool) {
 			to := min(from+eachPage, len(sh.addresses))
 			more = to < len(sh.addresses)
 			for a := from; a < to; a++ {
+				if sh.addresses[a].length == 0 {
+					continue
+				}
 				had := len(owners)
 				if owners = t.appendOwners(sh, uint32(a), owners); len(owners) > had {
 					page = append(page, found{string(sh.name(uint32(a))), len(owners)})

@@ -78,7 +78,7 @@ func (m *mesh) restart(i int) {
 	var peers []int
 	for _, w := range m.ways {
 		if w.from == n && w.up {
-			peers = append(peers, slices.Index(m.nodes, w.to))
+			peers = append(peers, m.place(w.to))
 		}
 	}
 	for _, p := range peers {
@@ -284,3 +284,5 @@ func (m *mesh) changes(r *rand.Rand, n int) {
 		}
 	}
 }
+
+func (m *mesh) place(n *node) int { return slices.Index(m.nodes, n) }

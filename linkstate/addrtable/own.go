@@ -38,12 +38,14 @@ func (o *Own) Set(addr string, e Entry) error {
 	t, tb := o.tables, o.table
 	t.mu.Lock()
 	defer t.unlock()
-	if was, ok := t.get(tb, addr); ok && was == e {
+	name := []byte(addr)
+	s := t.spot(tb, name)
+	if was, ok := t.value(s); ok && was == e {
 		return nil
 	} else if !ok && !t.room(tb) {
 		return t.tooMany(tb)
 	}
-	t.store(tb, []byte(addr), tb.version+1, e, live, tb.tail)
+	t.store(tb, s, name, tb.version+1, e, live, tb.tail)
 	t.moved(tb)
 	return nil
 }
@@ -53,10 +55,12 @@ func (o *Own) Delete(addr string) {
 	t, tb := o.tables, o.table
 	t.mu.Lock()
 	defer t.unlock()
-	if _, ok := t.get(tb, addr); !ok {
+	name := []byte(addr)
+	s := t.spot(tb, name)
+	if _, ok := t.value(s); !ok {
 		return
 	}
-	t.store(tb, []byte(addr), tb.version+1, Entry{}, tombstone, tb.tail)
+	t.store(tb, s, name, tb.version+1, Entry{}, tombstone, tb.tail)
 	t.moved(tb)
 }
 
@@ -64,7 +68,7 @@ func (o *Own) Delete(addr string) {
 func (o *Own) Get(addr string) (Entry, bool) {
 	o.tables.mu.Lock()
 	defer o.tables.mu.Unlock()
-	return o.tables.get(o.table, addr)
+	return o.tables.value(o.tables.spot(o.table, []byte(addr)))
 }
 
 // Word is what the owner's link-state advertisement says of the table.
@@ -86,15 +90,13 @@ func (o *Own) Reincarnate(incarnation uint64) {
 	}
 }
 
-// get returns what a table has of an address.
-func (t *Tables) get(tb *table, addr string) (Entry, bool) {
-	in, hash := t.place([]byte(addr))
-	sh := &t.shards[in]
-	i := sh.entryOf(sh.find(hash, []byte(addr)), tb.slot)
-	if i == 0 || sh.entries[i].state != live {
+// value returns what a table says at a spot, and whether it says anything.
+func (t *Tables) value(s spot) (Entry, bool) {
+	if s.entry == 0 {
 		return Entry{}, false
 	}
-	return sh.entries[i].value, true
+	e := t.entry(s.ref())
+	return e.value, e.state == live
 }
 
 // moved ends a change of an own table.

@@ -56,7 +56,7 @@ func (in *incoming) message(msg []byte) error {
 func (in *incoming) record(k kind, head *reader, body []byte) error {
 	switch k {
 	case kindHaveEnd:
-		in.onHaveEnd()
+		in.t.begin(in.adj)
 		return nil
 	case kindChanges, kindContent:
 		s, err := head.span(k, body)
@@ -130,14 +130,6 @@ func (in *incoming) table(o Owner, incarnation, version uint64) (*table, *mark) 
 	return tb, m
 }
 
-// onHaveEnd begins to send: what the neighbour has is known.
-func (in *incoming) onHaveEnd() {
-	in.adj.ready = true
-	for _, tb := range in.t.list {
-		in.t.enqueue(in.adj, tb, true)
-	}
-}
-
 // onChanges applies what changed since a version that the copy has.
 func (in *incoming) onChanges(s *span) {
 	tb, _ := in.table(s.owner, s.incarnation, s.to)
@@ -169,16 +161,16 @@ func (in *incoming) onChanges(s *span) {
 // the next.
 func (in *incoming) apply(tb *table, e *entryReader, newest uint64, hint ref) ref {
 	t := in.t
-	if has := t.lookup(tb, e.name()); has != 0 {
-		was := t.entry(has)
-		switch {
+	s := t.spot(tb, e.name())
+	if s.entry != 0 {
+		switch was := t.entry(s.ref()); {
 		case was.version == e.version && was.state == e.state && was.value == e.value:
-			return has
+			return s.ref()
 		case was.version > max(newest, e.version):
 			return hint
 		}
 	}
-	r, seen := t.store(tb, e.name(), e.version, e.value, e.state, hint)
+	r, seen := t.store(tb, s, e.name(), e.version, e.value, e.state, hint)
 	if seen {
 		in.result.Changed++
 	}
@@ -186,16 +178,6 @@ func (in *incoming) apply(tb *table, e *entryReader, newest uint64, hint ref) re
 		return hint
 	}
 	return r
-}
-
-// lookup finds a table's entry for a name, or 0.
-func (t *Tables) lookup(tb *table, name []byte) ref {
-	n, hash := t.place(name)
-	sh := &t.shards[n]
-	if i := sh.entryOf(sh.find(hash, name), tb.slot); i != 0 {
-		return ref(i)<<shardBits | ref(n)
-	}
-	return 0
 }
 
 // moved ends a change that has brought a copy to a span's end.

@@ -17,9 +17,6 @@ type ref uint32
 func (r ref) shard() int    { return int(r & (shards - 1)) }
 func (r ref) index() uint32 { return uint32(r >> shardBits) }
 
-// maxPlaces is how many entries, and how many addresses, a shard can number.
-const maxPlaces = 1<<(32-shardBits) - 1
-
 type state uint8
 
 const (
@@ -63,7 +60,7 @@ type shard struct {
 // pool is where a shard keeps names and entries. Memory is in few large pieces
 // without pointers, so that a million addresses cost the garbage collector nothing.
 type pool struct {
-	index     []uint32 // open addressing: numbers of records; 0 is free
+	index     []uint32 // open addressing: numbers of records and marks of their hashes; 0 is free
 	addresses []address
 	entries   []entry
 	arena     []byte
@@ -90,6 +87,12 @@ func (p *pool) name(a uint32) []byte {
 	return p.arena[rec.offset : rec.offset+uint32(rec.length)]
 }
 
+// The top bits of a place in the index are those of the hash, so that a search
+// seldom looks at a record in vain.
+const numberBits = 32 - shardBits
+
+func number(place uint32) uint32 { return place & (1<<numberBits - 1) }
+
 // find returns the record of an address, or 0.
 func (p *pool) find(hash uint32, name []byte) uint32 {
 	if len(p.index) == 0 {
@@ -97,11 +100,14 @@ func (p *pool) find(hash uint32, name []byte) uint32 {
 	}
 	last := uint32(len(p.index) - 1)
 	for i := hash & last; ; i = (i + 1) & last {
-		a := p.index[i]
-		if a == 0 {
+		place := p.index[i]
+		if place == 0 {
 			return 0
 		}
-		if p.addresses[a].hash == hash && bytes.Equal(p.name(a), name) {
+		if (place^hash)>>numberBits != 0 {
+			continue
+		}
+		if a := number(place); p.addresses[a].hash == hash && bytes.Equal(p.name(a), name) {
 			return a
 		}
 	}
@@ -109,9 +115,6 @@ func (p *pool) find(hash uint32, name []byte) uint32 {
 
 // entryOf returns the entry of an owner's slot for an address, or 0.
 func (p *pool) entryOf(a, slot uint32) uint32 {
-	if a == 0 {
-		return 0
-	}
 	for i := p.addresses[a].first; i != 0; i = p.entries[i].sibling {
 		if p.entries[i].slot == slot {
 			return i
@@ -122,7 +125,7 @@ func (p *pool) entryOf(a, slot uint32) uint32 {
 
 // addAddress makes a record for a name that has none. The caller holds mu.
 func (p *pool) addAddress(hash uint32, name []byte) uint32 {
-	if (p.used+1)*8 > len(p.index)*7 {
+	if (p.used+1)*4 > len(p.index)*3 {
 		p.reindex(max(8, 2*len(p.index)))
 	}
 	a := p.freeAddr
@@ -145,11 +148,12 @@ func (p *pool) addAddress(hash uint32, name []byte) uint32 {
 
 func (p *pool) toIndex(a uint32) {
 	last := uint32(len(p.index) - 1)
-	i := p.addresses[a].hash & last
+	hash := p.addresses[a].hash
+	i := hash & last
 	for p.index[i] != 0 {
 		i = (i + 1) & last
 	}
-	p.index[i] = a
+	p.index[i] = a | hash>>numberBits<<numberBits
 }
 
 func (p *pool) reindex(size int) {
@@ -178,11 +182,11 @@ func (p *pool) dropAddress(a uint32) {
 func (p *pool) fromIndex(a uint32) {
 	last := uint32(len(p.index) - 1)
 	gap := p.addresses[a].hash & last
-	for p.index[gap] != a {
+	for number(p.index[gap]) != a {
 		gap = (gap + 1) & last
 	}
 	for i := (gap + 1) & last; p.index[i] != 0; i = (i + 1) & last {
-		home := p.addresses[p.index[i]].hash & last
+		home := p.addresses[number(p.index[i])].hash & last
 		if (i-home)&last >= (i-gap)&last {
 			p.index[gap] = p.index[i]
 			gap = i

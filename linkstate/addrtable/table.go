@@ -66,17 +66,34 @@ func (t *Tables) place(name []byte) (int, uint32) {
 	return int(h % shards), uint32(h >> 32)
 }
 
-// store makes an entry of a table what it is at a version: live with a value, or a
-// tombstone. It goes into the order behind hint, or wherever it belongs if hint is
-// unknown. It returns 0 if there is no room, and whether lookups see a difference.
-func (t *Tables) store(tb *table, name []byte, version uint64, e Entry, to state, hint ref) (ref, bool) {
-	in, hash := t.place(name)
-	sh := &t.shards[in]
-	a := sh.find(hash, name)
-	i := sh.entryOf(a, tb.slot)
+// spot is where a table's entry for a name is, or would be.
+type spot struct {
+	in    int    // the shard
+	hash  uint32 // there
+	addr  uint32 // the record of the name, or 0
+	entry uint32 // the table's entry, or 0
+}
+
+func (s spot) ref() ref { return ref(s.entry)<<shardBits | ref(s.in) }
+
+func (t *Tables) spot(tb *table, name []byte) (s spot) {
+	s.in, s.hash = t.place(name)
+	sh := &t.shards[s.in]
+	if s.addr = sh.find(s.hash, name); s.addr != 0 {
+		s.entry = sh.entryOf(s.addr, tb.slot)
+	}
+	return s
+}
+
+// store makes a table's entry for a name what it is at a version: live with a
+// value, or a tombstone. It goes into the order behind hint, or wherever it belongs
+// if hint is unknown. It returns 0 if there is no room, and whether lookups see a
+// difference.
+func (t *Tables) store(tb *table, s spot, name []byte, version uint64, e Entry, to state, hint ref) (ref, bool) {
+	sh := &t.shards[s.in]
 	var was entry
-	if i != 0 {
-		was = sh.entries[i]
+	if s.entry != 0 {
+		was = sh.entries[s.entry]
 	}
 	if to == live && was.state != live && !t.room(tb) {
 		t.refuse(tb)
@@ -85,33 +102,34 @@ func (t *Tables) store(tb *table, name []byte, version uint64, e Entry, to state
 	seen := was.state != to && (was.state == live || to == live) || to == live && was.value != e
 
 	sh.mu.Lock()
-	if i == 0 {
-		if a == 0 {
-			a = sh.addAddress(hash, name)
+	if s.entry == 0 {
+		if s.addr == 0 {
+			s.addr = sh.addAddress(s.hash, name)
 		}
-		i = sh.addEntry(a, tb.slot)
+		s.entry = sh.addEntry(s.addr, tb.slot)
 	}
-	sh.entries[i].value, sh.entries[i].state = e, to
+	now := &sh.entries[s.entry]
+	now.value, now.state = e, to
 	if seen && !tb.masked {
 		t.tell(sh, name)
 	}
 	sh.mu.Unlock()
 
-	r := ref(i)<<shardBits | ref(in)
+	r := s.ref()
 	if was.state != free {
 		t.unlink(tb, r)
 		if hint == r {
 			hint = was.prev
 		}
 	}
-	sh.entries[i].version = version
+	now.version = version
 	t.link(tb, r, t.before(tb, version, hint))
 
 	h := hashAddress(name)
 	t.count(tb, h, was, -1)
-	t.count(tb, h, sh.entries[i], +1)
+	t.count(tb, h, *now, +1)
 	if to == tombstone {
-		tb.bury(grave{version, r})
+		tb.graves = append(tb.graves, grave{version, r})
 	}
 	return r, seen
 }
@@ -179,11 +197,6 @@ func (t *Tables) sums(tb *table) (sums [buckets]uint64) {
 		r = e.next
 	}
 	return sums
-}
-
-// bury notes a tombstone, so that it is found when its time is over.
-func (tb *table) bury(g grave) {
-	tb.graves = append(tb.graves, g)
 }
 
 // purge frees the oldest tombstones: those beyond what is kept for neighbours that

@@ -141,7 +141,7 @@ func (t *Tables) closeSlot(tb *table) {
 // start with the same.
 func (t *Tables) empty(tb *table, incarnation uint64) {
 	t.closeSlot(tb)
-	tb.contents = contents{incarnation: incarnation}
+	tb.contents = contents{incarnation: incarnation, exact: true} // that of version 0
 	for i := range tb.marks {
 		m := &tb.marks[i]
 		m.at, m.in, m.out = unknown, nil, nil
@@ -222,6 +222,11 @@ func (t *Tables) Tick(now time.Time) {
 	t.mu.Lock()
 	defer t.unlock()
 	t.sweep(1 << 14)
+	for _, adj := range t.bySlot {
+		if adj != nil && !adj.ready && adj.introd && now.Sub(adj.last) >= patience {
+			t.begin(adj) // without what the neighbour has: it will ask
+		}
+	}
 	for i := len(t.list) - 1; i >= 0; i-- {
 		tb := t.list[i]
 		switch {
