@@ -1,10 +1,12 @@
 package router
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/routing"
 )
 
 // address is what this router knows of one address. It stays where it is for as
@@ -15,6 +17,7 @@ type address struct {
 	router    *Router
 	key       string
 	treatment *treatment
+	trunk     *trunk // the only consumer is this link to a neighbour; nil for addresses proper
 
 	// consumers is replaced as a whole, under mu; never nil.
 	consumers atomic.Pointer[consumerSet]
@@ -25,14 +28,24 @@ type address struct {
 	// epoch rises whenever a consumer may have become able to take a delivery.
 	epoch atomic.Uint64
 
+	// passedOver is since when the closest consumers have no room, in Unix
+	// nanoseconds; 0 while they have.
+	passedOver atomic.Int64
+
+	openHere atomic.Bool // consumers of this router have had credit lately, and the mesh knows
+	ableHere atomic.Bool // one of them has it since the last tick
+	idleHere int         // ticks without; owned by the ticker
+	telling  sync.Mutex  // orders those who tell the mesh
+
 	mu sync.Mutex // guards all below
 
-	users    int // links and queues that keep the address in the table
-	credit   creditState
-	waiting  *[numClasses]queueRing // nil until something waits
-	draining bool                   // somebody is in drain
-	current  *queue                 // whose head the drainer has in hand
-	asked    []*egress              // consumers that asked for a drain and have no answer yet
+	users     int // links and queues that keep the address in the table
+	credit    creditState
+	waiting   *waitingRoom             // nil until something waits
+	draining  bool                     // somebody is in drain
+	current   *queue                   // whose head the drainer has in hand
+	ingresses map[routing.Key]*granted // routers with senders to the consumers here
+	asked     []*egress                // consumers that asked for a drain and have no answer yet
 
 	opened atomic.Bool // credit.open, for a look without the lock
 }
@@ -46,11 +59,21 @@ type treatment struct {
 
 // consumerSet is an immutable set of consumers.
 type consumerSet struct {
-	list []*egress
-	next atomic.Uint32 // where the next round robin starts
+	list    []*egress
+	remotes []*remote     // at other routers, by id
+	egress  routing.Set   // their keys
+	next    atomic.Uint32 // where the next round robin starts
 }
 
 var noConsumers = new(consumerSet)
+
+// any says whether there is a consumer, for what came by the mesh one of this router.
+func (s *consumerSet) any(here bool) bool {
+	return len(s.list) > 0 || !here && len(s.remotes) > 0
+}
+
+// count is the number of consumers; those at another router count as one.
+func (s *consumerSet) count() int { return len(s.list) + len(s.remotes) }
 
 // addConsumer makes e a consumer of the address.
 func (a *address) addConsumer(e *egress) {
@@ -60,11 +83,22 @@ func (a *address) addConsumer(e *egress) {
 	list := make([]*egress, len(old)+1)
 	copy(list, old)
 	list[len(old)] = e
-	a.consumers.Store(&consumerSet{list: list})
+	a.replaceConsumers(list, a.consumers.Load().remotes)
+}
+
+// replaceConsumers puts another set into place. Whoever looked at the old one must look
+// again. The caller holds mu.
+func (a *address) replaceConsumers(list []*egress, remotes []*remote) {
+	if len(list)+len(remotes) == 0 {
+		a.consumers.Store(noConsumers)
+	} else {
+		a.consumers.Store(&consumerSet{list: list, remotes: remotes, egress: egressSet(remotes)})
+	}
 	a.epoch.Add(1)
 }
 
-// removeConsumer takes e out, and says whether it was the last one.
+// removeConsumer takes e out, and says whether it was the last one, also of those at
+// other routers.
 func (a *address) removeConsumer(e *egress) (last bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,14 +112,9 @@ func (a *address) removeConsumer(e *egress) (last bool) {
 	if len(list) == len(old) {
 		return false
 	}
-	if len(list) == 0 {
-		a.consumers.Store(noConsumers)
-	} else {
-		a.consumers.Store(&consumerSet{list: list})
-	}
-	// Whoever looked at the old set must look again.
-	a.epoch.Add(1)
-	return len(list) == 0
+	remotes := a.consumers.Load().remotes
+	a.replaceConsumers(list, remotes)
+	return len(list)+len(remotes) == 0
 }
 
 // addressTable finds addresses by their normal form. It is split so that ten
@@ -120,6 +149,12 @@ func (t *addressTable) acquire(key string) *address {
 	if a == nil {
 		a = &address{router: t.router, key: key, treatment: t.router.treatmentOf(key)}
 		a.consumers.Store(noConsumers)
+		if x := t.router.mesh; x != nil {
+			if isMobile(key) {
+				x.tables.Watch(key)
+			}
+			a.findRemotes()
+		}
 		if s.m == nil {
 			s.m = make(map[string]*address)
 		}
@@ -129,6 +164,14 @@ func (t *addressTable) acquire(key string) *address {
 	a.users++
 	a.mu.Unlock()
 	return a
+}
+
+// acquireBytes is acquire for a key that lies in a buffer.
+func (t *addressTable) acquireBytes(key []byte) *address {
+	if a := t.find(key); a != nil {
+		return a
+	}
+	return t.acquire(string(key))
 }
 
 // find returns the address if it has a user, and counts one more.
@@ -165,6 +208,9 @@ func (t *addressTable) sweep(a *address) {
 	defer a.mu.Unlock()
 	if a.users == 0 && s.m[a.key] == a {
 		delete(s.m, a.key)
+		if x := t.router.mesh; x != nil && isMobile(a.key) {
+			x.tables.Unwatch(a.key)
+		}
 	}
 }
 
@@ -213,6 +259,11 @@ func (s *consumerSet) choose(balanced bool) *egress {
 
 // hasCredit says whether any consumer takes deliveries now.
 func (s *consumerSet) hasCredit() bool {
+	return s.hasCreditHere() || slices.ContainsFunc(s.remotes, (*remote).reachable)
+}
+
+// hasCreditHere says whether a consumer of this router takes deliveries now.
+func (s *consumerSet) hasCreditHere() bool {
 	for _, e := range s.list {
 		if _, credit := e.link.Load(); credit > 0 {
 			return true

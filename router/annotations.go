@@ -1,10 +1,12 @@
 package router
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/wire"
+	"github.com/meshway/meshway/routing"
 )
 
 // Router annotations are those message annotations that say which way a message
@@ -44,19 +46,20 @@ func (m *message) strip() {
 }
 
 // dress gives a message on its way out the annotations that its consumer is to see.
-func (e *egress) dress(out *amqp.Outgoing, in *ingress) {
+func (e *egress) dress(out *amqp.Outgoing, m *message) {
 	switch {
 	case e.annotate:
-		out.Payload, out.In = e.annotated(out.Payload, in), nil
-	case !in.peer.stripIn: // else they are gone already
+		out.Payload, out.In = e.annotated(out.Payload, m.way), nil
+	case !m.in.peer.stripIn: // else they are gone already
 		if s := stripAnnotations(out.Payload); len(s) != len(out.Payload) {
 			out.Payload, out.In = s, nil
 		}
 	}
 }
 
-// annotated adds what a consumer that keeps annotations wants to know.
-func (e *egress) annotated(payload []byte, in *ingress) []byte {
+// annotated adds what a consumer that keeps annotations wants to know. w is the way by
+// which the message came from another router; nil if it did not.
+func (e *egress) annotated(payload []byte, w *way) []byte {
 	head, annotations, tail, _ := cutAnnotations(payload)
 	var m wire.Map
 	if annotations != nil {
@@ -65,7 +68,8 @@ func (e *egress) annotated(payload []byte, in *ingress) []byte {
 			return payload
 		}
 	}
-	here := "0/" + e.peer.router.cfg.Router.ID
+	r := e.peer.router
+	here := "0/" + r.cfg.Router.ID
 	kept := make(wire.Map, 0, len(m)+2)
 	ingress, trace := any(here), []any{}
 	for _, p := range m {
@@ -78,6 +82,12 @@ func (e *egress) annotated(payload []byte, in *ingress) []byte {
 			}
 		default:
 			kept = append(kept, p)
+		}
+	}
+	if w != nil {
+		ingress = r.mesh.nameOf(w.ingress)
+		for t := w.trace; len(t) >= keySize; t = t[keySize:] {
+			trace = append(trace, r.mesh.nameOf(routing.Key(binary.BigEndian.Uint64(t))))
 		}
 	}
 	kept = append(kept,

@@ -11,7 +11,9 @@ import (
 // OnAttach decides what a link that the peer wants is for. [2.6.3]
 func (p *peer) OnAttach(b *amqp.Batch, r *amqp.AttachRequest) {
 	var err *wire.Error
-	if r.Attach.Role == wire.RoleSender {
+	if p.adj != nil {
+		err = p.adj.attachTrunk(b, r)
+	} else if r.Attach.Role == wire.RoleSender {
 		err = p.attachProducer(b, r)
 	} else {
 		err = p.attachConsumer(b, r)
@@ -35,17 +37,17 @@ func (p *peer) attachProducer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 	answer := amqp.Answer{
 		Source: r.Attach.Source, Target: &target,
 		SndSettleMode: r.Attach.SndSettleMode.Or(wire.SndMixed), RcvSettleMode: r.Attach.RcvSettleMode.Or(wire.RcvFirst),
-		MaxMessageSize: p.listener.cfg.MaxMessageSize,
+		MaxMessageSize: p.largest,
 	}
 	keepsNothing(&target.Durable, &target.ExpiryPolicy, &target.Timeout)
-	in := &ingress{peer: p, outcomes: outcomesOf(r.Attach.Source)}
+	in := &ingress{peer: p, outcomes: outcomesOf(r.Attach.Source), flow: p.router.flows.Add(1)}
 	switch {
 	case t.Dynamic:
 		name := dynamicTargetPrefix + temporaryName()
 		target.Address = wire.Some("amqp:/" + name)
 		in.addr = p.router.table.acquire(name)
 	case t.Address.V != "":
-		a, err := p.addressFor(t.Address.V)
+		a, err := p.addressFor(t.Address.V, false)
 		if err != nil {
 			return err
 		}
@@ -92,7 +94,7 @@ func (p *peer) attachConsumer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 		return refusal(wire.CondInvalidField, "the attach has a source without an address")
 	default:
 		var err *wire.Error
-		if a, err = p.addressFor(s.Address.V); err != nil {
+		if a, err = p.addressFor(s.Address.V, true); err != nil {
 			return err
 		}
 	}
@@ -108,6 +110,7 @@ func (p *peer) attachConsumer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 	}
 	e.link = link
 	a.addConsumer(e)
+	a.advertise()
 	a.consumersChanged(b)
 	return nil
 }
@@ -119,15 +122,17 @@ var allOutcomes = []wire.Symbol{
 
 // addressFor finds or makes the address that a terminus names, or says why it
 // cannot be attached to.
-func (p *peer) addressFor(name string) (*address, *wire.Error) {
+func (p *peer) addressFor(name string, consumer bool) (*address, *wire.Error) {
 	key := p.router.normalize(name)
 	switch {
 	case key == "":
 		return nil, refusal(wire.CondInvalidField, "the address %q is empty", name)
 	case key == managementPrefix || strings.HasPrefix(key, managementPrefix+"/"):
 		return nil, refusal(wire.CondNotImplemented, "management is not built into this router")
-	case strings.HasPrefix(key, topoPrefix):
-		return nil, refusal(wire.CondNotFound, "%q is an address of another router, and this one is by itself", name)
+	case strings.HasPrefix(key, meshPrefix):
+		return nil, refusal(wire.CondUnauthorizedAccess, "%q is for routers among themselves", name)
+	case strings.HasPrefix(key, topoPrefix) && (p.router.mesh == nil || topoRouter(key) == "" || consumer):
+		return nil, refusal(wire.CondNotFound, "%q is an address of another router", name)
 	}
 	a := p.router.table.acquire(key)
 	if a.unavailable() {

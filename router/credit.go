@@ -81,7 +81,7 @@ func (a *address) removeProducer(b *amqp.Batch, in *ingress) {
 func (a *address) reshare() []*ingress {
 	c := &a.credit
 	share := max(addressWindow/uint32(max(len(c.producers), 1)), leastWindow)
-	spread := min(consumerWindow*uint32(max(len(a.consumers.Load().list), 1)), largestWindow)
+	spread := min(consumerWindow*uint32(max(a.consumers.Load().count(), 1)), largestWindow)
 	if near(share, c.share) && near(spread, c.spread) {
 		return nil
 	}
@@ -185,9 +185,26 @@ func (a *address) applyCredit(b *amqp.Batch, list []*ingress) {
 	}
 }
 
+// tickHere tells the mesh that the consumers here are closed, when they have not
+// granted credit for a second.
+func (a *address) tickHere() {
+	if !a.openHere.Load() {
+		return
+	}
+	if a.ableHere.Swap(false) || a.consumers.Load().hasCreditHere() {
+		a.idleHere = 0
+		return
+	}
+	if a.idleHere++; a.idleHere > closeTicks && a.openHere.CompareAndSwap(true, false) {
+		a.idleHere = 0
+		a.advertise()
+	}
+}
+
 // tick closes the address when its consumers have not granted credit for a
 // second. Credit that comes and goes in between moves the epoch.
 func (a *address) tick(b *amqp.Batch) {
+	a.tickHere()
 	if !a.opened.Load() {
 		return
 	}

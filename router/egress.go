@@ -14,7 +14,8 @@ type egress struct {
 	peer     *peer
 	link     *amqp.Sender
 	addr     *address
-	annotate bool // messages get our annotations on their way out
+	annotate bool   // messages get our annotations on their way out
+	trunk    *trunk // the link goes to a neighbour; nil for consumers proper
 
 	// stream is the long message that is on the link now.
 	stream atomic.Pointer[streamCopy]
@@ -23,6 +24,9 @@ type egress struct {
 	// backlog is what waits for this link alone, on a multicast address.
 	backlog backlog
 }
+
+// Attaching gets the link of a trunk, which is attached by us.
+func (e *egress) Attaching(l *amqp.Sender) { e.link = l }
 
 // OnSendable is called when the link may be able to take something: it gets what
 // waits for it, in the order long message, backlog, address.
@@ -37,8 +41,8 @@ func (e *egress) OnSendable(b *amqp.Batch, l *amqp.Sender) {
 	}
 	a.epoch.Add(1)
 	_, credit := l.Load()
-	if credit > 0 && !a.opened.Load() {
-		a.consumerAble(b)
+	if credit > 0 && a.trunk == nil {
+		e.able(b)
 	}
 	if l.Draining() {
 		e.askDrain(b)
@@ -46,6 +50,20 @@ func (e *egress) OnSendable(b *amqp.Batch, l *amqp.Sender) {
 	}
 	if a.busy.Load() > 0 {
 		a.drain(b)
+	}
+}
+
+// able is called when the consumer has credit.
+func (e *egress) able(b *amqp.Batch) {
+	a := e.addr
+	if !a.opened.Load() {
+		a.consumerAble(b)
+	}
+	if !a.ableHere.Load() {
+		a.ableHere.Store(true)
+	}
+	if !a.openHere.Load() && a.openHere.CompareAndSwap(false, true) {
+		a.advertise()
 	}
 }
 
@@ -73,10 +91,18 @@ func (e *egress) hasCredit() bool {
 // OnDetach takes the consumer out. Its unsettled deliveries are given back by the
 // engine right after.
 func (e *egress) OnDetach(b *amqp.Batch, err *wire.Error) {
+	if e.trunk != nil {
+		if c := e.stream.Load(); c != nil {
+			c.gone(b)
+		}
+		e.trunk.detached(b)
+		return
+	}
 	a := e.addr
 	if a.removeConsumer(e) {
 		a.closeCredit(b, func() bool { return len(a.consumers.Load().list) == 0 })
 	}
+	a.advertise()
 	a.consumersChanged(b)
 	if c := e.stream.Load(); c != nil {
 		c.gone(b)

@@ -15,11 +15,13 @@ func (r *Router) Residue() []string {
 		defer a.mu.Unlock()
 		waiting := 0
 		if a.waiting != nil {
-			for i := range a.waiting {
-				for q := a.waiting[i].head; q != nil; q = q.next {
-					waiting += q.count
-					if q.next == a.waiting[i].head {
-						break
+			for _, rings := range [][numClasses]queueRing{a.waiting.sent, a.waiting.arrived} {
+				for _, r := range rings {
+					for q := r.head; q != nil; q = q.next {
+						waiting += q.count
+						if q.next == r.head {
+							break
+						}
 					}
 				}
 			}

@@ -35,6 +35,14 @@ func (a *address) route(b *amqp.Batch, m *message) {
 // that there is none.
 func (a *address) forward(b *amqp.Batch, m *message) bool {
 	set := a.consumers.Load()
+	if len(set.remotes) > 0 && !m.here {
+		return a.forwardFar(b, m, set)
+	}
+	return a.forwardHere(b, m, set)
+}
+
+// forwardHere gives the message to a consumer of this router.
+func (a *address) forwardHere(b *amqp.Batch, m *message, set *consumerSet) bool {
 	e := set.choose(a.treatment.distribution == config.Balanced)
 	if e == nil {
 		return false
@@ -60,9 +68,19 @@ func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
 	if m.stream != nil {
 		return m.stream.start(b, m, e)
 	}
-	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload, In: m.buffer}
-	e.dress(&out, m.in)
-	id, settled, res := e.link.Send(b, &out, m.origin(a), m.id)
+	out := amqp.Outgoing{Format: m.format, Settled: m.settled || m.settle, Payload: m.payload, In: m.buffer}
+	ref := m.id
+	switch {
+	case e.trunk == nil:
+		e.dress(&out, m)
+	case m.isCopy():
+		ref = m.index
+		fallthrough
+	default:
+		out.Head = m.head()
+		out.Settled = m.settled && m.hop == nil
+	}
+	id, settled, res := e.link.Send(b, &out, m.origin(a), ref)
 	switch res {
 	case amqp.Sent:
 		m.left(b, e, id, settled)

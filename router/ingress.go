@@ -17,6 +17,13 @@ type ingress struct {
 	link     *amqp.Receiver
 	addr     *address // nil: anonymous, each message says where it goes
 	outcomes outcomeSet
+	flow     uint32 // label of what it sends to other routers
+	trunk    bool   // the peer is a neighbour, which says of each message where it goes
+	class    uint8  // of what comes by a trunk
+
+	hops    atomic.Pointer[[]*hop] // to the egress routers that it has sent to
+	onLanes atomic.Int32           // long messages of it that keep to lanes
+	way     *way                   // of the last message that came by the mesh; owned by the reader
 
 	// Owned by the reader: the delivery whose frames are arriving, nil between two.
 	partial *partial
@@ -45,6 +52,10 @@ func (in *ingress) OnTransfer(b *amqp.Batch, d *amqp.Delivery) {
 
 // whole handles a message of which every byte is there.
 func (in *ingress) whole(b *amqp.Batch, m *message) {
+	if in.trunk {
+		in.relay(b, m)
+		return
+	}
 	if in.peer.stripIn {
 		m.strip()
 	}
@@ -132,13 +143,17 @@ func (in *ingress) complete(b *amqp.Batch) {
 // startStream turns the delivery that is arriving into a stream and routes it.
 func (in *ingress) startStream(b *amqp.Batch) {
 	p := in.partial
-	if (in.peer.stripIn || in.addr == nil) && !headIsWhole(p.pieces[0].bytes) {
+	if (in.peer.stripIn || in.addr == nil && !in.trunk) && !headIsWhole(p.pieces[0].bytes) {
 		p.pieces = join(p.pieces, p.size)
 	}
 	if in.peer.stripIn {
 		in.stripPieces()
 	}
 	m := p.message
+	if in.trunk {
+		in.relayStream(b, &m)
+		return
+	}
 	a := in.addr
 	if a == nil {
 		var err *wire.Error
@@ -148,6 +163,13 @@ func (in *ingress) startStream(b *amqp.Batch) {
 		}
 		defer in.peer.router.table.release(a)
 	}
+	in.beginStream(b, &m)
+	a.route(b, &m)
+}
+
+// beginStream makes the delivery that is arriving a stream of what has come of it.
+func (in *ingress) beginStream(b *amqp.Batch, m *message) {
+	p := in.partial
 	m.counted = m.settled // by its last frame, or its abort
 	m.streamOf(b, append([]piece(nil), p.pieces...), p.size)
 	m.stream.ended = false
@@ -156,7 +178,6 @@ func (in *ingress) startStream(b *amqp.Batch) {
 	clear(p.pieces)
 	p.pieces = p.pieces[:0]
 	in.peer.router.streams.add(p.stream)
-	a.route(b, &m)
 }
 
 // stripPieces removes router annotations from the first piece of a long message.
@@ -256,7 +277,16 @@ func (in releasedIfLost) OnOutcome(b *amqp.Batch, ids []uint32, o amqp.Outcome) 
 
 // origin is who hears what became of the message at a consumer of a.
 func (m *message) origin(a *address) amqp.Origin {
-	if a.treatment.releases {
+	switch {
+	case m.isCopy():
+		if m.fan == nil {
+			return nil
+		}
+		return m.fan
+	case m.hop != nil:
+		return m.hop.origin(m)
+	}
+	if a.treatment.releases || m.lenient {
 		return releasedIfLost{m.in}
 	}
 	return m.in
@@ -264,8 +294,8 @@ func (m *message) origin(a *address) amqp.Origin {
 
 // lossOutcome is what a sender hears of a delivery that had been sent on when its
 // path was lost.
-func (a *address) lossOutcome() wire.DeliveryState {
-	if a.treatment.releases {
+func lossOutcome(releases bool) wire.DeliveryState {
+	if releases {
 		return wire.DeliveryState{Kind: wire.StateReleased}
 	}
 	return wire.ModifiedState(true, false, nil)
@@ -277,6 +307,8 @@ func (in *ingress) OnSenderState(b *amqp.Batch, d amqp.InDelivery, settled bool,
 	switch to := d.Context.(type) {
 	case *amqp.Sender:
 		to.Update(b, d.Ref, settled, state)
+	case *onward:
+		to.senderState(b, d.Ref, settled, state)
 	case *fanout:
 		to.senderState(b, settled, state)
 	default:
@@ -310,9 +342,14 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 		switch to := d.Context.(type) {
 		case *amqp.Sender:
 			to.Update(b, d.Ref, true, wire.DeliveryState{})
+		case *onward:
+			to.senderState(b, d.Ref, true, wire.DeliveryState{})
 		case *fanout:
 			to.senderState(b, true, wire.DeliveryState{})
 		}
+	}
+	if in.onLanes.Load() > 0 {
+		in.peer.router.mesh.forgetLanes(in)
 	}
 	// Presettled ones were handed over for good, and go on.
 	in.over.Store(true)
@@ -336,17 +373,17 @@ func (in *ingress) queueFor(a *address, m *message) *queue {
 			continue
 		}
 		waiting += q.count
-		if q.class == class {
+		if q.class == class && q.arrived == m.here {
 			found = q
 		}
 	}
-	if in.addr == nil && waiting >= int(in.peer.anonymousWindow()/2) {
+	if in.addr == nil && !in.trunk && a.trunk == nil && waiting >= int(in.peer.anonymousWindow()/2) {
 		// An anonymous sender always has credit: one address that takes nothing
 		// must not use up all of it.
 		return nil
 	}
 	if found == nil {
-		found = &queue{addr: a, in: in, class: class}
+		found = &queue{addr: a, in: in, class: class, arrived: m.here}
 		in.queues = append(in.queues, found)
 		a.users++
 	}

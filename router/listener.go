@@ -44,6 +44,14 @@ func (r *Router) newListener(cfg *config.Listener) (*listener, error) {
 		Mechanisms:       mechanisms,
 		RequireSASL:      cfg.AuthenticatePeer,
 	}
+	if cfg.Role == config.RoleInterRouter {
+		if l.amqp.HandshakeTimeout == 0 {
+			l.amqp.HandshakeTimeout = setupTimeout
+		}
+		l.amqp.ChannelMax, l.amqp.HoldBySession = interRouterChannels-1, true
+		l.amqp.Offered, l.amqp.Desired = nil, nil
+		l.amqp.Properties = r.mesh.routerProperties(cfg.Cost)
+	}
 	return l, nil
 }
 

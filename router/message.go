@@ -16,15 +16,84 @@ type message struct {
 	format  uint32
 	payload []byte
 	buffer  *buf.Ref // what payload lies in, while it may stay there; nil if it may not
-	held    int      // bytes counted as held by in's connection
+	held    int      // bytes counted as held by in's connection, or as absorbed
 	stream  *stream
+
+	hop     *hop    // its way to the egress router; nil if it has none, or is in transit
+	way     *way    // how it came by the mesh to its egress; nil for others
+	here    bool    // this is its egress: it is for the consumers here
+	settle  bool    // it was presettled before it entered the mesh
+	lenient bool    // it is released if its path is lost
+	fan     *fanout // of which this is a copy that goes to another router
+	index   uint32  // in fan
+	prio    uint8   // the class of such a copy
+	set     []byte  // routing data of such a copy; nil for others
+}
+
+// trunkClass is the class of priority in which the message goes to a neighbour.
+func (m *message) trunkClass() uint8 {
+	switch {
+	case m.in.trunk && m.way == nil:
+		return m.in.class
+	case m.hop != nil:
+		return m.hop.remote.addr.class(m)
+	}
+	return m.prio
+}
+
+// head is the routing data that stands in front of a message to a neighbour, unless
+// it came with it.
+func (m *message) head() []byte {
+	switch {
+	case m.isCopy():
+		return m.set
+	case m.hop != nil:
+		return m.hop.head
+	}
+	return nil
+}
+
+// isCopy says that the message is a copy of a multicast, on its way to other routers.
+func (m *message) isCopy() bool { return m.set != nil }
+
+// arrived says that the message came by the mesh and has left it.
+func (m *message) arrived() bool { return m.way != nil }
+
+// hold counts bytes of the message that wait here. What has come to its egress was
+// granted by it, and must not narrow the window of the router that it came from.
+func (m *message) hold(n int) {
+	m.held = n
+	if m.arrived() {
+		m.in.peer.router.budget.Add(n)
+	} else {
+		m.in.link.Hold(n)
+	}
+}
+
+// unhold gives back what hold counted.
+func (m *message) unhold(b *amqp.Batch) {
+	switch {
+	case m.held == 0:
+	case m.arrived():
+		m.in.peer.router.budget.Add(-m.held)
+	default:
+		m.in.link.Unhold(b, m.held)
+	}
+	m.held = 0
 }
 
 // left is called when the message has been encoded for its only receiver: it
 // pairs the two deliveries, or settles the one that has nothing to wait for.
 func (m *message) left(b *amqp.Batch, e *egress, out uint32, outSettled bool) {
 	in := m.in.link
+	if m.arrived() || m.isCopy() {
+		m.unhold(b)
+	}
 	switch {
+	case m.isCopy():
+		m.copyLeft(b, e, out, outSettled)
+	case m.hop != nil:
+		m.leftFor(b, e, out)
 	case m.settled && m.counted:
 		in.Unhold(b, m.held)
 	case m.settled:
@@ -43,12 +112,41 @@ func (m *message) left(b *amqp.Batch, e *egress, out uint32, outSettled bool) {
 	}
 }
 
+// leftFor is left for a message that went to another router.
+func (m *message) leftFor(b *amqp.Batch, e *egress, out uint32) {
+	in, h := m.in.link, m.hop
+	switch {
+	case m.settled:
+		m.unhold(b) // its outcome finishes it
+	case !in.Forwarded(b, m.id, h.onwardBy(e.link), out, m.held):
+		h.onwardBy(e.link).senderState(b, out, true, wire.DeliveryState{})
+	}
+}
+
+// copyLeft is left for a copy of a multicast message that went to another router.
+func (m *message) copyLeft(b *amqp.Batch, e *egress, out uint32, outSettled bool) {
+	switch {
+	case m.fan == nil:
+	case outSettled:
+		m.fan.OnOutcome(b, []uint32{m.index}, amqp.Outcome{State: wire.DeliveryState{Kind: wire.StateAccepted}, Settled: true})
+	default:
+		m.fan.sent(b, m.index, e, out)
+	}
+}
+
 // end ends a message that goes to nobody, with the given outcome.
 func (m *message) end(b *amqp.Batch, state wire.DeliveryState) {
+	if m.isCopy() {
+		m.endCopy(b, state)
+		return
+	}
 	if m.stream != nil {
 		m.stream.cancel(b)
 	}
 	in := m.in.link
+	if m.arrived() {
+		m.unhold(b)
+	}
 	switch {
 	case m.settled && m.counted:
 		in.Unhold(b, m.held)
@@ -60,6 +158,17 @@ func (m *message) end(b *amqp.Batch, state wire.DeliveryState) {
 	}
 }
 
+// endCopy is end for a copy of a multicast message.
+func (m *message) endCopy(b *amqp.Batch, state wire.DeliveryState) {
+	if m.stream != nil {
+		m.stream.unexpect(b)
+	}
+	m.unhold(b)
+	if m.fan != nil {
+		m.fan.OnOutcome(b, []uint32{m.index}, amqp.Outcome{State: state, Settled: true})
+	}
+}
+
 // release ends a message that nobody is there to take.
 func (m *message) release(b *amqp.Batch) {
 	m.end(b, wire.DeliveryState{Kind: wire.StateReleased})
@@ -68,10 +177,14 @@ func (m *message) release(b *amqp.Batch) {
 // forget gives back what a message held that waited and that nobody waits for.
 func (m *message) forget(b *amqp.Batch) {
 	if m.stream != nil {
-		m.stream.cancel(b)
+		if m.isCopy() {
+			m.stream.unexpect(b)
+		} else {
+			m.stream.cancel(b)
+		}
 		return
 	}
-	m.in.link.Unhold(b, m.held)
+	m.unhold(b)
 }
 
 // abandoned says that nobody waits for the message any more: its sender has gone,

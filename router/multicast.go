@@ -20,10 +20,22 @@ const (
 	backlogBytes = 1 << 20
 )
 
-// fanOut gives a copy to every consumer. m.payload is valid only during the call.
+// fanOut gives a copy to every consumer, here and at other routers. m.payload is valid
+// only during the call.
 func (a *address) fanOut(b *amqp.Batch, m *message) {
-	list := a.consumers.Load().list
-	if len(list) == 0 {
+	set := a.consumers.Load()
+	m.lenient = a.treatment.releases
+	if len(set.remotes) == 0 || m.here {
+		m.fanOut(b, set.list, nil)
+		return
+	}
+	a.router.mesh.fanOutFar(b, m, a, set)
+}
+
+// fanOut gives a copy to each of these consumers, and one to each of these neighbours
+// for its share of the other routers.
+func (m *message) fanOut(b *amqp.Batch, list []*egress, shares []share) {
+	if len(list)+len(shares) == 0 {
 		m.release(b)
 		return
 	}
@@ -32,7 +44,7 @@ func (a *address) fanOut(b *amqp.Batch, m *message) {
 	}
 	cp := copyOf{message: *m}
 	if !m.settled {
-		f := newFanout(a, m, len(list))
+		f := newFanout(m, m.in, m.id, len(list)+len(shares))
 		cp.fan = f
 		// Nobody but this reader can settle it before all copies are out: the
 		// count holds one for us.
@@ -40,7 +52,10 @@ func (a *address) fanOut(b *amqp.Batch, m *message) {
 		m.in.link.Forwarded(b, m.id, f, 0, 0)
 	}
 	if m.stream != nil {
-		m.stream.expect(len(list))
+		m.stream.expect(len(list) + len(shares))
+	}
+	for i, s := range shares {
+		m.sendShare(b, s, cp.fan, uint32(len(list)+i))
 	}
 	for i, e := range list {
 		cp.index = uint32(i)
@@ -50,6 +65,21 @@ func (a *address) fanOut(b *amqp.Batch, m *message) {
 		m.in.link.Finish(b, 0)
 	}
 	cp.shared.release(b)
+}
+
+// share is the part of the egress routers of a multicast that one neighbour serves.
+type share struct {
+	to   *adjacency // nil: there is no way to them now
+	head []byte     // routing data
+}
+
+// sendShare sends the copy for a share to its neighbour.
+func (m *message) sendShare(b *amqp.Batch, s share, fan *fanout, index uint32) {
+	c := *m
+	c.fan, c.index, c.set, c.counted, c.here = fan, index, s.head, true, false
+	if s.to == nil || !s.to.forward(b, &c) {
+		c.release(b)
+	}
 }
 
 // copyOf is one consumer's copy of a multicast message.
@@ -136,8 +166,8 @@ func (e *egress) sendCopy(b *amqp.Batch, c *copyOf) bool {
 	if m.stream != nil {
 		return m.stream.startCopy(b, e, c)
 	}
-	out := amqp.Outgoing{Format: m.format, Settled: m.settled, Payload: m.payload, In: m.buffer}
-	e.dress(&out, m.in)
+	out := amqp.Outgoing{Format: m.format, Settled: m.settled || m.settle, Payload: m.payload, In: m.buffer}
+	e.dress(&out, m)
 	var origin amqp.Origin
 	if c.fan != nil {
 		origin = c.fan
@@ -178,11 +208,12 @@ func (s *stream) startCopy(b *amqp.Batch, e *egress, c *copyOf) bool {
 		return true
 	}
 	cp := &streamCopy{s: s, e: e, ref: copyRef{c.fan, c.index}}
+	m := &c.message
 	var origin amqp.Origin
 	if c.fan != nil {
 		origin = c.fan
 	}
-	id, settled, ok := cp.begin(b, origin, c.index, c.message.settled)
+	id, settled, ok := cp.begin(b, origin, c.index, m.settled || m.settle, m.head())
 	switch {
 	case !ok:
 		return s.isCanceled()
@@ -294,9 +325,10 @@ func (e *egress) closeBacklog(b *amqp.Batch) {
 // ends when all of them have: rejected wins over accepted, that over modified,
 // that over released.
 type fanout struct {
-	addr *address
-	in   *ingress
-	id   uint32
+	// Immutable after it is made.
+	origin   amqp.Origin // who hears what it comes to
+	id       uint32      // by which origin knows it
+	releases bool        // copies whose path is lost are released
 
 	mu     sync.Mutex
 	copies []fanCopy
@@ -308,14 +340,15 @@ type fanout struct {
 
 type fanCopy struct {
 	link     *amqp.Sender
+	split    *fanout // the copy was divided anew, instead
 	id       uint32
 	sent     bool
 	settled  bool
 	terminal bool
 }
 
-func newFanout(a *address, m *message, n int) *fanout {
-	return &fanout{addr: a, in: m.in, id: m.id, copies: make([]fanCopy, n), open: n + 1, silent: n + 1}
+func newFanout(m *message, origin amqp.Origin, id uint32, n int) *fanout {
+	return &fanout{origin: origin, id: id, releases: m.lenient, copies: make([]fanCopy, n), open: n + 1, silent: n + 1}
 }
 
 // launched lets go of the count that kept the fanout open while copies went out.
@@ -342,7 +375,7 @@ func (f *fanout) sent(b *amqp.Batch, index uint32, e *egress, id uint32) {
 func (f *fanout) OnOutcome(b *amqp.Batch, indexes []uint32, o amqp.Outcome) {
 	state := o.State
 	if o.Lost {
-		state = f.addr.lossOutcome()
+		state = lossOutcome(f.releases)
 	}
 	f.mu.Lock()
 	for _, i := range indexes {
@@ -376,7 +409,7 @@ func (f *fanout) report(b *amqp.Batch) {
 	if state.Kind == wire.StateNone {
 		state.Kind = wire.StateReleased
 	}
-	f.in.link.Update(b, []uint32{f.id}, settled, f.in.outcome(state))
+	f.origin.OnOutcome(b, []uint32{f.id}, amqp.Outcome{State: state, Settled: settled})
 }
 
 // senderState passes on to every receiver what the sender says.
@@ -386,10 +419,22 @@ func (f *fanout) senderState(b *amqp.Batch, settled bool, state wire.DeliverySta
 	copies := append([]fanCopy(nil), f.copies...)
 	f.mu.Unlock()
 	for _, c := range copies {
-		if c.sent && !c.settled {
+		switch {
+		case c.split != nil:
+			c.split.senderState(b, settled, state)
+		case c.sent && !c.settled:
 			c.link.Update(b, c.id, settled, state)
 		}
 	}
+}
+
+// divided notes that the copy was divided anew, and says whether the sender has settled
+// already.
+func (f *fanout) divided(index uint32, into *fanout) (over bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.copies[index].split = into
+	return f.over
 }
 
 // outcomeRank orders outcomes of copies: the highest is what the sender hears.

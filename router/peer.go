@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -14,30 +15,48 @@ import (
 type peer struct {
 	// Immutable after newPeer.
 	router   *Router
-	listener *listener
+	place    string // name of the listener or connector
 	conn     *amqp.Conn
+	adj      *adjacency // of a neighbour; nil for others
 	id       uint64
 	capacity uint32 // linkCapacity of the listener; 0 leaves it to the address
 	stripIn  bool
 	stripOut bool
+	largest  uint64 // max-message-size of what it sends, in bytes; 0 is no limit
 
 	begun int // bytes of messages that have not arrived whole; owned by the reader
 }
 
 func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 	p := &peer{
-		router: r, listener: l, id: r.connID.Add(1),
-		capacity: uint32(l.cfg.LinkCapacity),
+		router: r, place: l.cfg.Name, id: r.connID.Add(1),
+		capacity: uint32(l.cfg.LinkCapacity), largest: l.cfg.MaxMessageSize,
 		stripIn:  l.cfg.StripAnnotations.In(),
 		stripOut: l.cfg.StripAnnotations.Out(),
 	}
+	if l.cfg.Role == config.RoleInterRouter {
+		p.stripIn, p.stripOut = false, false
+		p.adj = &adjacency{peer: p, mesh: r.mesh, own: l.cfg.Cost, over: make(chan struct{})}
+	}
 	p.conn = amqp.NewServer(nc, l.amqp, p)
+	return p
+}
+
+// newNeighbourPeer makes a peer of a connection that a connector has dialled.
+func newNeighbourPeer(x *mesh, nc net.Conn, conf *amqp.Config, name string, cost uint32) *peer {
+	r := x.router
+	p := &peer{router: r, place: name, id: r.connID.Add(1)}
+	p.adj = &adjacency{peer: p, mesh: x, own: cost, dialled: true, over: make(chan struct{})}
+	p.conn = amqp.NewClient(nc, conf, p)
 	return p
 }
 
 // ended is the last thing that the connection's reader does.
 func (p *peer) ended(err error) {
 	defer p.router.leave(p)
+	if p.adj != nil {
+		p.adj.ended()
+	}
 	switch {
 	case p.conn.Peer() == nil:
 		p.log(zap.WarnLevel, "connection refused", zap.Error(err))
@@ -64,12 +83,18 @@ func (p *peer) anonymousWindow() uint32 {
 }
 
 // OnOpen lets the peer in. [2.7.1]
-func (p *peer) OnOpen(c *amqp.Conn, _ *amqp.Batch) *wire.Error {
+func (p *peer) OnOpen(c *amqp.Conn, b *amqp.Batch) *wire.Error {
 	if p.router.draining.Load() {
 		return &wire.Error{Condition: wire.CondConnectionForced, Description: "the router is shutting down"}
 	}
+	if p.adj != nil {
+		if err := p.adj.onOpen(c, b); err != nil {
+			p.log(zap.WarnLevel, "neighbour refused", zap.String("at", p.place), zap.String("container", c.Peer().ContainerID), zap.Error(err))
+			return err
+		}
+	}
 	user, mechanism := c.Identity()
-	p.log(zap.InfoLevel, "connection opened", zap.String("container", c.Peer().ContainerID), zap.String("listener", p.listener.cfg.Name),
+	p.log(zap.InfoLevel, "connection opened", zap.String("container", c.Peer().ContainerID), zap.String("at", p.place),
 		zap.String("user", user), zap.String("mechanism", mechanism))
 	return nil
 }

@@ -15,9 +15,10 @@ const numClasses = 10
 
 // queue holds what waits from one link in one class.
 type queue struct {
-	addr  *address
-	in    *ingress
-	class uint8
+	addr    *address
+	in      *ingress
+	class   uint8
+	arrived bool // by the mesh: only consumers of this router can take it
 
 	items  []message // a circular list: head is the oldest
 	head   int
@@ -77,19 +78,19 @@ func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) b
 		return false
 	}
 	var q *queue
-	if len(a.consumers.Load().list) > 0 {
+	if a.consumers.Load().any(m.here) {
 		q = m.in.queueFor(a, m)
 	}
 	if q == nil {
 		a.busy.Add(-1)
 		a.mu.Unlock()
-		m.release(b)
+		a.nobody(b, m)
 		return true
 	}
 	q.push(m)
 	a.mu.Unlock()
 	if m.stream == nil {
-		m.in.link.Hold(len(m.payload))
+		m.hold(len(m.payload))
 	}
 	return true
 }
@@ -101,9 +102,9 @@ func (q *queue) push(m *message) {
 	if q.count == 1 {
 		a := q.addr
 		if a.waiting == nil {
-			a.waiting = new([numClasses]queueRing)
+			a.waiting = new(waitingRoom)
 		}
-		a.waiting[q.class].add(q)
+		a.waiting.ring(q).add(q)
 	}
 }
 
@@ -173,7 +174,7 @@ func (q *queue) pop() {
 
 // leave takes a queue with nothing in it out of the ring and away from its link.
 func (q *queue) leave() {
-	q.addr.waiting[q.class].remove(q)
+	q.addr.waiting.ring(q).remove(q)
 	q.items, q.head, q.chunks, q.served = nil, 0, nil, 0
 	q.in.queueEmpty(q)
 }
@@ -228,18 +229,56 @@ const quantum = 32
 func (a *address) rotate(q *queue) {
 	if q.served++; q.served >= quantum {
 		q.served = 0
-		a.waiting[q.class].head = q.next
+		a.waiting.ring(q).head = q.next
+		a.waiting.turn = !q.arrived
+	}
+}
+
+// waitingRoom is what waits at an address. What came by the mesh has rings of its own,
+// since it waits for fewer consumers than the rest.
+type waitingRoom struct {
+	sent    [numClasses]queueRing // by senders of this router
+	arrived [numClasses]queueRing // by the mesh
+	turn    bool                  // it is that of the arrived ones
+}
+
+func (w *waitingRoom) ring(q *queue) *queueRing {
+	if q.arrived {
+		return &w.arrived[q.class]
+	}
+	return &w.sent[q.class]
+}
+
+// refusals says which of the two kinds no consumer takes for now.
+type refusals struct{ sent, arrived bool }
+
+func (r *refusals) add(q *queue) {
+	if q.arrived {
+		r.arrived = true
+	} else {
+		r.sent = true
 	}
 }
 
 // nextQueue is whose turn it is: the highest class first, round robin in it.
-func (a *address) nextQueue() *queue {
-	if a.waiting == nil {
+func (a *address) nextQueue(not refusals) *queue {
+	w := a.waiting
+	if w == nil {
 		return nil
 	}
 	for class := numClasses - 1; class >= 0; class-- {
-		if r := &a.waiting[class]; r.head != nil {
-			return r.head
+		sent, arrived := w.sent[class].head, w.arrived[class].head
+		if not.sent {
+			sent = nil
+		}
+		if not.arrived {
+			arrived = nil
+		}
+		switch {
+		case arrived != nil && (w.turn || sent == nil):
+			return arrived
+		case sent != nil:
+			return sent
 		}
 	}
 	return nil
@@ -256,14 +295,13 @@ func (a *address) drain(b *amqp.Batch) {
 	}
 	a.draining = true
 	a.busy.Add(1)
+	epoch, refused := a.epoch.Load(), refusals{}
 	for {
-		epoch := a.epoch.Load()
-		if len(a.consumers.Load().list) == 0 {
-			a.releaseAll(b)
-		}
-		q := a.nextQueue()
+		a.endHopeless(b)
+		q := a.nextQueue(refused)
 		if q == nil {
-			if a.epoch.Load() != epoch {
+			if now := a.epoch.Load(); now != epoch {
+				epoch, refused = now, refusals{}
 				continue
 			}
 			break
@@ -292,13 +330,11 @@ func (a *address) drain(b *amqp.Batch) {
 			a.mu.Lock()
 			continue
 		}
-		if a.epoch.Load() == epoch {
-			break
-		}
+		refused.add(q)
 	}
 	a.draining = false
 	a.busy.Add(-1)
-	asked, waits := a.asked, a.nextQueue() != nil
+	asked, waits := a.asked, a.nextQueue(refusals{}) != nil
 	a.asked = nil
 	a.mu.Unlock()
 	for _, e := range asked {
@@ -310,16 +346,50 @@ func (a *address) drain(b *amqp.Batch) {
 	}
 }
 
-// releaseAll ends everything that waits. The caller holds mu and is the drainer.
-func (a *address) releaseAll(b *amqp.Batch) {
+// endHopeless ends everything that waits for consumers that are no more. The caller
+// holds mu and is the drainer.
+func (a *address) endHopeless(b *amqp.Batch) {
+	if a.waiting == nil {
+		return
+	}
+	set := a.consumers.Load()
+	hopeful := refusals{sent: set.any(false), arrived: set.any(true)}
+	if hopeful.sent && hopeful.arrived {
+		return
+	}
 	var list []message
-	for q := a.nextQueue(); q != nil; q = a.nextQueue() {
-		list = append(list, q.items[q.head])
+	for q := a.nextQueue(hopeful); q != nil; q = a.nextQueue(hopeful) {
+		m := q.items[q.head]
+		if m.stream == nil && (a.trunk != nil || m.here) {
+			m.payload = append([]byte(nil), m.payload...) // it may go elsewhere
+		}
+		list = append(list, m)
 		q.pop()
+	}
+	if len(list) == 0 {
+		return
 	}
 	a.mu.Unlock()
 	for i := range list {
-		list[i].release(b)
+		a.nobody(b, &list[i])
 	}
 	a.mu.Lock()
+}
+
+// nobody ends a message for which the address has no consumer, or sends it elsewhere:
+// one that waited for a neighbour by another way, and one that came by the mesh to
+// consumers at another router, once.
+func (a *address) nobody(b *amqp.Batch, m *message) {
+	switch {
+	case a.trunk != nil:
+		m.reroute(b)
+	case m.here && !m.way.moved && !m.abandoned():
+		m.unhold(b)
+		w := *m.way
+		w.moved = true
+		m.way, m.here = &w, false
+		a.route(b, m)
+	default:
+		m.release(b)
+	}
 }

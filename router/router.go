@@ -31,9 +31,13 @@ type Router struct {
 	table       addressTable
 	streams     streamRegistry
 	listen      func(network, address string) (net.Listener, error)
+	dial        func(ctx context.Context, network, address string) (net.Conn, error)
+	mesh        *mesh // nil for a router by itself
 
+	failed   chan error  // gets why the router cannot go on; room for one
 	draining atomic.Bool // shutting down: nobody gets credit any more
 	connID   atomic.Uint64
+	flows    atomic.Uint32 // flow labels given to links
 
 	mu        sync.Mutex // guards all below
 	listeners []*listener
@@ -59,13 +63,14 @@ type Endpoint struct {
 // until Start.
 func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r := &Router{
-		cfg: cfg, log: log, listen: listenTCP,
+		cfg: cfg, log: log, listen: listenTCP, dial: dialTCP,
 		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution},
 		ownPrefixes: ownPrefixes(cfg.Router.ID),
 		budget:      amqp.NewBudget(waitingLimit),
 		peers:       make(map[*peer]struct{}),
 		changed:     make(chan struct{}),
 		done:        make(chan struct{}),
+		failed:      make(chan error, 1),
 	}
 	r.table.router = r
 	r.streams.set = make(map[*stream]struct{})
@@ -87,6 +92,12 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 			return nil, fmt.Errorf("users: %w", err)
 		}
 		r.users = users
+	}
+	if cfg.Router.Mode == config.Interior {
+		var err error
+		if r.mesh, err = newMesh(r); err != nil {
+			return nil, err
+		}
 	}
 	for i := range cfg.Listeners {
 		l, err := r.newListener(&cfg.Listeners[i])
@@ -115,6 +126,9 @@ func (r *Router) Start() error {
 	}
 	r.tasks.Add(1)
 	go r.ticks() // ends when done is closed
+	if r.mesh != nil {
+		r.mesh.start()
+	}
 	return nil
 }
 
@@ -125,6 +139,16 @@ func (r *Router) Listening() []Endpoint {
 		list = append(list, Endpoint{Name: l.cfg.Name, Addr: l.ln.Addr()})
 	}
 	return list
+}
+
+// Failed gives why the router cannot go on, should that happen: call Shutdown then.
+func (r *Router) Failed() <-chan error { return r.failed }
+
+func (r *Router) fail(err error) {
+	select {
+	case r.failed <- err:
+	default:
+	}
 }
 
 // Shutdown ends the router: it takes no more connections, stops credit, lets
@@ -157,7 +181,13 @@ func (r *Router) Shutdown(ctx context.Context) error {
 		p.conn.Close(&b, forced)
 	}
 	b.Flush()
+	if r.mesh != nil {
+		r.mesh.stop()
+	}
 	r.awaitGone()
+	if r.mesh != nil {
+		r.mesh.close()
+	}
 	close(r.done)
 	r.tasks.Wait()
 	return err

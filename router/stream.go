@@ -48,6 +48,14 @@ type streamCopy struct {
 	left    bool // done because it was too slow for the others
 	accept  bool // unsettled by the sender, settled for the receiver: accepted once all has left
 	ref     copyRef
+	hop     *hop // of one that goes to another router
+}
+
+// abort breaks the copy off at its consumer.
+func (c *streamCopy) abort(b *amqp.Batch) {
+	if c.e.link.Abort(b) && c.hop != nil && !c.hop.excused.Load() {
+		c.hop.remote.give(b, c.hop.units)
+	}
 }
 
 // becomeStream turns a whole message into a stream that has ended already: one
@@ -84,11 +92,16 @@ func (m *message) streamOf(b *amqp.Batch, chunks []piece, size int) {
 // start begins the stream at its only consumer, if that can take it. True also
 // for a stream that was broken off: there is nothing left to do.
 func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
-	c := &streamCopy{s: s, e: e, accept: !m.settled}
-	id, outSettled, ok := c.begin(b, m.origin(e.addr), m.id, m.settled)
+	if m.isCopy() {
+		return s.startCopy(b, e, &copyOf{message: *m, fan: m.fan, index: m.index})
+	}
+	c := &streamCopy{s: s, e: e, accept: !m.settled, hop: m.hop}
+	id, outSettled, ok := c.begin(b, m.origin(e.addr), m.id, m.settled && m.hop == nil || m.settle, m.head())
 	switch {
 	case !ok:
 		return s.isCanceled()
+	case m.hop != nil:
+		m.leftFor(b, e, id)
 	case m.settled, outSettled:
 	case !m.in.link.Forwarded(b, m.id, e.link, id, 0):
 		e.link.Update(b, id, true, wire.DeliveryState{})
@@ -98,8 +111,8 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 }
 
 // begin takes the consumer's link for the copy. ref is what the origin knows the
-// delivery by.
-func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settled bool) (id uint32, outSettled, ok bool) {
+// delivery by, head what stands in front of the message.
+func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settled bool, head []byte) (id uint32, outSettled, ok bool) {
 	s, e := c.s, c.e
 	s.mu.Lock()
 	if s.canceled || s.late || !e.stream.CompareAndSwap(nil, c) {
@@ -111,7 +124,7 @@ func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settle
 	s.copies = append(s.copies, c)
 	p, _ := c.next()
 	s.mu.Unlock()
-	out := amqp.Outgoing{Format: s.format, Settled: settled, Payload: p.bytes, In: p.in}
+	out := amqp.Outgoing{Format: s.format, Settled: settled, Head: head, Payload: p.bytes, In: p.in}
 	id, outSettled, res := e.link.Start(b, &out, origin, ref)
 	s.mu.Lock()
 	c.pumping = false
@@ -133,7 +146,7 @@ func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settle
 		s.in.link.Unhold(b, freed)
 	}
 	if res == amqp.Sent && broken {
-		e.link.Abort(b)
+		c.abort(b)
 		return 0, false, false
 	}
 	return id, outSettled, res == amqp.Sent
@@ -311,7 +324,7 @@ func (c *streamCopy) ended(b *amqp.Batch) {
 	if c.accept {
 		state := wire.DeliveryState{Kind: wire.StateAccepted}
 		if c.lost {
-			state = s.in.outcome(c.e.addr.lossOutcome())
+			state = s.in.outcome(lossOutcome(c.e.addr.treatment.releases))
 		}
 		s.in.link.Update(b, []uint32{s.id}, true, state)
 	}
@@ -341,7 +354,7 @@ func (s *stream) cancel(b *amqp.Batch) {
 		s.in.link.Unhold(b, freed)
 	}
 	for _, c := range open {
-		c.e.link.Abort(b)
+		c.abort(b)
 		c.e.stream.CompareAndSwap(c, nil)
 		c.e.OnSendable(b, c.e.link)
 	}

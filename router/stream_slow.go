@@ -72,7 +72,7 @@ func (s *stream) leaveSlow(b *amqp.Batch) {
 		r.release(b)
 	}
 	for _, c := range slow {
-		c.e.link.Abort(b)
+		c.abort(b)
 		c.e.stream.CompareAndSwap(c, nil)
 		c.ref.release(b)
 		c.e.OnSendable(b, c.e.link)

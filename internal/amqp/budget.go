@@ -17,6 +17,9 @@ func NewBudget(bytes int64) *Budget { return &Budget{limit: bytes} }
 // Held is how many bytes are held now.
 func (b *Budget) Held() int64 { return b.held.Load() }
 
+// Add counts n bytes more, or fewer, that are held for no connection.
+func (b *Budget) Add(n int) { b.add(n) }
+
 func (b *Budget) add(n int) {
 	if b != nil {
 		b.held.Add(int64(n))

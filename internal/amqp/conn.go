@@ -373,3 +373,10 @@ func (c *Conn) saslContext() (context.Context, context.CancelFunc) {
 	}
 	return context.WithCancel(context.Background())
 }
+
+// Backlog is how many bytes wait for the socket to take them.
+func (c *Conn) Backlog() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.len()
+}

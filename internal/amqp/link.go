@@ -294,9 +294,13 @@ func (s *Session) AttachReceiver(b *Batch, name string, h ReceiverHandler, a *An
 	return l, s.attach(b, &l.link, a)
 }
 
-// AttachSender attaches a link by which messages go out, as AttachReceiver does.
+// AttachSender attaches a link by which messages go out, as AttachReceiver does. If
+// the handler has a method Attaching(*Sender), it gets the link before anybody else.
 func (s *Session) AttachSender(b *Batch, name string, h SenderHandler, a *Answer) (*Sender, error) {
 	l := newSender(s, name, h, a)
+	if h, ok := h.(interface{ Attaching(*Sender) }); ok {
+		h.Attaching(l) // before the reader can find it
+	}
 	return l, s.attach(b, &l.link, a)
 }
 

@@ -267,12 +267,14 @@ func (l *Sender) appendTransfers(head, p []byte, in *buf.Ref, more bool, n uint3
 }
 
 // Update tells the receiver our state of a delivery that we sent, settled or
-// not: what its sender said. A delivery that is over is passed over.
-func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliveryState) {
+// not: what its sender said. A delivery that is over is passed over, and false
+// returned. One that is settled by it is over: its origin hears nothing more.
+func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliveryState) (alive bool) {
 	s := l.session
 	c := s.conn
 	c.mu.Lock()
-	if r := s.outgoing.get(id); r != nil && r.link == l {
+	r := s.outgoing.get(id)
+	if alive = r != nil && r.link == l; alive {
 		c.noteDisposition(s, wire.RoleSender, id, settled, state)
 		if settled {
 			s.outgoing.remove(id)
@@ -281,6 +283,7 @@ func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliverySt
 	}
 	c.mu.Unlock()
 	b.touch(c)
+	return alive
 }
 
 // settledOut counts an unsettled delivery as over. The caller holds mu.

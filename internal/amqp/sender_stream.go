@@ -91,14 +91,15 @@ func (l *Sender) takeWanted() bool {
 	return true
 }
 
-// Abort ends the delivery begun by Start: the receiver forgets it. [2.7.5]
-func (l *Sender) Abort(b *Batch) {
+// Abort ends the delivery begun by Start: the receiver forgets it. [2.7.5] True means
+// that it was unsettled until now; its origin hears nothing more.
+func (l *Sender) Abort(b *Batch) (unsettled bool) {
 	s := l.session
 	c := s.conn
 	c.mu.Lock()
 	if !l.mid || l.owesAbort || l.gone {
 		c.mu.Unlock()
-		return
+		return false
 	}
 	switch {
 	case l.detached || s.over || c.dead || c.shut.Load():
@@ -113,6 +114,7 @@ func (l *Sender) Abort(b *Batch) {
 	if r := s.outgoing.get(l.midID); r != nil && r.link == l && !l.midSettled {
 		s.outgoing.remove(l.midID)
 		l.settledOut()
+		unsettled = true
 	}
 	wake := l.takeWanted()
 	c.mu.Unlock()
@@ -120,6 +122,7 @@ func (l *Sender) Abort(b *Batch) {
 	if wake {
 		l.h.OnSendable(b, l)
 	}
+	return unsettled
 }
 
 // appendAbort encodes the transfer that breaks off the delivery. It ignores the

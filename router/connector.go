@@ -1,0 +1,113 @@
+package router
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/sasl"
+)
+
+// connector keeps a connection to a neighbour: it dials again when that is lost, less
+// and less often.
+type connector struct {
+	mesh *mesh
+	cfg  *config.Connector
+}
+
+const (
+	firstRetry    = 100 * time.Millisecond
+	longestRetry  = 30 * time.Second
+	stableAfter   = 5 * time.Second // a connection that lasts so long ends the growing
+	dialTimeout   = 5 * time.Second
+	setupTimeout  = 10 * time.Second // from the first byte to open
+	retryFraction = 4                // of a wait that is random
+)
+
+// run dials until the mesh is closed.
+func (c *connector) run() {
+	x := c.mesh
+	defer x.router.tasks.Done()
+	wait := time.Duration(0)
+	for {
+		began := time.Now()
+		err := c.connect()
+		if x.ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) >= stableAfter {
+			wait = 0
+		}
+		wait = min(max(2*wait, firstRetry), longestRetry)
+		pause := wait - rand.N(wait/retryFraction)
+		x.log.Warn("not connected", zap.String("connector", c.cfg.Name), zap.String("to", c.cfg.DialAddress()), zap.Error(err), zap.Duration("next try in", pause.Round(time.Millisecond)))
+		t := time.NewTimer(pause)
+		select {
+		case <-x.ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// connect dials once, and returns when the connection is over.
+func (c *connector) connect() error {
+	x := c.mesh
+	login, err := c.login()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(x.ctx, dialTimeout)
+	nc, err := x.router.dial(ctx, "tcp", c.cfg.DialAddress())
+	cancel()
+	if err != nil {
+		return err
+	}
+	conf := &amqp.Config{
+		ContainerID: x.identity.ID, Hostname: c.cfg.Host,
+		MaxFrameSize: c.cfg.MaxFrameSize, ChannelMax: interRouterChannels - 1, IdleTimeout: c.cfg.IdleTimeout,
+		HandshakeTimeout: setupTimeout, Budget: x.router.budget, HoldBySession: true,
+		Properties: x.routerProperties(c.cfg.Cost), Login: login,
+	}
+	p := newNeighbourPeer(x, nc, conf, c.cfg.Name, c.cfg.Cost)
+	if !x.router.join(p) {
+		_ = nc.Close()
+		return context.Canceled
+	}
+	ended := make(chan error, 1)
+	p.conn.Start(func(err error) {
+		p.ended(err)
+		ended <- err
+	})
+	return <-ended
+}
+
+// login is how the connector proves who it is.
+func (c *connector) login() (sasl.ClientMechanism, error) {
+	if c.cfg.SASLUsername == "" {
+		return sasl.AnonymousClient{}, nil
+	}
+	password, err := c.cfg.SASLPassword.Reveal()
+	if err != nil {
+		return nil, err
+	}
+	return sasl.PlainClient{Username: c.cfg.SASLUsername, Password: password}, nil
+}
+
+// dialTCP is how connectors reach their hosts.
+func dialTCP(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{KeepAlive: -1}
+	return d.DialContext(ctx, network, address)
+}
+
+// DialBy makes the router's connectors dial by f: on a network that is not the
+// system's. Call it before Start.
+func (r *Router) DialBy(f func(ctx context.Context, network, address string) (net.Conn, error)) {
+	r.dial = f
+}

@@ -1,0 +1,268 @@
+package router
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/linkstate"
+	"github.com/meshway/meshway/linkstate/addrtable"
+	"github.com/meshway/meshway/linkstate/gossip"
+	"github.com/meshway/meshway/routing"
+)
+
+// mesh is this router's part in a mesh: it wires link state, gossip, address tables
+// and routes to the adjacencies.
+type mesh struct {
+	// Immutable after newMesh.
+	router    *Router
+	log       *zap.Logger
+	identity  linkstate.Identity
+	key       routing.Key
+	heartbeat time.Duration
+	started   time.Time // of the clock in heartbeats
+	speaker   *linkstate.Speaker
+	gossip    *gossip.Gossip
+	tables    *addrtable.Tables
+	own       *addrtable.Own
+	pump      *pump
+	stop      context.CancelFunc
+	ctx       context.Context
+
+	// forwarding is what messages go by; replaced as a whole under computing.
+	forwarding atomic.Pointer[forwarding]
+	computing  sync.Mutex
+	holddown   routing.Holddown    // guarded by computing
+	topology   *linkstate.Topology // the newest; guarded by computing
+	pending    *time.Timer         // of a computation that is due; guarded by computing
+
+	parking parking
+
+	// linking orders the coming and going of adjacencies. neighbours changes under it and
+	// mu, so that either is enough to look.
+	linking    sync.Mutex
+	mu         sync.Mutex
+	neighbours map[string]*neighbour
+}
+
+// neighbour is a router that is connected to this one, by one connection or several.
+type neighbour struct {
+	carrier *adjacency   // by which everything goes; nil until one is ready
+	all     []*adjacency // those that were admitted
+}
+
+func newMesh(r *Router) (*mesh, error) {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails
+	now := time.Now()
+	x := &mesh{
+		router: r, log: r.log.Named("mesh"), heartbeat: r.cfg.Router.Heartbeat, started: now,
+		identity:   linkstate.Identity{ID: r.cfg.Router.ID, Boot: binary.BigEndian.Uint64(random[:])},
+		key:        routing.KeyOf(r.cfg.Router.ID),
+		holddown:   routing.NewHolddown(),
+		neighbours: make(map[string]*neighbour),
+	}
+	if x.heartbeat <= 0 {
+		x.heartbeat = linkstate.HeartbeatInterval
+	}
+	x.pump = newPump(x)
+	core, err := linkstate.NewCore(linkstate.Config{ID: x.identity.ID, Boot: x.identity.Boot, Started: now})
+	if err != nil {
+		return nil, err
+	}
+	x.speaker = linkstate.NewSpeaker(core, (*speakerHandler)(x))
+	x.topology = x.speaker.Topology()
+	x.forwarding.Store(&forwarding{routes: routing.Compute(x.topology, x.identity.ID)})
+	x.tables = addrtable.New(addrtable.Options{
+		OnChange:  x.onOwnersChanged,
+		OnPending: func(string) { x.pump.wake() },
+		OnRefused: func(err error) { x.log.Error(err.Error()) },
+	})
+	incarnation := uint64(now.UnixMilli())
+	if x.own, err = x.tables.Originate(owner(x.identity.ID), incarnation); err != nil {
+		return nil, err
+	}
+	x.ctx, x.stop = context.WithCancel(context.Background())
+	x.gossip, err = gossip.New(gossip.Config{
+		ID: x.identity.ID, Identity: gossip.Identity{Incarnation: incarnation, Boot: x.identity.Boot}, Log: x.log,
+		Send:      x.sendGossip,
+		NextHop:   x.nextHopTo,
+		OnMessage: x.onGossip,
+		OnDead:    func(id string) { x.log.Debug("gossip has buried a router", zap.String("router", id)) },
+	})
+	return x, err
+}
+
+func owner(id string) addrtable.Owner { return addrtable.Owner{Kind: addrtable.Router, ID: id} }
+
+// start begins to take part. What it starts ends with close.
+func (x *mesh) start() {
+	r := x.router
+	r.tasks.Add(3)
+	go x.speak()    // ends with ctx
+	go x.beats()    // ends with ctx
+	go x.pump.run() // ends with ctx
+	for i := range r.cfg.Connectors {
+		c := &connector{mesh: x, cfg: &r.cfg.Connectors[i]}
+		r.tasks.Add(1)
+		go c.run() // ends with ctx
+	}
+}
+
+// close ends what start began.
+func (x *mesh) close() {
+	x.stop()
+	x.gossip.Close()
+	x.computing.Lock()
+	defer x.computing.Unlock()
+	if x.pending != nil {
+		x.pending.Stop()
+	}
+}
+
+// speak runs the speaker. Should another router turn out to have our id, this one
+// cannot stay.
+func (x *mesh) speak() {
+	defer x.router.tasks.Done()
+	err := x.speaker.Run(x.ctx)
+	if err == nil {
+		return
+	}
+	x.log.Error("this router leaves the mesh", zap.Error(err))
+	x.router.fail(err)
+}
+
+// speakerHandler is what the speaker needs of the router. All is called by its
+// goroutine.
+type speakerHandler mesh
+
+// Send sends a message to a neighbour.
+func (h *speakerHandler) Send(neighbour string, msg []byte) {
+	if j := (*mesh)(h).carrier(neighbour); j != nil {
+		j.sendNow(controlLinkState, true, msg)
+	}
+}
+
+// Broadcast has gossip spread a message.
+func (h *speakerHandler) Broadcast(origin string, msg []byte) {
+	if err := h.gossip.Broadcast(origin, msg); err != nil {
+		h.log.Debug("broadcast", zap.Error(err))
+	}
+}
+
+// Publish takes over what changed.
+func (h *speakerHandler) Publish(u linkstate.Update) { (*mesh)(h).onUpdate(u) }
+
+// Log writes what happened.
+func (h *speakerHandler) Log(e linkstate.Event) {
+	switch e.(type) {
+	case linkstate.AdjacencyAnnounced, linkstate.RouterReachable:
+		h.log.Info(e.String())
+	default:
+		h.log.Warn(e.String())
+	}
+}
+
+// sendGossip queues a packet of the membership.
+func (x *mesh) sendGossip(neighbour string, packet []byte) bool {
+	j := x.carrier(neighbour)
+	return j != nil && j.sendNow(controlGossip, false, packet)
+}
+
+// nextHopTo is the neighbour on the way to a router.
+func (x *mesh) nextHopTo(id string) (string, bool) {
+	f := x.forwarding.Load()
+	t := f.routes.Topology()
+	to, ok := t.Index(id)
+	if !ok {
+		return "", false
+	}
+	hop, ok := f.routes.NextHop(to, 0)
+	if !ok {
+		return "", false
+	}
+	return t.Node(hop).ID, true
+}
+
+// onGossip takes a message that gossip carried.
+func (x *mesh) onGossip(_ string, msg []byte, direct bool) bool {
+	if !direct {
+		x.speaker.ReceiveBroadcast(msg)
+	}
+	return false // the speaker spreads what is new to it
+}
+
+// nameOf is how annotations name a router.
+func (x *mesh) nameOf(k routing.Key) string {
+	r := x.forwarding.Load().routes
+	if i, ok := r.ByKey(k); ok {
+		return "0/" + r.Topology().Node(i).ID
+	}
+	return fmt.Sprintf("0/?%x", uint64(k))
+}
+
+// beats sends heartbeats and judges neighbours by theirs, until the mesh is closed.
+func (x *mesh) beats() {
+	defer x.router.tasks.Done()
+	t := time.NewTicker(x.heartbeat)
+	defer t.Stop()
+	tended := time.Now()
+	for {
+		select {
+		case <-x.ctx.Done():
+			return
+		case <-t.C:
+		}
+		now := time.Now()
+		var b amqp.Batch
+		for _, j := range x.adjacencies() {
+			j.beat(&b, now)
+			x.judge(j, now)
+		}
+		b.Flush()
+		if now.Sub(tended) >= tendEvery {
+			tended = now
+			x.tend(now)
+		}
+	}
+}
+
+// tendEvery is how often windows, tables and what is parked are looked after.
+const tendEvery = 250 * time.Millisecond
+
+func (x *mesh) tend(now time.Time) {
+	x.tables.Tick(now)
+	_, version, digest := x.own.Word()
+	x.speaker.SetTable(version, digest)
+	var b amqp.Batch
+	x.parking.expire(&b, now)
+	x.tendWindows(&b, now)
+	b.Flush()
+}
+
+// judge acts on how long a neighbour has been silent.
+func (x *mesh) judge(j *adjacency, now time.Time) {
+	j.mu.Lock()
+	j.detector.Heard(j.peer.conn.LastRead())
+	verdict := j.detector.Check(now)
+	was := j.suspect
+	j.suspect = verdict != linkstate.Alive
+	is := j.suspect
+	j.mu.Unlock()
+	if verdict == linkstate.Dead {
+		j.down.Store(true)
+		j.peer.conn.Abort(errors.New("the neighbour is silent"))
+		return
+	}
+	if is != was && x.carries(j) {
+		x.speaker.Suspect(j.neighbour.ID, is)
+	}
+}

@@ -1,0 +1,300 @@
+package router
+
+import (
+	"sync"
+	"time"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/linkstate"
+	"github.com/meshway/meshway/routing"
+)
+
+// forwarding is what messages to other routers go by. It is immutable.
+type forwarding struct {
+	routes      *routing.Routes
+	adjacencies []*adjacency   // by index of the neighbour; nil if it is not connected
+	waits       *routing.Waits // next hops that must not be used yet
+}
+
+// place is the index of the neighbour at the other end of an adjacency, or -1.
+func (f *forwarding) place(j *adjacency) int {
+	if j == nil {
+		return -1
+	}
+	if i, ok := f.routes.Topology().Index(j.neighbour.ID); ok {
+		return i
+	}
+	return -1
+}
+
+// acknowledgement is how long new next hops that may send messages back are given to
+// learn what has changed.
+const acknowledgement = 250 * time.Millisecond
+
+// onUpdate takes over what the speaker publishes, on its goroutine.
+func (x *mesh) onUpdate(u linkstate.Update) {
+	now := time.Now()
+	x.computing.Lock()
+	if u.Topology != x.topology {
+		loss := lost(x.topology, u.Topology)
+		x.topology = u.Topology
+		x.holddown.Changed(now, loss)
+	}
+	x.computeIfDue(now)
+	f := x.forwarding.Load()
+	w := f.waits
+	for _, id := range u.Synced {
+		if i, ok := f.routes.Topology().Index(id); ok {
+			w = w.Without(i)
+		}
+	}
+	changed := w != f.waits
+	if changed {
+		next := *f
+		next.waits = w
+		x.forwarding.Store(&next)
+	}
+	x.computing.Unlock()
+	if changed {
+		x.retry()
+	}
+	for _, t := range u.Tables {
+		x.tables.Check(owner(t.Owner), t.Incarnation, t.Version, t.Digest, now)
+	}
+}
+
+// lost says whether the new topology lacks something that the old one has.
+func lost(old, new *linkstate.Topology) bool {
+	for i := range old.Len() {
+		n := old.Node(i)
+		at, ok := new.Index(n.ID)
+		if !ok || len(new.Node(at).Edges) < len(n.Edges) {
+			return true
+		}
+	}
+	return false
+}
+
+// computeIfDue computes routes, or arranges for it. The caller holds computing.
+func (x *mesh) computeIfDue(now time.Time) {
+	due := x.holddown.Due()
+	if due.IsZero() {
+		return
+	}
+	if wait := due.Sub(now); wait > 0 {
+		if x.pending != nil {
+			x.pending.Stop()
+		}
+		x.pending = time.AfterFunc(wait, func() {
+			x.computing.Lock()
+			x.computeIfDue(time.Now())
+			x.computing.Unlock()
+		})
+		return
+	}
+	x.compute()
+	x.holddown.Computed(now)
+}
+
+// compute replaces the routes by those of the newest topology. The caller holds
+// computing.
+func (x *mesh) compute() {
+	old := x.forwarding.Load()
+	routes := routing.Update(old.routes, x.topology)
+	next := &forwarding{routes: routes, adjacencies: x.wired(routes), waits: routes.Waits(old.routes)}
+	x.forwarding.Store(next)
+	if w := next.waits; w != nil {
+		time.AfterFunc(acknowledgement, func() { x.waited(w) })
+	}
+	x.mask(old.routes, routes)
+	x.router.background(x.retry)
+}
+
+// wired finds the connections to the neighbours.
+func (x *mesh) wired(routes *routing.Routes) []*adjacency {
+	t := routes.Topology()
+	list := make([]*adjacency, t.Len())
+	for id, j := range x.carriers() {
+		if i, ok := t.Index(id); ok {
+			list[i] = j
+		}
+	}
+	return list
+}
+
+// rewire takes over that the connections to neighbours have changed.
+func (x *mesh) rewire() {
+	x.computing.Lock()
+	next := *x.forwarding.Load()
+	next.adjacencies = x.wired(next.routes)
+	x.forwarding.Store(&next)
+	x.computing.Unlock()
+	x.retry()
+}
+
+// waited ends the wait for acknowledgements that did not come in time.
+func (x *mesh) waited(w *routing.Waits) {
+	x.computing.Lock()
+	f := x.forwarding.Load()
+	if f.waits != nil {
+		next := *f
+		next.waits = nil
+		x.forwarding.Store(&next)
+	}
+	x.computing.Unlock()
+	x.retry()
+}
+
+// mask hides the addresses of routers that cannot be reached any more, and shows those
+// of others.
+func (x *mesh) mask(old, now *routing.Routes) {
+	before, after := old.Topology(), now.Topology()
+	for i := range after.Len() {
+		if id := after.Node(i).ID; i != now.Self() {
+			x.tables.Unmask(owner(id))
+		}
+	}
+	for i := range before.Len() {
+		id := before.Node(i).ID
+		if _, ok := after.Index(id); !ok {
+			x.tables.Mask(owner(id), time.Now())
+		}
+	}
+}
+
+// retry sends what waited for a way: by new costs, to new egress routers.
+func (x *mesh) retry() {
+	var b amqp.Batch
+	x.parking.retry(&b)
+	f := x.forwarding.Load()
+	x.router.table.each(func(a *address) {
+		set := a.consumers.Load()
+		if len(set.remotes) == 0 {
+			return
+		}
+		for _, r := range set.remotes {
+			r.costs(f)
+		}
+		a.epoch.Add(1)
+		if set.hasCredit() {
+			a.consumerAble(&b)
+		}
+		if a.busy.Load() > 0 {
+			a.drain(&b)
+		}
+	})
+	b.Flush()
+}
+
+// costs takes over what the way to the egress costs now.
+func (r *remote) costs(f *forwarding) {
+	cost := uint32(unreachable)
+	if i, ok := f.routes.Topology().Index(r.id); ok {
+		if c, ok := f.routes.Cost(i); ok {
+			cost = min(c, unreachable-1)
+		}
+	}
+	r.cost.Store(cost)
+}
+
+// parking holds messages in transit that have no next hop now: for the next routes, and
+// not for long.
+type parking struct {
+	mu    sync.Mutex
+	list  []parked
+	bytes int
+}
+
+type parked struct {
+	message message
+	until   time.Time
+}
+
+const (
+	parkedFor   = 250 * time.Millisecond
+	parkedBytes = 16 << 20
+)
+
+// park keeps a message for the next routes, or releases it.
+func (x *mesh) park(b *amqp.Batch, m *message) {
+	p := &x.parking
+	p.mu.Lock()
+	if p.bytes+len(m.payload) > parkedBytes {
+		p.mu.Unlock()
+		m.release(b)
+		return
+	}
+	it := *m
+	if m.stream == nil {
+		it.payload, it.buffer = append([]byte(nil), m.payload...), nil
+		m.in.link.Hold(len(it.payload))
+		it.held = len(it.payload)
+	}
+	p.bytes += it.held
+	p.list = append(p.list, parked{it, time.Now().Add(parkedFor)})
+	p.mu.Unlock()
+}
+
+// take takes out what gone says.
+func (p *parking) take(gone func(*parked) bool) (list []parked) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kept := p.list[:0]
+	for i := range p.list {
+		if gone(&p.list[i]) {
+			list = append(list, p.list[i])
+			p.bytes -= p.list[i].message.held
+		} else {
+			kept = append(kept, p.list[i])
+		}
+	}
+	clear(p.list[len(kept):])
+	p.list = kept
+	return list
+}
+
+// retry tries again to send everything.
+func (p *parking) retry(b *amqp.Batch) {
+	for _, it := range p.take(func(*parked) bool { return true }) {
+		m := it.message
+		if m.abandoned() {
+			m.forget(b)
+			continue
+		}
+		m.tryOn(b, it.until)
+	}
+}
+
+// tryOn sends a parked message, or parks it again for the rest of its time.
+func (m *message) tryOn(b *amqp.Batch, until time.Time) {
+	x := m.in.peer.router.mesh
+	head := m.payload
+	if m.stream != nil {
+		head = m.stream.beginning()
+	}
+	d, err := parseRoutingData(head)
+	if err != nil {
+		m.release(b)
+		return
+	}
+	held := m.held
+	m.held = 0
+	if x.send(b, m, d.egress, d.flow, m.in.peer.adj) {
+		m.held = held
+		m.unhold(b)
+		return
+	}
+	m.held = held
+	p := &x.parking
+	p.mu.Lock()
+	p.bytes += m.held
+	p.list = append(p.list, parked{*m, until})
+	p.mu.Unlock()
+}
+
+// expire releases what has waited long enough.
+func (p *parking) expire(b *amqp.Batch, now time.Time) {
+	for _, it := range p.take(func(it *parked) bool { return !now.Before(it.until) }) {
+		it.message.release(b)
+	}
+}

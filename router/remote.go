@@ -1,0 +1,224 @@
+package router
+
+import (
+	"sync/atomic"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/wire"
+	"github.com/meshway/meshway/routing"
+)
+
+// remote is the consumers of an address at another router, its egress: to the
+// forwarder here one more consumer, which takes as much as that router has granted.
+// A window is counted in units of 16 KiB of what was sent there and is not settled.
+type remote struct {
+	// Immutable after it is made.
+	addr *address
+	key  routing.Key
+	id   string
+
+	open   atomic.Bool   // its consumers have had credit lately
+	traced atomic.Bool   // one of them wants to know the way of its messages
+	cost   atomic.Uint32 // of the path; unreachable if there is none
+
+	window   atomic.Int32 // in units
+	used     atomic.Int32 // units that are out
+	answered atomic.Bool  // the window is what the egress said
+	asked    atomic.Int64 // when the window was asked for last, in Unix nanoseconds; 0 never
+}
+
+const (
+	unitSize      = 16 << 10
+	defaultWindow = 64 // until the egress has granted one
+	streamUnits   = 8  // what a long message counts, however long it is
+	unreachable   = 1<<32 - 1
+)
+
+// unitsOf is how many units of a window the message takes.
+func unitsOf(m *message) int32 {
+	if m.stream != nil {
+		return streamUnits
+	}
+	return max(int32((len(m.payload)+unitSize-1)/unitSize), 1)
+}
+
+// room says whether the egress takes more, as far as it has told.
+func (r *remote) room() bool {
+	return r.open.Load() && r.used.Load() < r.window.Load() && r.cost.Load() != unreachable
+}
+
+// reachable says that there is a path to the egress, and consumers there that are open.
+func (r *remote) reachable() bool { return r.open.Load() && r.cost.Load() != unreachable }
+
+// take reserves units of the window. One message may go beyond it, so that none is
+// too large for ever.
+func (r *remote) take(units int32) bool {
+	if r.used.Add(units)-units >= r.window.Load() {
+		r.used.Add(-units)
+		return false
+	}
+	return true
+}
+
+// give returns units, and has sent what waited for them.
+func (r *remote) give(b *amqp.Batch, units int32) {
+	r.used.Add(-units)
+	a := r.addr
+	a.epoch.Add(1)
+	if a.busy.Load() > 0 {
+		a.drain(b)
+	}
+}
+
+// hop is what messages of one link to one egress have in common: the routing data in
+// front of them, and who hears of their outcome.
+type hop struct {
+	// Immutable after it is made.
+	in     *ingress
+	remote *remote
+	units  int32
+	data   routingData // its slices are the hop's own
+	head   []byte      // data, encoded
+
+	origins [3]hopOrigin
+	onward  atomic.Pointer[onward] // the last one, to be used again
+	excused atomic.Bool            // its units were given back when its path was lost
+}
+
+// hopOrigin hears what became of deliveries at the egress.
+type hopOrigin struct {
+	hop  *hop
+	mode uint8
+}
+
+const (
+	hopUnsettled  = iota
+	hopPresettled // the sender's credit follows the outcome
+	hopForgotten  // nobody waits for the outcome
+)
+
+// onward is where an unsettled delivery went: what OnSenderState needs to know.
+type onward struct {
+	hop  *hop
+	link *amqp.Sender
+}
+
+// hopTo finds or makes the hop for a message to an egress.
+func (in *ingress) hopTo(r *remote, m *message, units int32) *hop {
+	flags := uint8(0)
+	if m.settled {
+		flags |= flagPresettled
+	}
+	if r.addr.treatment.releases {
+		flags |= flagReleases
+	}
+	if r.traced.Load() {
+		flags |= flagTraced
+	}
+	common := units == 1 && m.way == nil
+	var known []*hop
+	if common {
+		if p := in.hops.Load(); p != nil {
+			known = *p
+		}
+		for _, h := range known {
+			if h.remote == r && h.data.flags == flags && !h.excused.Load() {
+				return h
+			}
+		}
+	}
+	h := newHop(in, r, m, units, flags)
+	if common && len(known) < keptHops {
+		// Another goroutine may do the same: then one of the two is made again.
+		list := make([]*hop, 0, len(known)+1)
+		for _, o := range known {
+			if !o.excused.Load() {
+				list = append(list, o)
+			}
+		}
+		list = append(list, h)
+		in.hops.Store(&list)
+	}
+	return h
+}
+
+// keptHops is how many hops a link keeps at most.
+const keptHops = 64
+
+func newHop(in *ingress, r *remote, m *message, units int32, flags uint8) *hop {
+	h := &hop{in: in, remote: r, units: units}
+	for i := range h.origins {
+		h.origins[i] = hopOrigin{h, uint8(i)}
+	}
+	here := in.peer.router.mesh.key
+	h.data = routingData{
+		flags: flags, hops: maxHops, flow: in.flow, ingress: here, egress: r.key,
+		address: []byte(egressName(r.addr.key, r.id)),
+	}
+	if w := m.way; w != nil { // it came by the mesh, and moves on
+		h.data.flags |= flagMoved
+		h.data.flow, h.data.ingress, h.data.trace = w.flow, w.ingress, w.trace
+	}
+	h.data.passed(here)
+	h.head = h.data.append(nil)
+	return h
+}
+
+// origin is who hears of the message's outcome.
+func (h *hop) origin(m *message) amqp.Origin {
+	switch {
+	case m.settled && m.counted:
+		return &h.origins[hopForgotten]
+	case m.settled:
+		return &h.origins[hopPresettled]
+	}
+	return &h.origins[hopUnsettled]
+}
+
+// OnOutcome gives back the window of the egress, and tells the sender.
+func (o *hopOrigin) OnOutcome(b *amqp.Batch, ids []uint32, out amqp.Outcome) {
+	h := o.hop
+	if (out.Settled || out.Lost) && !h.excused.Load() {
+		h.remote.give(b, h.units*int32(len(ids)))
+	}
+	switch o.mode {
+	case hopUnsettled:
+		var origin amqp.Origin = h.in
+		if h.remote.addr.treatment.releases {
+			origin = releasedIfLost{h.in}
+		}
+		origin.OnOutcome(b, ids, out)
+	case hopPresettled:
+		if out.Settled || out.Lost {
+			for range ids {
+				h.in.link.Finish(b, 0)
+			}
+		}
+	}
+}
+
+// onwardBy is the pair of the hop and the link by which a delivery left.
+func (h *hop) onwardBy(link *amqp.Sender) *onward {
+	if o := h.onward.Load(); o != nil && o.link == link {
+		return o
+	}
+	o := &onward{h, link}
+	h.onward.Store(o)
+	return o
+}
+
+// senderState passes on what the sender says of a delivery that went to another router.
+func (o *onward) senderState(b *amqp.Batch, id uint32, settled bool, state wire.DeliveryState) {
+	if o.link.Update(b, id, settled, state) && settled && !o.hop.excused.Load() {
+		o.hop.remote.give(b, o.hop.units)
+	}
+}
+
+// way is what a message that came by the mesh says of its way. Messages of one
+// flow share it.
+type way struct {
+	ingress routing.Key
+	flow    uint32
+	trace   []byte
+	moved   bool
+}
