@@ -51,8 +51,11 @@ func (a *address) addProducer(b *amqp.Batch, in *ingress) {
 	open := c.open
 	others := a.reshare()
 	a.mu.Unlock()
-	if open {
+	switch {
+	case open:
 		a.applyCredit(b, []*ingress{in})
+	case a.consumers.Load().hasCredit(): // at other routers: nobody has told this one yet
+		a.consumerAble(b)
 	}
 	a.applyPaced(b, others)
 }

@@ -83,3 +83,25 @@ func (r *Router) Consumers() []string {
 
 // Peers is how many connections there are.
 func (r *Router) Peers() int { return len(r.eachPeer()) }
+
+// MeshState says what the router knows of the mesh.
+func (r *Router) MeshState() string {
+	x := r.mesh
+	f := x.forwarding.Load()
+	s := fmt.Sprintf("%s:", x.identity.ID)
+	t := f.routes.Topology()
+	for i := range t.Len() {
+		cost, ok := f.routes.Cost(i)
+		s += fmt.Sprintf(" %s=%d/%v/%v(adj %v)", t.Node(i).ID, cost, ok, f.routes.NextHops(i), f.adjacencies != nil && f.adjacencies[i] != nil)
+	}
+	for _, st := range x.tables.Status() {
+		s += fmt.Sprintf("\n   %+v", st)
+	}
+	r.table.each(func(a *address) {
+		s += fmt.Sprintf("\n   %q busy %d opened %v openHere %v", a.key, a.busy.Load(), a.opened.Load(), a.openHere.Load())
+		for _, m := range a.consumers.Load().remotes {
+			s += fmt.Sprintf(" [%s open %v cost %d window %d used %d]", m.id, m.open.Load(), m.cost.Load(), m.window.Load(), m.used.Load())
+		}
+	})
+	return s
+}

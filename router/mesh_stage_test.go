@@ -1,0 +1,135 @@
+package router_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/router"
+)
+
+// meshStage is a whole mesh in memory, in virtual time, and its applications.
+type meshStage struct {
+	*stage
+	routers map[string]*router.Router
+	configs map[string]config.Config
+}
+
+// playMesh runs a story in a mesh that is drawn as adjacencies with their costs:
+// "A-B A-C:3". The lesser name listens, the other one dials. change may alter each
+// router's configuration; nil leaves them alone.
+func playMesh(t *testing.T, drawing string, change func(*config.Config), story func(s *meshStage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &meshStage{stage: &stage{t: t}, routers: map[string]*router.Router{}, configs: map[string]config.Config{}}
+		for _, adjacency := range strings.Fields(drawing) {
+			ends, cost, _ := strings.Cut(adjacency, ":")
+			a, b, _ := strings.Cut(ends, "-")
+			s.draw(a, b, cost)
+		}
+		for id, cfg := range s.configs {
+			if change != nil {
+				change(&cfg)
+				s.configs[id] = cfg
+			}
+		}
+		for id := range s.configs {
+			s.startRouter(id)
+		}
+		s.advance(2 * time.Second)
+		story(s)
+		s.end()
+	})
+}
+
+// draw adds an adjacency to the configurations of its ends.
+func (s *meshStage) draw(a, b, cost string) {
+	for _, id := range []string{a, b} {
+		if _, ok := s.configs[id]; !ok {
+			c := standalone()
+			c.Router.ID, c.Router.Mode = id, config.Interior
+			c.Router.Heartbeat = 100 * time.Millisecond
+			c.Listeners[0].Host = id
+			c.Listeners = append(c.Listeners, config.Listener{
+				Name: "mesh", Host: id, Port: "55672", Role: config.RoleInterRouter, Cost: 1, MaxFrameSize: 64 << 10,
+				MaxSessions: 2048, IdleTimeout: 16 * time.Second,
+			})
+			s.configs[id] = c
+		}
+	}
+	n, err := strconv.Atoi(cost)
+	if err != nil {
+		n = 1
+	}
+	c := s.configs[b]
+	c.Connectors = append(c.Connectors, config.Connector{
+		Name: "to-" + a, Host: a, Port: "55672", Role: config.RoleInterRouter, Cost: uint32(n), MaxFrameSize: 64 << 10, IdleTimeout: 16 * time.Second,
+	})
+	s.configs[b] = c
+}
+
+func (s *meshStage) startRouter(id string) {
+	s.t.Helper()
+	r, err := router.New(s.configs[id], testLog(s.t).With(zap.String("router", id)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.routers[id] = r
+	r.ListenBy(s.net.Listen)
+	r.DialBy(func(ctx context.Context, _, address string) (net.Conn, error) { return s.net.Dial(ctx, id, address) })
+	if err := r.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// at connects an application to a router.
+func (s *meshStage) at(id, name string) *app {
+	return s.appAt(name, id+":5672", meshtest.ClientOptions{})
+}
+
+// end closes what is open, and checks that nothing is left.
+func (s *meshStage) end() {
+	s.t.Helper()
+	for _, a := range s.apps {
+		a.do(func() {
+			for _, session := range a.sessions {
+				session.End(nil)
+			}
+		})
+	}
+	s.advance(time.Second)
+	for id, r := range s.routers {
+		for _, what := range r.Residue() {
+			s.t.Errorf("left at %s after every session has ended: %s", id, what)
+		}
+	}
+	for _, a := range s.apps {
+		a.do(func() { a.Close(nil) })
+	}
+	for id, r := range s.routers {
+		if err := r.Shutdown(context.Background()); err != nil {
+			s.t.Errorf("shutdown of %s: %v", id, err)
+		}
+	}
+	time.Sleep(2 * time.Minute) // what gossip has begun ends with its timers
+	synctest.Wait()
+}
+
+// testLog writes to standard error if MESHWAY_LOG is set.
+func testLog(*testing.T) *zap.Logger {
+	if os.Getenv("MESHWAY_LOG") == "" {
+		return zap.NewNop()
+	}
+	enc := zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig())
+	return zap.New(zapcore.NewCore(enc, zapcore.Lock(os.Stderr), zap.DebugLevel))
+}
