@@ -101,21 +101,36 @@ func TestALossThatComesRightAfterAComputationIsNotEarlierThanTheIntervalAllows(t
 }
 
 func TestAFlappingAdjacencyIsComputedEverMoreSeldomButNotNever(t *testing.T) {
+	for name, f := range map[string]struct {
+		apart time.Duration
+		loss  func(i int) bool
+	}{
+		"only gains":       {2 * ms, func(int) bool { return false }},
+		"only losses":      {2 * ms, func(int) bool { return true }},
+		"losses and gains": {2 * ms, func(i int) bool { return i%2 == 0 }},
+		"slowly":           {50 * ms, func(i int) bool { return i%2 == 0 }},
+	} {
+		t.Run(name, func(t *testing.T) { flap(t, f.apart, f.loss) })
+	}
+}
+
+// flap has changes for ten seconds.
+func flap(t *testing.T, apart time.Duration, loss func(i int) bool) {
 	c := newClock()
-	for at := time.Duration(0); at < 10*time.Second; at += 2 * ms {
-		c.change(at, at%4 == 0)
+	for i := range int(10 * time.Second / apart) {
+		c.change(time.Duration(i)*apart, loss(i))
 	}
 	c.until(20 * time.Second)
 	for i := 2; i < len(c.at); i++ {
 		gap, before := c.at[i]-c.at[i-1], c.at[i-1]-c.at[i-2]
-		if gap < before || gap > max(2*before, 10*ms) || gap > time.Second+5*ms {
+		if gap+apart < before || gap > max(2*before, 2*apart)+10*ms || gap > time.Second+apart+5*ms {
 			t.Fatalf("computed at %v: gap %v after %v", c.at, gap, before)
 		}
 	}
-	if n := len(c.at); n < 15 || n > 20 {
+	if n := len(c.at); n < 15 || n > 22 {
 		t.Errorf("%d computations in 10 s of flapping: %v", n, c.at)
 	}
-	if last := c.at[len(c.at)-1]; last < 10*time.Second-2*ms {
+	if last := c.at[len(c.at)-1]; last < 10*time.Second-apart {
 		t.Errorf("the last change was never computed: %v", c.at)
 	}
 }

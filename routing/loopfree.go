@@ -14,7 +14,7 @@ func (r *Routes) LoopFree(dest, hop int) bool {
 // loopFree is the test for a neighbour that is, or has come, as near as near.
 func (r *Routes) loopFree(dest, hop int, near uint64) bool {
 	from := r.distancesFrom(hop)
-	if from == nil || uint(dest) >= uint(len(from)) || from[dest] == unreachable {
+	if from == nil || uint(dest) >= uint(len(from)) {
 		return false
 	}
 	back := min(from[r.self], near) + transitCost(r.topology.Node(r.self))

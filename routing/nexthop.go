@@ -81,9 +81,9 @@ func (h *hopTable) merge(a, b int32) int32 {
 	return int32(len(h.sets) - 1)
 }
 
-// finish gives all sets their seeds. The router's own id is part of them: if all
-// routers ranked next hops alike, those behind the first choice would never use their own
-// second.
+// finish gives all sets their seeds. The router's own id is part of them: were next hops
+// ranked alike everywhere, a router would have few flows left for the next hops that
+// it has in common with the router that they came from.
 func (h *hopTable) finish(t *linkstate.Topology, self int) {
 	h.unions = nil
 	own := uint64(KeyOf(t.Node(self).ID))

@@ -15,7 +15,7 @@ func spread(r *Routes, dest string) map[string]int {
 	return count
 }
 
-// fan is a mesh with four equal ways from A to Z, and two from B1 to Y.
+// fan is a mesh with four equal ways from A to Z, and eight to Y.
 var fan = []string{
 	"A B1 1", "A B2 1", "A B3 1", "A B4 1",
 	"B1 Z 1", "B2 Z 1", "B3 Z 1", "B4 Z 1",
@@ -31,10 +31,10 @@ func TestFlowsSpreadEvenlyOverEqualWays(t *testing.T) {
 	}
 }
 
-// If all routers ranked next hops alike, those behind one first choice would all
-// make the same second one.
+// If all routers ranked next hops alike, B1 would have few flows left for C1: most of those
+// for which A ranks it above C1 would rank C2 above C1, too.
 func TestFlowsThatOneRouterSentTheSameWaySpreadAgainAtTheNext(t *testing.T) {
-	top := topology(fan...)
+	top := topology("A B1 1", "A C1 2", "B1 C1 1", "B1 C2 1", "C1 Y 1", "C2 Y 1")
 	first, second := Compute(top, "A"), Compute(top, "B1")
 	y, _ := top.Index("Y")
 	count, all := map[int]int{}, 0

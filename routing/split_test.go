@@ -170,6 +170,7 @@ func TestMembersWithTheSameNextHopsTravelAsOneCopy(t *testing.T) {
 func TestPartsThatAreUsedAgainKeepNothingOfTheLastSplit(t *testing.T) {
 	var p Parts
 	large, small := Compute(topology(fan...), "A"), Compute(topology("A B 1"), "A")
+	small.Split(&p, setOf(t, "B"), 1)
 	large.Split(&p, setOf(t, "A", "B1", "B2", "Z", "nobody"), 1)
 	small.Split(&p, setOf(t, "B"), 1)
 	if p.Self || p.Lost.Len() != 0 || len(p.Hops) != 1 || !bytes.Equal(p.Hops[0].Egress, setOf(t, "B")) {

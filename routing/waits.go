@@ -34,8 +34,10 @@ func (r *Routes) Waits(old *Routes) *Waits {
 	before := r.placesIn(old)
 	for dest := range r.dist {
 		for _, hop := range r.NextHops(dest) {
-			if hop != dest && !slices.Contains(old.NextHops(before[dest]), before[hop]) &&
-				!old.loopFree(before[dest], before[hop], r.near(hop)) {
+			if hop == dest || slices.Contains(old.NextHops(before[dest]), before[hop]) {
+				continue // the latter would pass: it was nearer than we
+			}
+			if !old.loopFree(before[dest], before[hop], r.near(hop)) {
 				w.add(dest, hop, len(r.dist))
 			}
 		}
