@@ -138,8 +138,13 @@ func (m *mesh) run(d time.Duration) {
 		for _, w := range m.ways {
 			m.step(w)
 		}
+		if m.now.UnixMilli()%250 == 0 {
+			for _, n := range m.nodes {
+				n.tables.Tick(m.now)
+			}
+		}
 		if m.now.UnixMilli()%1000 == 0 {
-			m.second()
+			m.words()
 		}
 	}
 }
@@ -172,10 +177,9 @@ func (m *mesh) step(w *way) {
 	}
 }
 
-// second is what happens every second: owners' words get everywhere.
-func (m *mesh) second() {
+// words brings owners' words to everybody.
+func (m *mesh) words() {
 	for _, n := range m.nodes {
-		n.tables.Tick(m.now)
 		incarnation, version, digest := n.own.Word()
 		for _, other := range m.nodes {
 			if other != n {

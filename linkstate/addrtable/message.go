@@ -311,7 +311,7 @@ func (r *entryReader) next() bool {
 		return false
 	}
 	r.length = int(shared) + copy(r.buf[shared:], rest)
-	if head>>1 == 0 || head>>1 > r.span.to-r.version {
+	if head>>1 > r.span.to-r.version || r.version+head>>1 == 0 {
 		r.err = fmt.Errorf("address %.40q of %s: its version is not between those around it", r.name(), r.span.owner)
 		return false
 	}

@@ -53,20 +53,19 @@ func (t *Tables) retryRefused(tb *table, now time.Time) {
 
 func (t *Tables) askSums(tb *table, now time.Time) {
 	tb.waiting = now
-	tb.tries++
 	if adj := t.choose(tb); adj != nil {
 		tb.marks[adj.slot].askSums = true
 		t.enqueue(adj, tb, true)
 	}
 }
 
-// choose finds a neighbour to ask about a table: in turns, those first that are
-// thought to have the version that is wanted.
+// choose finds a neighbour to ask about a table: another one each time, those first
+// that are thought to have the version that is wanted.
 func (t *Tables) choose(tb *table) *adjacency {
-	t.rotation++
+	tb.tries++
 	var second *adjacency
 	for i := range t.bySlot {
-		adj := t.bySlot[(i+t.rotation)%len(t.bySlot)]
+		adj := t.bySlot[(i+tb.tries)%len(t.bySlot)]
 		if adj == nil || !adj.ready {
 			continue
 		}
@@ -123,10 +122,11 @@ func (in *incoming) onContent(s *span) {
 	}
 	tb.waiting = in.now
 	for all := s.entries(); all.next(); {
-		in.pass(tb, m.in, all.version-1)
-		m.in.at = in.apply(tb, &all, s.newest, m.in.at)
+		in.pass(tb, m.in, all.version-1, 0)
+		r := in.apply(tb, &all, s.newest, m.in.at)
+		in.pass(tb, m.in, all.version, r)
 	}
-	in.pass(tb, m.in, s.to)
+	in.pass(tb, m.in, s.to, 0)
 	m.in.version = s.to
 	if s.flags&flagLast != 0 {
 		in.finish(tb, m, s)
@@ -134,8 +134,8 @@ func (in *incoming) onContent(s *span) {
 }
 
 // pass goes over the copy's entries up to a version, and remembers those that the
-// neighbour does not have.
-func (in *incoming) pass(tb *table, st *stream, version uint64) {
+// neighbour does not have: all but one.
+func (in *incoming) pass(tb *table, st *stream, version uint64, has ref) {
 	t := in.t
 	for {
 		r := t.after(tb, st.at)
@@ -143,7 +143,7 @@ func (in *incoming) pass(tb *table, st *stream, version uint64) {
 			return
 		}
 		e := t.entry(r)
-		if e.state == live && st.mask.has(bucketOf(hashAddress(t.nameOf(r)))) {
+		if r != has && e.state == live && st.mask.has(bucketOf(hashAddress(t.nameOf(r)))) {
 			st.stale = append(st.stale, grave{e.version, r})
 		}
 		st.at = r

@@ -11,7 +11,7 @@ import (
 // seeds is how many random sequences a test tries for each shape of mesh.
 func seeds() uint64 {
 	if os.Getenv("MESHWAY_SOAK") != "" {
-		return 300
+		return 40
 	}
 	return 3
 }

@@ -36,7 +36,7 @@ type contents struct {
 	suspect bool      // differs from the owner's word
 	wanted  uint64    // the latest version that is known to exist
 	waiting time.Time // since when nothing came of what is missing or asked for
-	tries   int       // questions that did not help
+	tries   int       // questions since it was right
 
 	over    bool // something was refused
 	refused uint64

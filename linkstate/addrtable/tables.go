@@ -28,7 +28,6 @@ type Tables struct {
 	changed     []string // to be told to OnChange on unlock
 	pending     []string // to be told to OnPending on unlock
 	refused     []error  // to be told to OnRefused on unlock
-	rotation    int      // whose turn it is to be asked
 
 	shards [shards]shard
 	owners atomic.Pointer[[]*ownerInfo] // by slot; replaced under mu
@@ -217,7 +216,7 @@ func (t *Tables) Check(o Owner, incarnation, version, digest uint64, now time.Ti
 }
 
 // Tick frees memory, drops tables of owners that are gone, and asks again for what
-// did not come. It is to be called every second or oftener.
+// did not come. It is to be called some times a second.
 func (t *Tables) Tick(now time.Time) {
 	t.mu.Lock()
 	defer t.unlock()

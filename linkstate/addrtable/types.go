@@ -17,7 +17,7 @@ const (
 	pace = 50 * time.Millisecond
 	// patience is how long a question to a neighbour may stay without effect
 	// before another neighbour is asked.
-	patience = 2 * time.Second
+	patience = time.Second
 	// keepMasked is how long the table of an unreachable owner is kept.
 	keepMasked = 10 * time.Minute
 )
