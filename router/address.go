@@ -40,6 +40,7 @@ type address struct {
 	mu sync.Mutex // guards all below
 
 	users     int // links and queues that keep the address in the table
+	idle      int // ticks without any
 	credit    creditState
 	waiting   *waitingRoom             // nil until something waits
 	draining  bool                     // somebody is in drain
@@ -192,11 +193,30 @@ func (t *addressTable) find(key []byte) *address {
 func (t *addressTable) release(a *address) {
 	a.mu.Lock()
 	a.users--
-	unused := a.users == 0
+	a.idle = 0
+	unused := a.users == 0 && len(a.consumers.Load().remotes) == 0
 	a.mu.Unlock()
 	if unused {
 		t.sweep(a)
 	}
+}
+
+// lingerTicks is for how long an address with consumers at other routers is kept when
+// nobody uses it: senders without a target come again and again, and what is on its way
+// counts against windows.
+const lingerTicks = 20
+
+// lingersNoMore says whether the address can go. It is called once a tick.
+func (a *address) lingersNoMore() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.users > 0 {
+		return false
+	}
+	a.idle++
+	remotes := a.consumers.Load().remotes
+	onTheWay := slices.ContainsFunc(remotes, func(r *remote) bool { return r.used.Load() > 0 })
+	return len(remotes) == 0 || a.idle > lingerTicks && !onTheWay
 }
 
 // sweep takes the address out of the table if it has no user.

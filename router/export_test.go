@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // Residue lists what the router still holds that belongs to links and deliveries:
@@ -13,6 +14,9 @@ func (r *Router) Residue() []string {
 	r.table.each(func(a *address) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
+		if a.users == 0 && !slices.ContainsFunc(a.consumers.Load().remotes, func(m *remote) bool { return m.used.Load() != 0 }) {
+			return // it lingers
+		}
 		waiting := 0
 		if a.waiting != nil {
 			for _, rings := range [][numClasses]queueRing{a.waiting.sent, a.waiting.arrived} {

@@ -41,6 +41,20 @@ func topoRouter(key string) string {
 	return id
 }
 
+// knows says whether the address has consumers at other routers, as far as they can be
+// reached. A nil mesh knows nothing.
+func (x *mesh) knows(key string) bool {
+	if x == nil {
+		return false
+	}
+	if id := topoRouter(key); id != "" {
+		_, ok := x.forwarding.Load().routes.Topology().Index(id)
+		return ok
+	}
+	var buf [16]addrtable.OwnerRef
+	return isMobile(key) && len(x.tables.Owners(key, buf[:0])) > 0
+}
+
 // advertise tells the mesh what the consumers of the address here can do.
 func (a *address) advertise() {
 	x := a.router.mesh
@@ -50,7 +64,7 @@ func (a *address) advertise() {
 	a.telling.Lock() // what is told last is what was seen last
 	defer a.telling.Unlock()
 	set := a.consumers.Load()
-	if len(set.list) == 0 {
+	if len(set.list) == 0 || x.leaving.Load() {
 		x.own.Delete(a.key)
 		return
 	}

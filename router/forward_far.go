@@ -144,9 +144,10 @@ func (a *address) giveFar(b *amqp.Batch, m *message, r *remote) bool {
 	}
 	out := *m
 	out.hop = m.in.hopTo(r, m, units)
+	out.hop.sent()
 	if a.router.mesh.send(b, &out, r.key, out.hop.data.flow, nil) {
 		return true
 	}
-	r.used.Add(-units)
+	out.hop.done(b, 1)
 	return false
 }

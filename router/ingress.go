@@ -348,6 +348,7 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 			to.senderState(b, true, wire.DeliveryState{})
 		}
 	}
+	in.forgetHops()
 	if in.onLanes.Load() > 0 {
 		in.peer.router.mesh.forgetLanes(in)
 	}

@@ -173,7 +173,9 @@ func (x *mesh) retry() {
 			return
 		}
 		for _, r := range set.remotes {
-			r.costs(f)
+			if r.costs(f) {
+				r.excuse(&b)
+			}
 		}
 		a.epoch.Add(1)
 		if set.hasCredit() {
@@ -186,15 +188,16 @@ func (x *mesh) retry() {
 	b.Flush()
 }
 
-// costs takes over what the way to the egress costs now.
-func (r *remote) costs(f *forwarding) {
+// costs takes over what the way to the egress costs now. True means that it costs more
+// than before: what is on its way there has lost its path.
+func (r *remote) costs(f *forwarding) (more bool) {
 	cost := uint32(unreachable)
 	if i, ok := f.routes.Topology().Index(r.id); ok {
 		if c, ok := f.routes.Cost(i); ok {
 			cost = min(c, unreachable-1)
 		}
 	}
-	r.cost.Store(cost)
+	return r.cost.Swap(cost) < cost
 }
 
 // parking holds messages in transit that have no next hop now: for the next routes, and

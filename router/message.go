@@ -143,6 +143,9 @@ func (m *message) end(b *amqp.Batch, state wire.DeliveryState) {
 	if m.stream != nil {
 		m.stream.cancel(b)
 	}
+	if m.hop != nil {
+		m.hop.done(b, 1)
+	}
 	in := m.in.link
 	if m.arrived() {
 		m.unhold(b)
@@ -176,6 +179,9 @@ func (m *message) release(b *amqp.Batch) {
 
 // forget gives back what a message held that waited and that nobody waits for.
 func (m *message) forget(b *amqp.Batch) {
+	if m.hop != nil {
+		m.hop.done(b, 1)
+	}
 	if m.stream != nil {
 		if m.isCopy() {
 			m.stream.unexpect(b)

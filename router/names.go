@@ -79,6 +79,9 @@ func (r *Router) resolveTo(payload []byte) (*address, *wire.Error) {
 		to = []byte(r.normalize(string(to)))
 		a = r.table.find(to)
 	}
+	if a == nil && r.mesh.knows(string(to)) {
+		a = r.table.acquire(string(to))
+	}
 	if a == nil && r.isUnavailable(string(to)) || a != nil && a.unavailable() {
 		if a != nil {
 			r.table.release(a)

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/meshway/meshway/internal/amqp"
@@ -25,6 +26,9 @@ type remote struct {
 	used     atomic.Int32 // units that are out
 	answered atomic.Bool  // the window is what the egress said
 	asked    atomic.Int64 // when the window was asked for last, in Unix nanoseconds; 0 never
+
+	mu   sync.Mutex
+	hops map[*hop]struct{} // that are kept by links; guarded by mu
 }
 
 const (
@@ -82,7 +86,81 @@ type hop struct {
 
 	origins [3]hopOrigin
 	onward  atomic.Pointer[onward] // the last one, to be used again
-	excused atomic.Bool            // its units were given back when its path was lost
+	out     atomic.Int32           // messages that are on their way
+	excused atomic.Bool            // its path was lost: what is on its way counts no more
+}
+
+// sent counts a message as on its way.
+func (h *hop) sent() { h.out.Add(1) }
+
+// done counts n messages as over, and gives back their units, unless they were excused.
+// It returns how many were not.
+func (h *hop) done(b *amqp.Batch, n int) int {
+	for {
+		out := h.out.Load()
+		counted := min(out, int32(n))
+		if h.out.CompareAndSwap(out, out-counted) {
+			if counted > 0 {
+				h.remote.give(b, h.units*counted)
+			}
+			return int(counted)
+		}
+	}
+}
+
+// excuse gives back what the messages on their way hold, of the egress's window and of
+// the sender's credit: their path was lost, and it may take a while until they hear of it.
+func (h *hop) excuse(b *amqp.Batch) {
+	h.excused.Store(true)
+	n := h.out.Swap(0)
+	if n == 0 {
+		return
+	}
+	h.remote.give(b, h.units*n)
+	if h.data.flags&flagPresettled != 0 {
+		for range n {
+			h.in.link.Finish(b, 0)
+		}
+		return
+	}
+	h.in.link.Excuse(b, func(context any) bool {
+		o, ok := context.(*onward)
+		return ok && o.hop == h
+	})
+}
+
+// excuse excuses all that is on its way to the egress.
+func (r *remote) excuse(b *amqp.Batch) {
+	r.mu.Lock()
+	hops := r.hops
+	r.hops = nil
+	r.mu.Unlock()
+	for h := range hops {
+		h.excuse(b)
+	}
+}
+
+// keep remembers a hop that a link will use again; false if the link is over.
+func (r *remote) keep(h *hop) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hops == nil {
+		r.hops = make(map[*hop]struct{})
+	}
+	r.hops[h] = struct{}{}
+}
+
+// forget forgets the hops of a link that is over.
+func (in *ingress) forgetHops() {
+	p := in.hops.Load()
+	if p == nil {
+		return
+	}
+	for _, h := range *p {
+		h.remote.mu.Lock()
+		delete(h.remote.hops, h)
+		h.remote.mu.Unlock()
+	}
 }
 
 // hopOrigin hears what became of deliveries at the egress.
@@ -138,6 +216,7 @@ func (in *ingress) hopTo(r *remote, m *message, units int32) *hop {
 		}
 		list = append(list, h)
 		in.hops.Store(&list)
+		r.keep(h)
 	}
 	return h
 }
@@ -178,8 +257,9 @@ func (h *hop) origin(m *message) amqp.Origin {
 // OnOutcome gives back the window of the egress, and tells the sender.
 func (o *hopOrigin) OnOutcome(b *amqp.Batch, ids []uint32, out amqp.Outcome) {
 	h := o.hop
-	if (out.Settled || out.Lost) && !h.excused.Load() {
-		h.remote.give(b, h.units*int32(len(ids)))
+	counted := 0
+	if out.Settled || out.Lost {
+		counted = h.done(b, len(ids))
 	}
 	switch o.mode {
 	case hopUnsettled:
@@ -189,10 +269,8 @@ func (o *hopOrigin) OnOutcome(b *amqp.Batch, ids []uint32, out amqp.Outcome) {
 		}
 		origin.OnOutcome(b, ids, out)
 	case hopPresettled:
-		if out.Settled || out.Lost {
-			for range ids {
-				h.in.link.Finish(b, 0)
-			}
+		for range counted {
+			h.in.link.Finish(b, 0)
 		}
 	}
 }
@@ -209,8 +287,8 @@ func (h *hop) onwardBy(link *amqp.Sender) *onward {
 
 // senderState passes on what the sender says of a delivery that went to another router.
 func (o *onward) senderState(b *amqp.Batch, id uint32, settled bool, state wire.DeliveryState) {
-	if o.link.Update(b, id, settled, state) && settled && !o.hop.excused.Load() {
-		o.hop.remote.give(b, o.hop.units)
+	if o.link.Update(b, id, settled, state) && settled {
+		o.hop.done(b, 1)
 	}
 }
 

@@ -295,10 +295,7 @@ func (r *Router) ticks() {
 			var b amqp.Batch
 			r.table.each(func(a *address) {
 				a.tick(&b)
-				a.mu.Lock()
-				unused := a.users == 0
-				a.mu.Unlock()
-				if unused {
+				if a.lingersNoMore() {
 					r.table.sweep(a)
 				}
 			})

@@ -53,8 +53,8 @@ type streamCopy struct {
 
 // abort breaks the copy off at its consumer.
 func (c *streamCopy) abort(b *amqp.Batch) {
-	if c.e.link.Abort(b) && c.hop != nil && !c.hop.excused.Load() {
-		c.hop.remote.give(b, c.hop.units)
+	if c.e.link.Abort(b) && c.hop != nil {
+		c.hop.done(b, 1)
 	}
 }
 

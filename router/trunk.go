@@ -152,7 +152,7 @@ func (m *message) reroute(b *amqp.Batch) {
 		r.mesh.resplit(b, m)
 	case m.hop != nil:
 		h := m.hop
-		h.remote.give(b, h.units)
+		h.done(b, 1)
 		m.hop = nil
 		a := r.table.acquire(h.remote.addr.key)
 		a.route(b, m)

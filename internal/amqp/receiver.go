@@ -74,6 +74,7 @@ type inRecord struct {
 	context any
 	ref     uint32
 	told    wire.StateKind // the terminal state that the sender heard, 0 for none
+	excused bool           // it counts no more for credit
 	done    bool           // our side is settled; only the sender's settlement is awaited [2.6.12]
 	said    bool           // the sender has said a terminal state, which does not change any more [3.4]
 }
@@ -306,6 +307,32 @@ func (l *Receiver) finished(n uint32) {
 	l.extend()
 }
 
+// over counts an unsettled delivery as over. The caller holds mu.
+func (l *Receiver) over(r *inRecord) {
+	if !r.excused {
+		l.finished(1)
+	}
+}
+
+// Excuse gives back the credit of unsettled deliveries whose context (see
+// [Receiver.Forwarded]) match picks, though they are not over: once each. It returns
+// how many there were.
+func (l *Receiver) Excuse(b *Batch, match func(context any) bool) (n int) {
+	s := l.session
+	c := s.conn
+	c.mu.Lock()
+	s.incoming.each(func(_ uint32, r *inRecord) {
+		if r.link == l && !r.excused && match(r.context) {
+			r.excused = true
+			l.finished(1)
+			n++
+		}
+	})
+	c.mu.Unlock()
+	b.touch(c)
+	return n
+}
+
 // Update tells the sender the state of deliveries, settled or not; those that
 // are over already are passed over. It returns how many were settled by it.
 func (l *Receiver) Update(b *Batch, ids []uint32, settled bool, state wire.DeliveryState) int {
@@ -348,8 +375,8 @@ func (l *Receiver) update(b *Batch, ids []uint32, settled, lost bool, news wire.
 			}
 			continue
 		}
+		l.over(r)
 		s.incoming.remove(id)
-		l.finished(1)
 		c.noteDisposition(s, wire.RoleReceiver, id, true, state)
 	}
 	c.mu.Unlock()

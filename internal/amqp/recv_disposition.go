@@ -92,8 +92,8 @@ func (s *Session) recvSenderStates(w *work, first, last uint32, settled bool, st
 				// [2.6.12] Both sides are settled now.
 				c.noteDisposition(s, wire.RoleReceiver, id, true, state)
 			}
+			l.over(r)
 			s.incoming.remove(id)
-			l.finished(1)
 		}
 	})
 	c.mu.Unlock()

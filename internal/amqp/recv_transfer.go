@@ -140,9 +140,11 @@ func (l *Receiver) settledMidway() (midway InDelivery, settled bool) {
 	}
 	midway = InDelivery{ID: l.partialID, Context: r.context, Ref: r.ref}
 	done := r.done
-	s.incoming.remove(l.partialID)
 	if done { // only this was awaited
-		l.finished(1)
+		l.over(r)
+	}
+	s.incoming.remove(l.partialID)
+	if done {
 		return midway, false
 	}
 	l.settled = true
@@ -160,7 +162,9 @@ func (l *Receiver) abort() {
 		if r == nil || r.link != l {
 			return // settled by us before its end
 		}
+		l.over(r)
 		l.session.incoming.remove(l.partialID)
+		return
 	}
 	l.finished(1)
 }
