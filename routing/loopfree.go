@@ -8,16 +8,11 @@ import (
 // LoopFree reports whether the neighbour hop has a way of its own to dest, one that
 // does not lead back through this router: d(n,t) < d(n,s) + d(s,t). [RFC 5286, 3.1]
 func (r *Routes) LoopFree(dest, hop int) bool {
-	return r.loopFree(dest, hop, unreachable)
-}
-
-// loopFree is the test for a neighbour that is, or has come, as near as near.
-func (r *Routes) loopFree(dest, hop int, near uint64) bool {
 	from := r.distancesFrom(hop)
-	if from == nil || uint(dest) >= uint(len(from)) {
+	if uint(dest) >= uint(len(from)) {
 		return false
 	}
-	back := min(from[r.self], near) + transitCost(r.topology.Node(r.self))
+	back := from[r.self] + transitCost(r.topology.Node(r.self))
 	return from[dest] < back+r.dist[dest]
 }
 

@@ -1,31 +1,29 @@
 package routing
 
-import (
-	"slices"
-
-	"github.com/meshway/meshway/linkstate"
-)
+import "slices"
 
 // Waits are the next hops that must not be used yet, destination by destination: the
 // neighbour may send deliveries back until it knows of the change. Nil is none. It is
 // immutable.
 //
-// While they are heeded, a loss or a gain of adjacencies makes no loop, whichever routers
-// know of it: let each router use its old next hops, or new ones that it need not wait for,
-// or new ones of which it knows that they have changed, too. The sum of
-// a router's old and its new distance to the destination grows with no such hop, since the
-// distances of neighbours differ by no more than what the adjacency costs, and it falls with a
-// hop that passed the test. All hops of a loop would therefore be old, or all new.
+// While they are heeded, the loss of any adjacencies makes no loop, whichever routers know
+// of it: let each router use its old next hops, or new ones that need not wait, or new
+// ones that know, too. The sum of a router's old and new distances to the destination
+// grows with no such hop, since by either of them neighbours are no further apart than the cost of
+// their adjacency; and it falls with a hop that passed the test. A loop would be of old hops
+// alone, or of new ones alone, and along those the distance falls.
 //
-// Where an adjacency's cost rises, or a router begins to drain, those that do not know of it may use
-// it still, and the hop limit has to end what loops.
+// The same is seen, though not shown, where one adjacency is new or gets cheaper. It
+// does not hold where a cost rises, a router begins to drain, or routers know of different
+// parts of a change: what still loops then, the hop limit ends.
 type Waits struct {
 	hops  []int
 	dests [][]uint64 // for each of hops one bit a router
 }
 
-// Waits compares routes with those that they replace. A next hop waits if it is new for
-// the destination and fails the loop-free test on the old topology.
+// Waits compares routes with old ones, by which others may still forward. A next hop
+// waits if it is new for the destination and fails the loop-free test on the old
+// topology; one that was none of its routers, or no neighbour, fails.
 func (r *Routes) Waits(old *Routes) *Waits {
 	if r.hops == old.hops || r.self < 0 {
 		return nil
@@ -37,7 +35,7 @@ func (r *Routes) Waits(old *Routes) *Waits {
 			if hop == dest || slices.Contains(old.NextHops(before[dest]), before[hop]) {
 				continue // the latter would pass: it was nearer than we
 			}
-			if !old.loopFree(before[dest], before[hop], r.near(hop)) {
+			if !old.LoopFree(before[dest], before[hop]) {
 				w.add(dest, hop, len(r.dist))
 			}
 		}
@@ -46,13 +44,6 @@ func (r *Routes) Waits(old *Routes) *Waits {
 		return nil
 	}
 	return &w
-}
-
-// near is the cost of the adjacency with a neighbour.
-func (r *Routes) near(neighbour int) uint64 {
-	edges := r.topology.Node(r.self).Edges
-	i, _ := slices.BinarySearchFunc(edges, neighbour, func(e linkstate.Edge, n int) int { return e.To - n })
-	return adjacencyCost(edges[i])
 }
 
 // placesIn gives for each router its index in the topology of other routes, or -1.
