@@ -9,6 +9,9 @@ import (
 
 const million = 1_000_000
 
+// noon is when stories begin that need no other time.
+var noon = time.Unix(43200, 0)
+
 // pair are two neighbours that have told each other what they have: one owns what
 // the other copies.
 type pair struct {
@@ -20,7 +23,7 @@ type pair struct {
 }
 
 func newPair(t testing.TB, o Options) *pair {
-	p := &pair{t: t, source: New(Options{}), target: New(o), now: time.Unix(1000, 0)}
+	p := &pair{t: t, source: New(Options{}), target: New(o), now: noon}
 	var err error
 	if p.own, err = p.source.Originate(Owner{Router, "source"}, 1); err != nil {
 		t.Fatal(err)

@@ -3,11 +3,13 @@ package addrtable
 // Owners appends to buf the reachable owners that have an address, and returns it.
 // Among equals, the order means nothing. It waits for no message that is applied.
 func (t *Tables) Owners(addr string, buf []OwnerRef) []OwnerRef {
-	in, hash := t.place([]byte(addr))
+	var room [128]byte // nothing is allocated for names up to here
+	name := append(room[:0], addr...)
+	in, hash := t.place(name)
 	sh := &t.shards[in]
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
-	if a := sh.find(hash, []byte(addr)); a != 0 {
+	if a := sh.find(hash, name); a != 0 {
 		buf = t.appendOwners(sh, a, buf)
 	}
 	return buf
