@@ -13,7 +13,6 @@ import (
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/sasl"
-	"github.com/meshway/meshway/internal/wire"
 	"github.com/meshway/meshway/routing"
 )
 
@@ -149,106 +148,6 @@ func (r *Router) fail(err error) {
 	case r.failed <- err:
 	default:
 	}
-}
-
-// Shutdown ends the router: it takes no more connections, stops credit, lets
-// what is in flight settle until ctx ends, and closes every connection with
-// amqp:connection:forced.
-func (r *Router) Shutdown(ctx context.Context) error {
-	r.mu.Lock()
-	if r.stopped {
-		r.mu.Unlock()
-		return nil
-	}
-	r.stopped = true
-	r.mu.Unlock()
-	r.draining.Store(true)
-	for _, l := range r.listeners {
-		if l.ln != nil {
-			_ = l.ln.Close()
-		}
-	}
-	peers := r.eachPeer()
-	var b amqp.Batch
-	for _, p := range peers {
-		p.conn.StopCredit(&b)
-	}
-	b.Flush()
-	err := r.awaitSettled(ctx, peers)
-
-	forced := &wire.Error{Condition: wire.CondConnectionForced, Description: fmt.Sprintf("router %s is shutting down", r.cfg.Router.ID)}
-	for _, p := range r.eachPeer() {
-		p.conn.Close(&b, forced)
-	}
-	b.Flush()
-	if r.mesh != nil {
-		r.mesh.stop()
-	}
-	r.awaitGone()
-	if r.mesh != nil {
-		r.mesh.close()
-	}
-	close(r.done)
-	r.tasks.Wait()
-	return err
-}
-
-// awaitSettled waits until no delivery is in flight, or ctx ends.
-func (r *Router) awaitSettled(ctx context.Context, peers []*peer) error {
-	t := time.NewTicker(settlePoll)
-	defer t.Stop()
-	for {
-		n := 0
-		for _, p := range peers {
-			n += p.conn.Unsettled()
-		}
-		if n == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%d deliveries were still in flight; their senders are told that they may not have arrived", n)
-		case <-t.C:
-		}
-	}
-}
-
-const (
-	settlePoll = 5 * time.Millisecond
-	// closeGrace is how long peers have to answer the close. The engine waits
-	// two seconds for it, so this is only for what hangs beyond that.
-	closeGrace = 4 * time.Second
-)
-
-// awaitGone waits for every peer to have left, and aborts those that do not.
-func (r *Router) awaitGone() {
-	deadline := time.NewTimer(closeGrace)
-	defer deadline.Stop()
-	for {
-		r.mu.Lock()
-		n, changed := len(r.peers), r.changed
-		r.mu.Unlock()
-		if n == 0 {
-			return
-		}
-		select {
-		case <-changed:
-		case <-deadline.C:
-			for _, p := range r.eachPeer() {
-				p.conn.Abort(nil)
-			}
-		}
-	}
-}
-
-func (r *Router) eachPeer() []*peer {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := make([]*peer, 0, len(r.peers))
-	for p := range r.peers {
-		list = append(list, p)
-	}
-	return list
 }
 
 // join counts the peer in; false when the router is stopping.

@@ -69,8 +69,12 @@ func (a *app) runRouter(ctx context.Context, file string, grace time.Duration) e
 	if err := a.announce(cfg, r.Listening()); err != nil {
 		log.Warn("cannot write to standard output", zap.Error(err))
 	}
-	<-ctx.Done()
-	return shutDown(r, log, grace)
+	select {
+	case <-ctx.Done():
+		return shutDown(r, log, grace)
+	case failure := <-r.Failed():
+		return errors.Join(failure, shutDown(r, log, grace))
+	}
 }
 
 // shutDown ends the router. That it could not wait for everything is worth a

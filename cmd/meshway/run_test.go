@@ -20,11 +20,14 @@ type fakeRunner struct {
 	start     error
 	shutdown  error
 	endpoints []endpoint
+	failed    chan error
 	ended     bool
 }
 
 func (r *fakeRunner) Start() error          { return r.start }
 func (r *fakeRunner) Listening() []endpoint { return r.endpoints }
+
+func (r *fakeRunner) Failed() <-chan error { return r.failed }
 
 func (r *fakeRunner) Shutdown(ctx context.Context) error {
 	if _, bounded := ctx.Deadline(); !bounded {
@@ -160,4 +163,17 @@ func TestRunTakesNoArguments(t *testing.T) {
 	a := newTestApp("")
 	a.want(t, 2, "run", "meshway.yaml")
 	wantText(t, a.err, "run takes no arguments; to use a configuration file: meshway run -c meshway.yaml")
+}
+
+func TestARouterThatCannotGoOnEndsTheCommand(t *testing.T) {
+	r := &fakeRunner{failed: make(chan error, 1)}
+	r.failed <- errors.New("another router has our id")
+	a := newTestApp("")
+	a.newRouter = func(config.Config, *zap.Logger) (runner, error) { return r, nil }
+	if code := a.run(t.Context(), []string{"run"}); code == 0 {
+		t.Error("exit code 0")
+	}
+	if !strings.Contains(a.err.String(), "another router has our id") || !r.ended {
+		t.Errorf("said %q; shut down: %v", a.err.String(), r.ended)
+	}
 }

@@ -1,0 +1,154 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Shutdown ends the router: it takes no more connections, leaves the mesh's paths and
+// withdraws its addresses, stops credit, lets what is in flight settle until ctx ends, and
+// closes every connection with amqp:connection:forced: clients first, so that what waited
+// for them can go elsewhere, then neighbours.
+func (r *Router) Shutdown(ctx context.Context) error {
+	r.mu.Lock()
+	if r.stopped {
+		r.mu.Unlock()
+		return nil
+	}
+	r.stopped = true
+	r.mu.Unlock()
+	r.draining.Store(true)
+	for _, l := range r.listeners {
+		if l.ln != nil {
+			_ = l.ln.Close()
+		}
+	}
+	if r.mesh != nil {
+		r.mesh.withdraw()
+	}
+	var b amqp.Batch
+	for _, p := range r.eachPeer() {
+		if p.adj == nil {
+			p.conn.StopCredit(&b)
+		}
+	}
+	b.Flush()
+	err := r.awaitSettled(ctx)
+	r.closePeers(func(p *peer) bool { return p.adj == nil })
+	if r.mesh != nil {
+		moved, cancel := context.WithTimeout(ctx, moveGrace)
+		_ = r.awaitSettled(moved)
+		cancel()
+		r.mesh.stop()
+		r.closePeers(func(*peer) bool { return true })
+		r.mesh.close()
+	}
+	close(r.done)
+	r.tasks.Wait()
+	return err
+}
+
+const (
+	settlePoll = 5 * time.Millisecond
+	// moveGrace is how long what waited for clients of this router may take to get to
+	// those of another one.
+	moveGrace = time.Second
+	// closeGrace is how long peers have to answer the close. The engine waits
+	// two seconds for it, so this is only for what hangs beyond that.
+	closeGrace = 4 * time.Second
+)
+
+// awaitSettled waits until no delivery is in flight, or ctx ends.
+func (r *Router) awaitSettled(ctx context.Context) error {
+	t := time.NewTicker(settlePoll)
+	defer t.Stop()
+	for {
+		n := 0
+		for _, p := range r.eachPeer() {
+			n += p.conn.Unsettled()
+		}
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d deliveries were still in flight; their senders are told that they may not have arrived", n)
+		case <-t.C:
+		}
+	}
+}
+
+// closePeers closes the connections that which picks, and waits for them to be gone. Those
+// that do not go are aborted.
+func (r *Router) closePeers(which func(*peer) bool) {
+	forced := &wire.Error{Condition: wire.CondConnectionForced, Description: fmt.Sprintf("router %s is shutting down", r.cfg.Router.ID)}
+	if r.mesh != nil {
+		if others := r.mesh.others(); len(others) > 0 {
+			forced.Info = wire.Map{{Key: wire.Symbol("routers"), Value: others}}
+		}
+	}
+	var b amqp.Batch
+	for _, p := range r.eachPeer() {
+		if which(p) {
+			p.conn.Close(&b, forced)
+		}
+	}
+	b.Flush()
+	deadline := time.NewTimer(closeGrace)
+	defer deadline.Stop()
+	for {
+		r.mu.Lock()
+		changed := r.changed
+		var left []*peer
+		for p := range r.peers {
+			if which(p) {
+				left = append(left, p)
+			}
+		}
+		r.mu.Unlock()
+		if len(left) == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			for _, p := range left {
+				p.conn.Abort(nil)
+			}
+		}
+	}
+}
+
+func (r *Router) eachPeer() []*peer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*peer, 0, len(r.peers))
+	for p := range r.peers {
+		list = append(list, p)
+	}
+	return list
+}
+
+// withdraw takes this router out of the paths of others, as far as there are other ways,
+// and its addresses out of the mesh.
+func (x *mesh) withdraw() {
+	x.leaving.Store(true)
+	x.speaker.SetDraining(true)
+	x.router.table.each((*address).advertise)
+}
+
+// others are the ids of the other routers of the mesh.
+func (x *mesh) others() (list []any) {
+	routes := x.forwarding.Load().routes
+	t := routes.Topology()
+	for i := range t.Len() {
+		if i != routes.Self() {
+			list = append(list, t.Node(i).ID)
+		}
+	}
+	return list
+}
