@@ -18,6 +18,7 @@ import (
 type benchOptions struct {
 	loadgen.Options
 	url    string
+	from   string
 	settle string
 	output string
 	stream byteSize
@@ -51,7 +52,8 @@ The exit code is 0 only if nothing was lost, spoiled or out of order.`,
   meshway bench --window 1 --duration 5s
   meshway bench --senders 200 --rate 100
   meshway bench --stream 2GB --read-rate 200MB
-  meshway bench --idle 10000 --pid 1234`,
+  meshway bench --idle 10000 --pid 1234
+  meshway bench --url localhost:5672 --receive-url localhost:5673 --pid 1234 --pid 1235`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Address = "bench"
@@ -70,6 +72,7 @@ The exit code is 0 only if nothing was lost, spoiled or out of order.`,
 	}
 	f := cmd.Flags()
 	urlFlag(f, &o.url)
+	f.StringVar(&o.from, "receive-url", "", "receive there, from another router of the mesh (default as --url)")
 	f.IntVar(&o.Groups, "pairs", 1, "independent pairs of sender and receiver, each with its address")
 	f.IntVar(&o.Senders, "senders", 1, "senders for each address; 0 only receives")
 	f.IntVar(&o.Receivers, "receivers", 1, "receivers for each address; 0 only sends")
@@ -119,12 +122,16 @@ func (a *app) bench(ctx context.Context, o benchOptions) error {
 	if err != nil {
 		return err
 	}
-	l := o.Options
-	l.Target, l.Presettled = t.address, o.settle == "settled"
-	l.Stream, l.ReadRate = uint64(o.stream), float64(o.read)
-	if t.login {
-		l.Login = sasl.PlainClient{Username: t.user, Password: t.password}
+	from := t
+	if o.from != "" {
+		if from, err = parseURL(o.from); err != nil {
+			return usageError{fmt.Errorf("--receive-url: %w", err)}
+		}
 	}
+	l := o.Options
+	l.Target, l.ReceiveTarget, l.Presettled = t.address, from.address, o.settle == "settled"
+	l.Stream, l.ReadRate = uint64(o.stream), float64(o.read)
+	l.Login, l.ReceiveLogin = login(t), login(from)
 	if err := l.Check(); err != nil {
 		return usageError{err}
 	}
@@ -135,6 +142,9 @@ func (a *app) bench(ctx context.Context, o benchOptions) error {
 	res, err := loadgen.Run(ctx, l)
 	show.endProgress()
 	if e, ok := errors.AsType[*loadgen.UnreachableError](err); ok {
+		if e.Target != t.address {
+			t = from
+		}
 		return explainDial(ctx, t, e.Err)
 	}
 	if err != nil {
@@ -146,6 +156,14 @@ func (a *app) bench(ctx context.Context, o benchOptions) error {
 		err = show.result(res)
 	}
 	return errors.Join(err, benchVerdict(res))
+}
+
+// login is how to prove who we are at a target; nil is ANONYMOUS.
+func login(t target) sasl.ClientMechanism {
+	if !t.login {
+		return nil
+	}
+	return sasl.PlainClient{Username: t.user, Password: t.password}
 }
 
 // benchVerdict is an error when the router did not do what it must.

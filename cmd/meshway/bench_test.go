@@ -18,6 +18,8 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		"text or json":             {"-o", "xml"},
 		"order needs":              {"--check-order", "--size", "5"},
 		"not a number of bytes":    {"--stream", "much"},
+		"--receive-url: amqps":     {"--receive-url", "amqps://b.example"},
+		"cannot receive elsewhere": {"--idle", "1", "--receive-url", "b.example"},
 		"no port":                  {"--url", "localhost:99999"},
 		"accepts at most 1 arg(s)": {"one", "two"},
 	} {
@@ -36,6 +38,22 @@ func TestBenchWithoutARouter(t *testing.T) {
 	a := newTestApp("")
 	a.want(t, codeFailure, "bench", "--url", l.Addr().String())
 	wantText(t, a.err, "nothing listens on "+l.Addr().String(), "meshway run")
+}
+
+func TestBenchNamesTheRouterThatIsNotThere(t *testing.T) {
+	there, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Close()
+	a := newTestApp("")
+	a.want(t, codeFailure, "bench", "--url", there.Addr().String(), "--receive-url", gone.Addr().String())
+	wantText(t, a.err, "nothing listens on "+gone.Addr().String())
 }
 
 func TestByteSizes(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/sasl"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -29,20 +30,28 @@ func (e *UnreachableError) Error() string {
 // Unwrap gives what the system said.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// newConfig makes the configuration that all connections of a run share.
-func newConfig(o *Options) *amqp.Config {
-	host, _, err := net.SplitHostPort(o.Target)
+// endpoint is what connections of one kind connect to, and how.
+type endpoint struct {
+	target string
+	cfg    *amqp.Config
+}
+
+func newEndpoint(container, target string, login sasl.ClientMechanism, maxFrame uint32) endpoint {
+	host, _, err := net.SplitHostPort(target)
 	if err != nil {
-		host = o.Target
+		host = target
 	}
-	return &amqp.Config{
-		ContainerID:      fmt.Sprintf("bench-%x", time.Now().UnixNano()),
+	if login == nil {
+		login = sasl.AnonymousClient{}
+	}
+	return endpoint{target, &amqp.Config{
+		ContainerID:      container,
 		Hostname:         host,
-		MaxFrameSize:     o.MaxFrame,
+		MaxFrameSize:     maxFrame,
 		ChannelMax:       1,
 		HandshakeTimeout: 10 * time.Second,
-		Login:            o.Login,
-	}
+		Login:            login,
+	}}
 }
 
 // client is one connection of ours. What is on it is up to its user.
@@ -55,18 +64,18 @@ type client struct {
 }
 
 // dial connects, and starts the reader, which ends with the connection.
-func dial(ctx context.Context, target string, cfg *amqp.Config, c *client) error {
+func dial(ctx context.Context, to endpoint, c *client) error {
 	var d net.Dialer
-	nc, err := d.DialContext(ctx, "tcp", target)
+	nc, err := d.DialContext(ctx, "tcp", to.target)
 	if err != nil {
-		return &UnreachableError{Target: target, Err: err}
+		return &UnreachableError{Target: to.target, Err: err}
 	}
-	c.conn = amqp.NewClient(nc, cfg, c)
+	c.conn = amqp.NewClient(nc, to.cfg, c)
 	c.ended = make(chan struct{})
 	go func() {
 		defer close(c.ended)
 		if err := c.conn.Run(); err != nil {
-			c.fail(fmt.Errorf("connection to %s: %w", target, err))
+			c.fail(fmt.Errorf("connection to %s: %w", to.target, err))
 		}
 	}()
 	return nil

@@ -189,7 +189,7 @@ func (r *run) openIdle(conns []*client) error {
 // open dials, and waits until both links are attached.
 func (c *idleConn) open() {
 	r := c.run
-	if err := dial(r.ctx, r.o.Target, r.cfg, &c.client); err != nil {
+	if err := dial(r.ctx, r.send, &c.client); err != nil {
 		r.fail(err)
 		return
 	}

@@ -11,9 +11,13 @@ import (
 
 // Options says what load to make. The zero value of a field is its default.
 type Options struct {
-	Target  string               // host:port to dial
-	Login   sasl.ClientMechanism // nil is ANONYMOUS
-	Address string               // node to send to and receive from; with several groups "/0", "/1" ... is added
+	Target string               // host:port to dial
+	Login  sasl.ClientMechanism // nil is ANONYMOUS
+
+	ReceiveTarget string               // host:port that receivers dial; empty is Target
+	ReceiveLogin  sasl.ClientMechanism // there; nil is ANONYMOUS. It goes with ReceiveTarget
+
+	Address string // node to send to and receive from; with several groups "/0", "/1" ... is added
 
 	Groups    int // independent sets of senders and receivers, each on an address of its own; 1
 	Senders   int // per group, each on a connection of its own
@@ -88,8 +92,8 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxFrame, defaultMaxFrame)
 	setDefault(&o.Patience, defaultPatience)
 	setDefault(&o.Quiet, defaultQuiet)
-	if o.Login == nil {
-		o.Login = sasl.AnonymousClient{}
+	if o.ReceiveTarget == "" {
+		o.ReceiveTarget, o.ReceiveLogin = o.Target, o.Login
 	}
 	if o.Stream > 0 && o.Count == 0 && o.Duration == 0 {
 		o.Count = 1
@@ -133,6 +137,8 @@ func (o *Options) check() error {
 		return errors.New("windows and times cannot be negative")
 	case o.Idle > 0 && o.Stream > 0:
 		return errors.New("idle connections send no stream")
+	case o.Idle > 0 && o.ReceiveTarget != o.Target:
+		return errors.New("idle connections have a sender and a receiver each: they cannot receive elsewhere")
 	case o.CheckOrder && o.Size < headSize && o.Stream == 0:
 		return fmt.Errorf("checking the order needs bodies of at least %d bytes, for a sequence number", headSize)
 	}

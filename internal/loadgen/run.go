@@ -32,7 +32,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 type run struct {
 	// Immutable after newRun.
 	o         Options
-	cfg       *amqp.Config
+	container string   // id of this run, and of all its connections
+	send      endpoint // of senders, and of idle connections
+	receive   endpoint
 	clock     clock
 	user      context.Context // of the caller: its end is an early, but good one
 	ctx       context.Context // ends with user, or by the first failure
@@ -51,7 +53,10 @@ type run struct {
 }
 
 func newRun(ctx context.Context, o Options) *run {
-	r := &run{o: o, cfg: newConfig(&o), clock: newClock(), user: ctx, finished: newSignal(), stopPacing: func() {}}
+	r := &run{o: o, clock: newClock(), user: ctx, finished: newSignal(), stopPacing: func() {}}
+	r.container = fmt.Sprintf("bench-%x", time.Now().UnixNano())
+	r.send = newEndpoint(r.container, o.Target, o.Login, o.MaxFrame)
+	r.receive = newEndpoint(r.container, o.ReceiveTarget, o.ReceiveLogin, o.MaxFrame)
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	for g := range o.Groups {
 		address := o.addressOf(g, o.Groups)
@@ -80,7 +85,7 @@ func (r *run) fail(err error) {
 func (r *run) linkEnded(err error) { r.fail(err) }
 
 func (r *run) linkName(kind string, n uint32) string {
-	return fmt.Sprintf("%s-%s-%d", r.cfg.ContainerID, kind, n)
+	return fmt.Sprintf("%s-%s-%d", r.container, kind, n)
 }
 
 // failure is why the run cannot go on; nil when the caller ended it.
@@ -123,9 +128,12 @@ func (r *run) runLoad() (*Result, error) {
 // receivers first, so that nothing is sent to an address without one.
 func (r *run) connect() error {
 	receivers, senders := r.clients()
-	for _, group := range [][]*client{receivers, senders} {
-		r.ready.reset(len(group))
-		if err := r.open(group); err != nil {
+	for _, group := range []struct {
+		clients []*client
+		to      endpoint
+	}{{receivers, r.receive}, {senders, r.send}} {
+		r.ready.reset(len(group.clients))
+		if err := r.open(group.clients, group.to); err != nil {
 			return err
 		}
 		select {
@@ -156,7 +164,7 @@ func (r *run) clients() (receivers, senders []*client) {
 }
 
 // open dials a few connections at a time.
-func (r *run) open(clients []*client) error {
+func (r *run) open(clients []*client, to endpoint) error {
 	slots := make(chan struct{}, r.o.Concurrency)
 	var all sync.WaitGroup
 	for _, c := range clients {
@@ -165,7 +173,7 @@ func (r *run) open(clients []*client) error {
 			break
 		}
 		all.Go(func() {
-			if err := dial(r.ctx, r.o.Target, r.cfg, c); err != nil {
+			if err := dial(r.ctx, to, c); err != nil {
 				r.fail(err)
 			}
 			<-slots

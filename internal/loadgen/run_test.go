@@ -58,6 +58,17 @@ func TestPresettledMessagesArrive(t *testing.T) {
 	}
 }
 
+func TestReceiversConnectToARouterOfTheirOwn(t *testing.T) {
+	senders, receivers := newHub(t), newHub(t)
+	senders.node("q")
+	receivers.nodes = senders.nodes // as if the two were one mesh
+	res := mustRun(t, senders, Options{ReceiveTarget: receivers.target, Senders: 2, Receivers: 3, Size: 100, Count: 50})
+	wantAll(t, res, 100)
+	if senders.conns != 2 || receivers.conns != 3 {
+		t.Errorf("got %d connections of senders and %d of receivers, want 2 and 3", senders.conns, receivers.conns)
+	}
+}
+
 func TestBodiesTooShortForAHead(t *testing.T) {
 	res := mustRun(t, newHub(t), Options{Size: 5, Count: 100})
 	wantAll(t, res, 100)
