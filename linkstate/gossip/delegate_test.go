@@ -68,11 +68,35 @@ func TestThereIsRoomForSoManyMembersLivingOrJustBuried(t *testing.T) {
 		if err := d.NotifyAlive(member(name(7))); err != nil {
 			t.Errorf("a buried one cannot come back: %v", err)
 		}
+		d.NotifyJoin(member(name(7)))
+		if len(d.buried) != maxMembers-1 {
+			t.Error("one that came back is still buried")
+		}
 		time.Sleep(buriedFor + time.Second)
-		if err := d.NotifyAlive(one); err != nil || len(d.buried) > 0 {
+		for i := range maxMembers - 1 {
+			d.NotifyJoin(member("new-" + name(i)))
+			d.NotifyLeave(member("new-" + name(i)))
+		}
+		if err := d.NotifyAlive(one); err != nil {
 			t.Errorf("the buried take room for ever: %v", err)
 		}
 	})
+}
+
+func TestADeathThatWasAMistakeIsNotTold(t *testing.T) {
+	d := newTestDelegate()
+	told := make(chan string, 3)
+	d.config.OnDead = func(id string) { told <- id }
+	for _, id := range []string{"a", "b", "c"} {
+		d.NotifyLeave(member(id))
+	}
+	d.NotifyJoin(member("b"))
+	done := make(chan struct{})
+	defer close(done)
+	go d.tell(done)
+	if first, second := <-told, <-told; first != "a" || second != "c" {
+		t.Errorf("told of %q and %q", first, second)
+	}
 }
 
 func TestATwinIsOneThatDoesNotFallSilent(t *testing.T) {

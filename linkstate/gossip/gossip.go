@@ -135,9 +135,9 @@ func (g *Gossip) SendAdjacent(id string, msg []byte) error {
 }
 
 // Broadcast has a message of at most MaxBroadcast bytes sent to some random
-// members, and reaches all as long as each that finds it fresh does the same. Of
-// messages with one key, which says what they are about, only the last is
-// still sent.
+// members, and each that finds it fresh does the same: it reaches all but one in
+// some thousand, so that what must arrive needs another way, too. Of messages with
+// one key, which says what they are about, only the last is still sent.
 func (g *Gossip) Broadcast(key string, msg []byte) error {
 	switch {
 	case key == "" || len(key) > maxKey:

@@ -10,21 +10,17 @@ import (
 	"time"
 )
 
-func TestRoutersFindEachOtherAndABroadcastReachesThemAll(t *testing.T) {
+func TestRoutersFindEachOtherAndBroadcastsReachThemAll(t *testing.T) {
 	for _, kind := range []string{"line", "ring", "random"} {
 		t.Run(kind, func(t *testing.T) {
 			inMesh(t, func(m *mesh) {
 				m.shape(kind, 20)
 				m.within(time.Minute, "all know all", m.allKnow(m.routers, m.routers))
-				for _, r := range m.routers {
-					r.flood = false
+				// To whom a broadcast is sent is left to chance: one in some thousand is missed.
+				if missed := m.broadcasts(10); missed > 2 {
+					t.Errorf("%d of 200 receptions are missing", missed)
 				}
-				if err := m.routers[3].Broadcast("weather", []byte("rain")); err != nil {
-					t.Fatal(err)
-				}
-				m.routers[3].originate("rain")
-				m.within(20*time.Second, "all have the broadcast", m.allGot("rain"))
-				if from := m.routers[15].from["rain"]; from != "router-3" {
+				if from := m.routers[15].from["news 0"]; from != "router-3" {
 					t.Errorf("the broadcast seems to come from %q", from)
 				}
 			})
@@ -52,7 +48,7 @@ func TestAFloodTakesTheTimeOfTheWireAlsoInAColdMesh(t *testing.T) {
 func TestALargeMeshKnowsNewsAtOnceAndADeathInMinutes(t *testing.T) {
 	n := 200
 	if raceEnabled || testing.Short() {
-		n = 50
+		n = 30
 	}
 	inMesh(t, func(m *mesh) {
 		m.shape("random", n)
@@ -114,15 +110,9 @@ func TestLostPacketsBuryNobody(t *testing.T) {
 	inMesh(t, func(m *mesh) {
 		m.shape("random", 15)
 		m.within(time.Minute, "all know all", m.allKnow(m.routers, m.routers))
-		m.loss = 0.1
-		m.routers[3].flood = false
-		for i := range 5 {
-			text := fmt.Sprint("news ", i)
-			if err := m.routers[3].Broadcast(text, []byte(text)); err != nil {
-				t.Fatal(err)
-			}
-			m.routers[3].originate(text)
-			m.within(time.Minute, "all have the broadcast", m.allGot(text))
+		m.lose(0.1)
+		if missed := m.broadcasts(10); missed > 10 {
+			t.Errorf("%d of 150 receptions are missing", missed)
 		}
 		time.Sleep(3 * time.Minute)
 		for _, r := range m.routers {
@@ -226,6 +216,29 @@ func TestNothingIsLeftOrSentAfterClose(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		if after := r.Stats(); after != before || m.burials(r) != nil {
 			t.Errorf("it went on: %+v, %+v, buried %q", before, after, m.burials(r))
+		}
+	})
+}
+
+func TestAJoinThatWasLostIsMadeUpFor(t *testing.T) {
+	inMesh(t, func(m *mesh) {
+		m.lose(1)
+		m.shape("line", 3)
+		time.Sleep(2 * streamTimeout)
+		m.lose(0)
+		m.within(time.Minute, "all know all", m.allKnow(m.routers, m.routers))
+	})
+}
+
+func TestCloseDoesNotWaitForNeighboursThatDoNotAnswer(t *testing.T) {
+	inMesh(t, func(m *mesh) {
+		m.lose(1)
+		m.shape("ring", 3)
+		time.Sleep(time.Second) // the joins are under way
+		start := time.Now()
+		m.routers[0].Close()
+		if took := time.Since(start); took > 0 {
+			t.Errorf("it took %v", took)
 		}
 	})
 }

@@ -156,6 +156,13 @@ func (r *router) onMessage(from string, msg []byte, direct bool) bool {
 	return !known && !direct
 }
 
+// lose has each wire lose that share of its packets from now on.
+func (m *mesh) lose(share float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.loss = share
+}
+
 // neighbours are all but one. The caller holds mu.
 func (r *router) neighbours(but string) (ids []string) {
 	for id := range r.wires {
@@ -312,6 +319,28 @@ func (m *mesh) allGot(text string) func() bool {
 		defer m.mu.Unlock()
 		return !slices.ContainsFunc(m.routers, func(r *router) bool { return r.got[text].IsZero() })
 	}
+}
+
+// broadcasts has router 3 broadcast so often, and counts the receptions that are
+// missing in the end.
+func (m *mesh) broadcasts(n int) (missed int) {
+	for _, r := range m.routers {
+		r.flood = false
+	}
+	for i := range n {
+		text := fmt.Sprint("news ", i)
+		if err := m.routers[3].Broadcast(text, []byte(text)); err != nil {
+			m.t.Fatal(err)
+		}
+		m.routers[3].originate(text)
+	}
+	time.Sleep(30 * time.Second)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.routers {
+		missed += n - len(r.got)
+	}
+	return missed
 }
 
 // burials is who was buried by a router.

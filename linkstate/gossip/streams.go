@@ -60,13 +60,25 @@ func newStreams(t *transport) *streams {
 	return &streams{transport: t, accepted: make(chan net.Conn, acceptDepth), open: make(map[streamKey]*stream)}
 }
 
-// dial makes a stream to a neighbour.
-func (s *streams) dial(peer string, deadline time.Time) net.Conn {
+// dial makes a stream to a neighbour; what the opener says first is what opens it
+// there.
+func (s *streams) dial(peer string, deadline time.Time) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	switch { // looked at under mu, so that fail misses no stream
+	case s.transport.closed.Load():
+		return nil, errClosed
+	case !s.transport.adjacent(peer):
+		return nil, fmt.Errorf("stream to %q: %w", peer, errNotAdjacent)
+	}
 	s.last++
-	c := newStream(s, streamKey{peer, s.last, true}, deadline)
-	s.open[c.key] = c
+	return s.begin(streamKey{peer, s.last, true}, deadline), nil
+}
+
+// begin makes one end of a stream. The caller holds mu.
+func (s *streams) begin(key streamKey, deadline time.Time) *stream {
+	c := newStream(s, key, deadline)
+	s.open[key] = c
 	s.transport.count.streams.Add(1)
 	return c
 }
@@ -111,15 +123,9 @@ func (s *streams) find(key streamKey, opens bool) *stream {
 	if c != nil || !opens || key.ours || !s.mayAccept(key.peer) {
 		return c
 	}
-	c = newStream(s, key, time.Now().Add(streamTimeout))
-	select {
-	case s.accepted <- c:
-		s.open[key] = c
-		s.transport.count.streams.Add(1)
-		return c
-	default:
-		return nil
-	}
+	c = s.begin(key, time.Now().Add(streamTimeout))
+	s.accepted <- c
+	return c
 }
 
 // mayAccept says whether a neighbour may open a stream. The caller holds mu.
@@ -133,7 +139,8 @@ func (s *streams) mayAccept(peer string) bool {
 			}
 		}
 	}
-	return all < maxAccepted && its < maxAcceptedEach && s.transport.adjacent(peer)
+	return all < maxAccepted && its < maxAcceptedEach && len(s.accepted) < cap(s.accepted) &&
+		!s.transport.closed.Load() && s.transport.adjacent(peer)
 }
 
 // end fails one stream, if it is known.

@@ -126,7 +126,7 @@ func (t *transport) route(from, dest string, packet []byte) bool {
 func (t *transport) deliver(from string, e *envelope) {
 	switch e.kind {
 	case kindGossip:
-		i := inspection{neighbour: from, source: e.source}
+		i := inspection{neighbour: from}
 		if err := i.packet(e.payload); err != nil {
 			t.malformed(from, err)
 			return
@@ -202,13 +202,9 @@ func (t *transport) WriteToAddress(b []byte, to memberlist.Address) (time.Time, 
 	return now, nil
 }
 
-// DialAddressTimeout opens a stream to a neighbour; the first that it says is also
-// what opens it there.
+// DialAddressTimeout opens a stream to a neighbour.
 func (t *transport) DialAddressTimeout(to memberlist.Address, timeout time.Duration) (net.Conn, error) {
-	if !t.adjacent(to.Name) {
-		return nil, fmt.Errorf("stream to %q: %w", to.Name, errNotAdjacent)
-	}
-	return t.streams.dial(to.Name, time.Now().Add(timeout)), nil
+	return t.streams.dial(to.Name, time.Now().Add(timeout))
 }
 
 // PacketCh is where memberlist takes packets from; it is never closed.

@@ -148,7 +148,7 @@ func TestMalformedPacketsAreDroppedAndTheNeighbourIsNamedOnceAMinute(t *testing.
 		"a state in a packet":              packet(kindGossip, "left", "me", user(messageState, "left", "", "")...),
 		"a message in the name of another": packet(kindGossip, "left", "me", user(messageAdjacent, "right", "", "hello")...),
 		"a message to a neighbour from somewhere":         packet(kindGossip, "far", "me", user(messageAdjacent, "far", "", "hello")...),
-		"a stream from somewhere":                         packet(kindStream, "far", "me", frameData, 0, 0, 0, 1, 0, 0, 0, 0, gossipPushPull),
+		"a stream from somewhere":                         packet(kindStream, "far", "me", append([]byte{frameData | frameByOpener, 0, 0, 0, 1, 0, 0, 0, 0}, head(0, 0)...)...),
 		"a short frame":                                   packet(kindStream, "left", "me", frameData, 0, 0, 0, 1, 0, 0, 0),
 		"a stream of user messages":                       packet(kindStream, "left", "me", frameData|frameByOpener, 0, 0, 0, 1, 0, 0, 0, 0, gossipUser),
 		"a compressed stream":                             packet(kindStream, "left", "me", frameData|frameByOpener, 0, 0, 0, 1, 0, 0, 0, 0, 9, 0),
@@ -192,6 +192,16 @@ func TestWhatALaterVersionSaysIsSkipped(t *testing.T) {
 	l.receive("left", packet(kindGossip, "left", "me", compound(message, user(99, "left", "", ""))...))
 	if s := l.count.stats(); s.Unknown != 4 || s.Malformed != 0 || len(l.inbox) != 1 {
 		t.Errorf("counted %+v, handed on %d", s, len(l.inbox))
+	}
+}
+
+func TestTheBufferOfAReceivedPacketIsNotKept(t *testing.T) {
+	l := newLone(zap.NewNop())
+	buffer := packet(kindGossip, "left", "me", gossipAck, 1, 2, 3)
+	l.receive("left", buffer)
+	clear(buffer)
+	if got := (<-l.inbox).Buf; !bytes.Equal(got, []byte{gossipAck, 1, 2, 3}) {
+		t.Errorf("memberlist gets %v", got)
 	}
 }
 
