@@ -216,6 +216,10 @@ func (x *mesh) beats() {
 	t := time.NewTicker(x.heartbeat)
 	defer t.Stop()
 	tended := time.Now()
+	// Until a neighbour's picture of the mesh is ours too, nobody should send through here
+	// what can go another way.
+	starting := true
+	x.speaker.SetDraining(true)
 	for {
 		select {
 		case <-x.ctx.Done():
@@ -223,6 +227,10 @@ func (x *mesh) beats() {
 		case <-t.C:
 		}
 		now := time.Now()
+		if starting && (x.anySynced() || now.Sub(x.started) > startTime) {
+			starting = false
+			x.speaker.SetDraining(x.leaving.Load())
+		}
 		var b amqp.Batch
 		for _, j := range x.adjacencies() {
 			j.beat(&b, now)
@@ -236,6 +244,18 @@ func (x *mesh) beats() {
 	}
 }
 
+// startTime is how long a router waits at start for a neighbour to agree with.
+const startTime = 5 * time.Second
+
+func (x *mesh) anySynced() bool {
+	for id := range x.carriers() {
+		if x.speaker.Synced(id) {
+			return true
+		}
+	}
+	return false
+}
+
 // tendEvery is how often windows, tables and what is parked are looked after.
 const tendEvery = 250 * time.Millisecond
 
@@ -246,6 +266,11 @@ func (x *mesh) tend(now time.Time) {
 	var b amqp.Batch
 	x.parking.expire(&b, now)
 	x.tendWindows(&b, now)
+	for _, j := range x.carriers() {
+		for _, t := range j.trunks {
+			t.breakStuck(&b, now)
+		}
+	}
 	b.Flush()
 }
 
@@ -254,6 +279,10 @@ func (x *mesh) judge(j *adjacency, now time.Time) {
 	j.mu.Lock()
 	j.detector.Heard(j.peer.conn.LastRead())
 	verdict := j.detector.Check(now)
+	if verdict != linkstate.Alive && j.peer.conn.Unread() {
+		j.detector.Heard(now) // it was not the neighbour that was silent
+		verdict = linkstate.Alive
+	}
 	was := j.suspect
 	j.suspect = verdict != linkstate.Alive
 	is := j.suspect

@@ -189,6 +189,31 @@ func (q *queue) freeFirst() {
 	}
 }
 
+// takeOut takes the waiting messages out that which picks, but for the one that a
+// drainer has in hand.
+func (a *address) takeOut(which func(*message) bool) (list []message) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting == nil {
+		return nil
+	}
+	var queues []*queue
+	for class := range numClasses {
+		for _, r := range [2]*queueRing{&a.waiting.sent[class], &a.waiting.arrived[class]} {
+			for q := r.head; q != nil; q = q.next {
+				queues = append(queues, q)
+				if q.next == r.head {
+					break
+				}
+			}
+		}
+	}
+	for _, q := range queues {
+		list = append(list, q.remove(which)...)
+	}
+	return list
+}
+
 // remove takes the items out for which gone says so, and returns them. The head that
 // a drainer has in hand is left to it. The caller holds the address's mutex.
 func (q *queue) remove(gone func(*message) bool) (removed []message) {

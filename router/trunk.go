@@ -1,6 +1,10 @@
 package router
 
 import (
+	"time"
+
+	"go.uber.org/zap"
+
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/config"
@@ -15,6 +19,11 @@ type trunk struct {
 	addr   *address
 	egress *egress
 	lane   bool
+
+	// stuck is since when nothing has left though something waits, zero if that is not so;
+	// load what the link said then. Owned by the mesh's ticker.
+	stuck time.Time
+	load  [2]uint32
 
 	// picked is how many have chosen the lane, and have not sent yet; guarded by the
 	// adjacency's mutex.
@@ -115,6 +124,29 @@ func (j *adjacency) freeLane(b *amqp.Batch) *trunk {
 	return best
 }
 
+// stuckFor is how long messages in transit wait for a neighbour that takes nothing: two
+// neighbours may be waiting for each other.
+const stuckFor = 5 * time.Second
+
+// breakStuck releases what came from other neighbours and has waited for too long.
+func (t *trunk) breakStuck(b *amqp.Batch, now time.Time) {
+	unsettled, credit := t.egress.link.Load()
+	load := [2]uint32{unsettled, credit}
+	switch {
+	case t.addr.busy.Load() == 0:
+		t.stuck = time.Time{}
+	case t.stuck.IsZero() || load != t.load:
+		t.stuck, t.load = now, load
+	case now.Sub(t.stuck) >= stuckFor:
+		t.stuck = now
+		list := t.addr.takeOut(func(m *message) bool { return m.in.trunk })
+		t.adj.peer.log(zap.WarnLevel, "the neighbour takes nothing: messages in transit are released", zap.Int("messages", len(list)))
+		for i := range list {
+			list[i].release(b)
+		}
+	}
+}
+
 // forgetLanes forgets the lanes of a link that is over.
 func (x *mesh) forgetLanes(in *ingress) {
 	for _, j := range x.carriers() {
@@ -136,10 +168,9 @@ func (j *adjacency) unpick(t *trunk) {
 // detached is called when the trunk's link is over: with the adjacency most often. What
 // was not sent yet goes another way.
 func (t *trunk) detached(b *amqp.Batch) {
-	a := t.addr
-	a.removeConsumer(t.egress)
-	a.drain(b)
-	t.adj.trunkLost(t)
+	t.adj.trunkLost(t) // before anything looks for another way, and finds this one
+	t.addr.removeConsumer(t.egress)
+	t.addr.drain(b)
 }
 
 // reroute sends what waited for a neighbour that is lost another way, or ends it.

@@ -374,6 +374,15 @@ func (c *Conn) saslContext() (context.Context, context.CancelFunc) {
 	return context.WithCancel(context.Background())
 }
 
+// Unread says whether something has come that nobody has read yet: the peer lives, and
+// this side is late. Where that cannot be seen it is false.
+func (c *Conn) Unread() (some bool) {
+	if c.t.raw != nil {
+		_ = c.t.raw.Control(func(fd uintptr) { some = rawUnread(fd) })
+	}
+	return some
+}
+
 // Backlog is how many bytes wait for the socket to take them.
 func (c *Conn) Backlog() int {
 	c.mu.Lock()

@@ -40,3 +40,10 @@ func rawWrite(fd uintptr, b []byte) (int, error) {
 	}
 	return done, nil
 }
+
+// rawUnread says whether there is something to read.
+func rawUnread(fd uintptr) bool {
+	var b [1]byte
+	n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	return n > 0 && err == nil
+}
