@@ -78,7 +78,7 @@ func TestMalformedMessagesAreRefusedWithTheReason(t *testing.T) {
 		return field(tagAdjacency, binary.AppendUvarint(appendString(nil, id), cost)...)
 	}
 	headers := func(f headersFrame) []byte { return message(kindHeaders, encodeHeaders(f)) }
-	entry := func(id string) headerEntry { return headerEntry{Header{id, 1, 1, 1}, reachable} }
+	entry := func(id string) headerEntry { return headerEntry{Header{id, 1, 1, 1}, false} }
 	for _, row := range []struct {
 		why string
 		msg []byte
@@ -166,7 +166,7 @@ func TestALaterVersionIsRefusedWithAClearWordOncePerNeighbour(t *testing.T) {
 func TestHeadersOfALargeMeshFitSmallMessages(t *testing.T) {
 	var entries []headerEntry
 	for i := range MaxRouters {
-		entries = append(entries, headerEntry{Header{fmt.Sprintf("%0127d", i), maxCount, 1 << 63, maxCount}, buried})
+		entries = append(entries, headerEntry{Header{fmt.Sprintf("%0127d", i), maxCount, 1 << 63, maxCount}, true})
 	}
 	var p packer
 	for _, body := range encodeExchange(1, entries) {
@@ -215,7 +215,7 @@ func FuzzLSA(f *testing.F) {
 }
 
 func FuzzHeaders(f *testing.F) {
-	for _, body := range encodeExchange(3, []headerEntry{{Header{"A", 1, 2, 3}, reachable}, {Header{"B", 4, 5, 6}, buried}}) {
+	for _, body := range encodeExchange(3, []headerEntry{{Header{"A", 1, 2, 3}, false}, {Header{"B", 4, 5, 6}, true}}) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -112,9 +112,6 @@ func (c *Core) onLSA(from *adjacency, body []byte, now time.Time) error {
 	}
 	if old == nil || l.Compare(old.lsa.Header) > 0 {
 		c.install(l, bytes.Clone(body), from, now)
-		if from != nil {
-			from.sync.pause = 0 // exchanges with it are worth while
-		}
 	} else if from != nil && l.Compare(old.lsa.Header) == 0 {
 		delete(from.sync.send, l.Origin) // it has that
 	}

@@ -12,6 +12,23 @@ const (
 	forgetAfter = time.Hour        // of being buried
 )
 
+// standing says how we see the origin of an LSA.
+//
+//	unreachable <-- found, lost again --> reachable
+//	     |                                    ^
+//	     | for ten minutes                    | found
+//	     v                                    |
+//	   buried --------------------------------+
+//	     |
+//	     | for an hour: forgotten
+type standing uint8
+
+const (
+	reachable standing = iota
+	unreachable
+	buried // kept to know it again, offered to nobody
+)
+
 // record is what a database holds of one router.
 type record struct {
 	lsa *LSA
@@ -114,7 +131,7 @@ func (d *database) entries() []headerEntry {
 	list := make([]headerEntry, 0, len(d.records))
 	for _, id := range d.origins() {
 		r := d.records[id]
-		list = append(list, headerEntry{r.lsa.Header, r.standing})
+		list = append(list, headerEntry{r.lsa.Header, r.standing == buried})
 	}
 	return list
 }

@@ -205,7 +205,7 @@ func decodeEntry(body []byte) (headerEntry, error) {
 	if r.err != nil {
 		return headerEntry{Header: h}, r.err
 	}
-	return headerEntry{h, min(standing(r.rest[0]), buried)}, nil
+	return headerEntry{h, r.rest[0]&flagBuried != 0}, nil
 }
 
 func decodeHash(body []byte) (uint64, error) {

@@ -30,7 +30,11 @@ const (
 	tagAdjacency   = 8
 )
 
-const flagDraining = 1
+// Bits of flags.
+const (
+	flagDraining = 1 // of an LSA
+	flagBuried   = 1 // of a header
+)
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
@@ -74,19 +78,10 @@ func encodeLSA(l *LSA) (body []byte, left []string) {
 	return body, left
 }
 
-// standing says how its owner sees the origin of a header.
-type standing uint8
-
-const (
-	reachable   standing = iota
-	unreachable          // no path to it, since less than ten minutes
-	buried               // kept to know it again, told to nobody
-)
-
 // headerEntry is a header as it stands in a database.
 type headerEntry struct {
 	Header
-	standing standing
+	buried bool
 }
 
 // headersFrame is a part of what a database holds: everything with after < origin
@@ -103,7 +98,11 @@ func appendEntry(b []byte, e headerEntry) []byte {
 	v = binary.AppendUvarint(v, e.Incarnation)
 	v = binary.BigEndian.AppendUint64(v, e.Boot)
 	v = binary.AppendUvarint(v, e.Seq)
-	return appendBytes(b, append(v, byte(e.standing)))
+	flags := byte(0)
+	if e.buried {
+		flags |= flagBuried
+	}
+	return appendBytes(b, append(v, flags))
 }
 
 func encodeHeaders(f headersFrame) []byte {

@@ -31,8 +31,7 @@ type origin struct {
 // rival is another life of our id, by its boot id: an earlier one whose LSAs are
 // still about, or another router's.
 type rival struct {
-	answered uint64 // our incarnation after we saw it
-	rises    int    // how often it went above that
+	rises    int // how often it went above our answer
 	reported bool
 }
 
@@ -118,15 +117,14 @@ func (c *Core) onOwn(l *LSA, now time.Time) {
 		}
 		r = new(rival)
 		o.rivals[l.Boot] = r
-	} else if l.Incarnation > r.answered {
-		r.rises++
+	} else {
+		r.rises++ // we went above it, and it is above us again
 	}
 	if r.rises > risesAllowed {
 		c.onDuplicate(l, r)
 	}
 	if c.fatal == nil {
 		c.raise(l, "of another life", now)
-		r.answered = o.incarnation
 	}
 }
 

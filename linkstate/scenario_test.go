@@ -165,7 +165,10 @@ func (s *scenario) message(msg []byte) string {
 		case kindHeaders:
 			f, err := decodeHeaders(body)
 			for i, e := range f.entries {
-				parts = append(parts, []string{"has ", "and "}[min(i, 1)]+s.header(e.Header)+[]string{"", " unreachable", " buried"}[e.standing])
+				parts = append(parts, []string{"has ", "and "}[min(i, 1)]+s.header(e.Header))
+				if e.buried {
+					parts[len(parts)-1] += " buried"
+				}
 			}
 			return err
 		case kindDone:

@@ -153,7 +153,7 @@ func (c *Core) onHeaders(a *adjacency, f headersFrame, now time.Time) {
 		case !known && r.standing != buried, known && r.lsa.Compare(e.Header) > 0:
 			a.sync.send[id] = true
 		case known && r.lsa.Compare(e.Header) == 0:
-			c.onStanding(r, e.standing, now)
+			c.agreeOnBurial(r, e.buried, now)
 		}
 	}
 	s := &a.sync
@@ -166,15 +166,11 @@ func (c *Core) onHeaders(a *adjacency, f headersFrame, now time.Time) {
 	}
 }
 
-// onStanding brings two routers together that agree about an LSA, but not about
-// whether it is buried: who can reach its origin is right, else who buried it.
-func (c *Core) onStanding(r *record, theirs standing, now time.Time) {
-	switch {
-	case r.standing == unreachable && theirs == buried:
+// agreeOnBurial buries what a neighbour has buried, unless it is reachable from
+// here: then the neighbour will find that, too, by the adjacency between us.
+func (c *Core) agreeOnBurial(r *record, theirs bool, now time.Time) {
+	if theirs && r.standing == unreachable {
 		c.bury(r, now)
-	case r.standing == buried && theirs == reachable:
-		c.db.move(r, unreachable, now)
-		c.graphChanged = true
 	}
 }
 
