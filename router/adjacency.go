@@ -139,11 +139,12 @@ func (j *adjacency) begin(b *amqp.Batch) {
 	}
 	j.begun = true
 	j.control = &control{adj: j}
-	err := j.attach(b, controlTarget, j.control)
+	err := j.attach(b, controlTarget, controlTarget, j.control)
 	for class := range j.trunks {
 		if err == nil {
 			j.trunks[class] = newTrunk(j, false)
-			err = j.attach(b, fmt.Sprintf("%s%d", trunkTarget, class), j.trunks[class].egress)
+			target := fmt.Sprintf("%s%d", trunkTarget, class)
+			err = j.attach(b, target, target, j.trunks[class].egress)
 		}
 	}
 	if err != nil {
@@ -152,12 +153,12 @@ func (j *adjacency) begin(b *amqp.Batch) {
 }
 
 // attach begins a session and attaches a link that we send by.
-func (j *adjacency) attach(b *amqp.Batch, target string, h amqp.SenderHandler) error {
+func (j *adjacency) attach(b *amqp.Batch, name, target string, h amqp.SenderHandler) error {
 	s, err := j.peer.conn.Begin(b)
 	if err != nil {
 		return err
 	}
-	_, err = s.AttachSender(b, target, h, &amqp.Answer{
+	_, err = s.AttachSender(b, name, h, &amqp.Answer{
 		Source: &wire.Source{Address: wire.Some(j.mesh.identity.ID)}, Target: &wire.Target{Address: wire.Some(target)},
 		SndSettleMode: wire.SndMixed, RcvSettleMode: wire.RcvFirst,
 	})
@@ -171,7 +172,7 @@ func (j *adjacency) openLane(b *amqp.Batch) *trunk {
 	}
 	j.opened++
 	t := newTrunk(j, true)
-	if err := j.attach(b, fmt.Sprintf("%s.%d", laneTarget, j.opened), t.egress); err != nil {
+	if err := j.attach(b, fmt.Sprintf("%s.%d", laneTarget, j.opened), laneTarget, t.egress); err != nil {
 		return nil
 	}
 	return t

@@ -17,27 +17,20 @@ func (r *Router) Residue() []string {
 		if a.users == 0 && !slices.ContainsFunc(a.consumers.Load().remotes, func(m *remote) bool { return m.used.Load() != 0 }) {
 			return // it lingers
 		}
-		waiting := 0
-		if a.waiting != nil {
-			for _, rings := range [][numClasses]queueRing{a.waiting.sent, a.waiting.arrived} {
-				for _, r := range rings {
-					for q := r.head; q != nil; q = q.next {
-						waiting += q.count
-						if q.next == r.head {
-							break
-						}
-					}
-				}
-			}
-		}
 		note("address %q: %d users, %d consumers, %d producers, %d waiting, busy %d, draining %v",
-			a.key, a.users, len(a.consumers.Load().list), len(a.credit.producers), waiting, a.busy.Load(), a.draining)
+			a.key, a.users, len(a.consumers.Load().list), len(a.credit.producers), a.waitingNow(), a.busy.Load(), a.draining)
 	})
 	r.streams.mu.Lock()
 	if n := len(r.streams.set); n > 0 {
 		note("%d streams are known", n)
 	}
 	r.streams.mu.Unlock()
+	if n := r.budget.Held(); n != 0 {
+		note("%d bytes of the budget", n)
+	}
+	if r.mesh != nil {
+		r.mesh.meshResidue(note)
+	}
 	for _, p := range r.eachPeer() {
 		if n := p.conn.Unsettled(); n != 0 {
 			note("connection %v: %d unsettled", p.conn.RemoteAddr(), n)
@@ -59,6 +52,9 @@ func engineResidue(name string, c reflect.Value) (left []string) {
 			continue
 		}
 		s := sessions.Index(i).Elem()
+		if held := s.FieldByName("held").Int(); held != 0 {
+			left = append(left, fmt.Sprintf("%s: session %d: %d bytes held", name, i, held))
+		}
 		for _, ring := range []string{"incoming", "outgoing"} {
 			if n := s.FieldByName(ring).FieldByName("live").Int(); n != 0 {
 				left = append(left, fmt.Sprintf("%s: session %d: %d records %s", name, i, n, ring))

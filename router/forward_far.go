@@ -148,6 +148,6 @@ func (a *address) giveFar(b *amqp.Batch, m *message, r *remote) bool {
 	if a.router.mesh.send(b, &out, r.key, out.hop.data.flow, nil) {
 		return true
 	}
-	out.hop.done(b, 1)
+	out.hop.unsent()
 	return false
 }

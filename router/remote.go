@@ -96,14 +96,24 @@ func (h *hop) sent() { h.out.Add(1) }
 // done counts n messages as over, and gives back their units, unless they were excused.
 // It returns how many were not.
 func (h *hop) done(b *amqp.Batch, n int) int {
+	counted := h.uncount(int32(n))
+	if counted > 0 {
+		h.remote.give(b, h.units*counted)
+	}
+	return int(counted)
+}
+
+// unsent takes back that a message is on its way. Nothing is tried again for that: it
+// was this message that could not go.
+func (h *hop) unsent() { h.remote.used.Add(-h.units * h.uncount(1)) }
+
+// uncount counts n messages less, or as many as were not excused, and returns how many.
+func (h *hop) uncount(n int32) int32 {
 	for {
 		out := h.out.Load()
-		counted := min(out, int32(n))
+		counted := min(out, n)
 		if h.out.CompareAndSwap(out, out-counted) {
-			if counted > 0 {
-				h.remote.give(b, h.units*counted)
-			}
-			return int(counted)
+			return counted
 		}
 	}
 }

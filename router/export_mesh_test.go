@@ -1,0 +1,115 @@
+package router
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/meshway/meshway/linkstate"
+	"github.com/meshway/meshway/routing"
+)
+
+// meshResidue lists what the mesh still holds of messages that are over: units of
+// windows, messages that are parked or wait for a neighbour, lanes that are kept.
+func (x *mesh) meshResidue(note func(string, ...any)) {
+	x.parking.mu.Lock()
+	if n, bytes := len(x.parking.list), x.parking.bytes; n+bytes != 0 {
+		note("%d messages with %d bytes are parked", n, bytes)
+	}
+	x.parking.mu.Unlock()
+	x.router.table.each(func(a *address) {
+		for _, m := range a.consumers.Load().remotes {
+			if n := m.used.Load(); n != 0 {
+				note("address %q: %d units of the window at %s are used", a.key, n, m.id)
+			}
+			m.mu.Lock()
+			if n := len(m.hops); n != 0 {
+				note("address %q: %d hops to %s are kept", a.key, n, m.id)
+			}
+			m.mu.Unlock()
+		}
+	})
+	for _, j := range x.adjacencies() {
+		for _, t := range j.trunks {
+			t.residue(note)
+		}
+		j.mu.Lock()
+		lanes := slices.Clone(j.lanes)
+		for in := range j.sticky { // those of neighbours stay, until they are looked at again
+			if !in.trunk {
+				note("to %s: link %q keeps to a lane", j.neighbour.ID, in.link.Name())
+			}
+		}
+		j.mu.Unlock()
+		for _, t := range lanes {
+			t.residue(note)
+			if t.picked != 0 || !t.quiet() {
+				note("to %s: a lane is not quiet, picked %d times", j.neighbour.ID, t.picked)
+			}
+		}
+	}
+}
+
+func (t *trunk) residue(note func(string, ...any)) {
+	a := t.addr
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := a.waitingNow(); n != 0 || a.busy.Load() != 0 || a.draining {
+		note("to %s: %d wait, busy %d, draining %v", t.adj.neighbour.ID, n, a.busy.Load(), a.draining)
+	}
+}
+
+// waitingNow is how many messages wait. The caller holds mu.
+func (a *address) waitingNow() (n int) {
+	if a.waiting == nil {
+		return 0
+	}
+	for _, rings := range [][numClasses]queueRing{a.waiting.sent, a.waiting.arrived} {
+		for _, r := range rings {
+			for q := r.head; q != nil; q = q.next {
+				n += q.count
+				if q.next == r.head {
+					break
+				}
+			}
+		}
+	}
+	return n
+}
+
+// Topology is the mesh as the router sees it.
+func (r *Router) Topology() *linkstate.Topology {
+	x := r.mesh
+	x.computing.Lock()
+	defer x.computing.Unlock()
+	return x.topology
+}
+
+// StaleRoutes says in what the routes in use differ from what is computed from the
+// newest topology now; "" if in nothing.
+func (r *Router) StaleRoutes() string {
+	x := r.mesh
+	f := x.forwarding.Load()
+	t := r.Topology()
+	if !f.routes.Topology().Equal(t) {
+		return "they are those of another topology"
+	}
+	want := routing.Compute(t, x.identity.ID)
+	for i := range t.Len() {
+		cost, ok := f.routes.Cost(i)
+		if wantCost, wantOK := want.Cost(i); cost != wantCost || ok != wantOK {
+			return fmt.Sprintf("the cost to %s is %d (%v), it should be %d (%v)", t.Node(i).ID, cost, ok, wantCost, wantOK)
+		}
+		if got, want := f.routes.NextHops(i), want.NextHops(i); !slices.Equal(got, want) {
+			return fmt.Sprintf("next hops to %s are %v, they should be %v", t.Node(i).ID, got, want)
+		}
+	}
+	for _, hop := range want.Neighbours() {
+		if j := f.adjacencies[hop]; j == nil || j.down.Load() || !x.carries(j) {
+			return fmt.Sprintf("the connection to %s is not the one that carries", t.Node(hop).ID)
+		}
+	}
+	if f.waits != nil {
+		return "some next hops wait for an acknowledgement"
+	}
+	return ""
+}
