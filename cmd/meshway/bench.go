@@ -49,6 +49,7 @@ With --stream it sends one long message piece by piece.
 The exit code is 0 only if nothing was lost, spoiled or out of order.`,
 		Example: `  meshway bench
   meshway bench orders --size 100000 --credit 100
+  meshway bench --rate 2000 --duration 60s --ledger
   meshway bench --window 1 --duration 5s
   meshway bench --senders 200 --rate 100
   meshway bench --stream 2GB --read-rate 200MB
@@ -85,6 +86,7 @@ The exit code is 0 only if nothing was lost, spoiled or out of order.`,
 	f.Uint64Var(&o.Count, "count", 0, "measure so many messages of each sender")
 	f.DurationVar(&o.Warmup, "warmup", 0, "send for so long before measuring (default "+benchWarmup.String()+")")
 	f.BoolVar(&o.CheckOrder, "check-order", false, "look at the sequence number of each message")
+	f.BoolVar(&o.Ledger, "ledger", false, "keep account of each message, and of the longest silence at a receiver: messages that a fault keeps back are counted, and are no failure if their sender was told")
 	f.IntVar(&o.SampleEvery, "sample", 0, "time each n-th message; 0 chooses, -1 times none")
 	f.Var(&o.stream, "stream", "send one message of so many bytes piece by piece, such as 2GB")
 	f.Var(&o.read, "read-rate", "most that each receiver reads in a second, such as 200MB")
@@ -180,6 +182,9 @@ func benchVerdict(r *loadgen.Result) error {
 	if r.Order != nil {
 		add(r.Order.Reordered, "out of order")
 		add(r.Order.Duplicates, "received twice")
+	}
+	if r.Ledger != nil && r.Order == nil {
+		add(r.Ledger.Twice, "received twice")
 	}
 	if len(wrong) == 0 {
 		return nil

@@ -71,6 +71,11 @@ func (s *benchShow) load(r *loadgen.Result) error {
 	if o := r.Order; o != nil {
 		err = errors.Join(err, s.row("order", "%d missing, %d out of order, %d twice, %d of others", o.Missing, o.Reordered, o.Duplicates, o.Unknown))
 	}
+	if l := r.Ledger; l != nil {
+		err = errors.Join(err, s.row("silence", "at most %.1f ms, %.2f s after the start", l.LongestSilence, l.SilenceAfter),
+			s.row("ledger", "%s never received (%d returned, %d without an outcome, %d said to be accepted), %d received and returned, %d received twice",
+				grouped(l.Undelivered), l.Returned, l.Untold, l.Pretended, l.Doubtful, l.Twice))
+	}
 	return err
 }
 

@@ -19,6 +19,7 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		"order needs":              {"--check-order", "--size", "5"},
 		"not a number of bytes":    {"--stream", "much"},
 		"--receive-url: amqps":     {"--receive-url", "amqps://b.example"},
+		"a ledger needs":           {"--ledger", "--senders", "0"},
 		"cannot receive elsewhere": {"--idle", "1", "--receive-url", "b.example"},
 		"no port":                  {"--url", "localhost:99999"},
 		"accepts at most 1 arg(s)": {"one", "two"},
@@ -77,6 +78,13 @@ func TestBenchVerdict(t *testing.T) {
 	good := &loadgen.Result{Total: loadgen.Total{Sent: 5, Received: 4, Released: 1}, Order: &loadgen.Order{Missing: 1}}
 	if err := benchVerdict(good); err != nil {
 		t.Errorf("a released message is not lost: %v", err)
+	}
+	told := &loadgen.Result{Ledger: &loadgen.Ledger{Undelivered: 3, Returned: 3, Doubtful: 1}}
+	if err := benchVerdict(told); err != nil {
+		t.Errorf("messages that the sender was told of are no failure: %v", err)
+	}
+	if err := benchVerdict(&loadgen.Result{Ledger: &loadgen.Ledger{Twice: 1}}); err == nil {
+		t.Error("a message received twice is a failure")
 	}
 	bad := &loadgen.Result{Total: loadgen.Total{Lost: 2}, Unsettled: 1, Order: &loadgen.Order{Duplicates: 3}}
 	const want = "of the messages, 2 lost, 1 never settled, 3 received twice"

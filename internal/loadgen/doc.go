@@ -21,6 +21,7 @@
 //	sender.go, sender_stream.go  links by which messages go out
 //	receiver.go    links by which they come back
 //	body.go, stream.go, order.go  what is in the messages, and how that is checked
+//	ledger.go      an account of every message, and of silence at receivers
 //	pace.go        who may send when
 //	histogram.go   latencies
 //	watch.go       what the peer's process costs meanwhile

@@ -15,9 +15,10 @@ import (
 // producers to the consumers of the same address in turn, and outcomes back.
 // What nobody takes now waits.
 type hub struct {
-	target string
-	refuse *wire.Error                    // of every attach; nil accepts
-	spoil  func(n int, p []byte) [][]byte // what becomes of the n-th message; nil leaves it
+	target  string
+	refuse  *wire.Error                    // of every attach; nil accepts
+	spoil   func(n int, p []byte) [][]byte // what becomes of the n-th message; nil leaves it
+	pretend bool                           // that messages spoiled away were accepted; else they are released
 
 	mu    sync.Mutex
 	nodes map[string]*hubNode
@@ -92,6 +93,13 @@ func (h *hub) OnAttach(b *amqp.Batch, r *amqp.AttachRequest) {
 	n.mu.Unlock()
 }
 
+func (h *hub) fateOfSpoiled() wire.DeliveryState {
+	if h.pretend {
+		return wire.Accepted
+	}
+	return wire.Released
+}
+
 func (h *hub) node(address string) *hubNode {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -155,7 +163,7 @@ func (p *hubProducer) OnTransfer(b *amqp.Batch, d *amqp.Delivery) {
 		if d.Settled {
 			p.link.Finish(b, 1)
 		} else {
-			p.link.Update(b, []uint32{d.ID}, true, wire.Released)
+			p.link.Update(b, []uint32{d.ID}, true, p.node.hub.fateOfSpoiled())
 		}
 	}
 	n.drain(b)

@@ -36,6 +36,7 @@ type Options struct {
 
 	SampleEvery int  // time-stamp each n-th message; 0 is chosen by load, -1 is none
 	CheckOrder  bool // look at every sequence number
+	Ledger      bool // keep account of every message; see Ledger
 
 	Stream   uint64  // bytes of one message sent piece by piece, instead of Size
 	ReadRate float64 // bytes a second that each receiver takes; 0 is no limit
@@ -139,8 +140,10 @@ func (o *Options) check() error {
 		return errors.New("idle connections send no stream")
 	case o.Idle > 0 && o.ReceiveTarget != o.Target:
 		return errors.New("idle connections have a sender and a receiver each: they cannot receive elsewhere")
-	case o.CheckOrder && o.Size < headSize && o.Stream == 0:
-		return fmt.Errorf("checking the order needs bodies of at least %d bytes, for a sequence number", headSize)
+	case (o.CheckOrder || o.Ledger) && o.Size < headSize && o.Stream == 0:
+		return fmt.Errorf("checking the order and keeping a ledger need bodies of at least %d bytes, for a sequence number", headSize)
+	case o.Ledger && (o.Senders == 0 || o.Receivers == 0 || o.Stream > 0 || o.Idle > 0):
+		return errors.New("a ledger needs senders and receivers of whole messages")
 	}
 	return nil
 }

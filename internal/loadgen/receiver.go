@@ -29,6 +29,8 @@ type receiver struct {
 	last       *orderCheck            // of lastFrom: messages come in runs
 	lastFrom   uint32
 	throttle   throttle
+	came       []account // by sender; empty without a ledger
+	silence    silence   // with a ledger
 
 	// Reached from everywhere.
 	received atomic.Uint64 // messages
@@ -40,6 +42,9 @@ type receiver struct {
 func newReceiver(r *run, number uint32, address string) *receiver {
 	l := &receiver{run: r, number: number, address: address, checks: map[uint32]*orderCheck{}}
 	l.throttle.rate = r.o.ReadRate
+	if r.o.Ledger {
+		l.came = make([]account, r.o.Groups*r.o.Senders)
+	}
 	l.client.begin, l.client.batchEnd = l.attach, l.afterRead
 	l.client.fail = r.fail
 	return l
@@ -89,6 +94,9 @@ func (r *receiver) OnTransfer(_ *amqp.Batch, d *amqp.Delivery) {
 func (r *receiver) afterRead(b *amqp.Batch) {
 	r.bytes.Add(r.readBytes)
 	r.readBytes = 0
+	if r.run.o.Ledger && r.presettled+len(r.unsettled) > 0 && r.run.measuring.Load() {
+		r.silence.heard(r.run.began, time.Now())
+	}
 	if r.presettled > 0 {
 		r.received.Add(uint64(r.presettled))
 		for ; r.presettled > 0; r.presettled-- {
@@ -111,6 +119,9 @@ func (r *receiver) inspect(payload []byte) {
 	}
 	if h.at != 0 && r.run.measuring.Load() {
 		r.latency.record(time.Duration(r.run.clock.now() - h.at))
+	}
+	if int(h.sender) < len(r.came) {
+		r.came[h.sender].came(h.seq)
 	}
 	if !r.run.o.CheckOrder {
 		return

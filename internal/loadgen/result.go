@@ -19,10 +19,11 @@ type Result struct {
 	Throughput float64  `json:"throughput"` // bytes a second, of encoded messages
 	Latency    *Latency `json:"latencyMicroseconds,omitempty"`
 
-	Total Total  `json:"total"` // from the first to the last, warm-up included
-	Order *Order `json:"order,omitempty"`
-	Idle  *Idle  `json:"idle,omitempty"`
-	Early bool   `json:"stoppedEarly,omitempty"`
+	Total  Total   `json:"total"` // from the first to the last, warm-up included
+	Order  *Order  `json:"order,omitempty"`
+	Ledger *Ledger `json:"ledger,omitempty"`
+	Idle   *Idle   `json:"idle,omitempty"`
+	Early  bool    `json:"stoppedEarly,omitempty"`
 
 	Unsettled uint64    `json:"unsettled"` // not settled in time at the end
 	Processes []Process `json:"processes,omitempty"`
@@ -147,6 +148,10 @@ func (r *run) result(from, to counts) *Result {
 			order.Missing = 0 // each receiver sees only its share
 		}
 		res.Order = &order
+	}
+	if r.o.Ledger {
+		res.Ledger = r.ledger(from, to)
+		res.Total.Lost = res.Ledger.Untold + res.Ledger.Pretended
 	}
 	return res
 }

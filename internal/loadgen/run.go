@@ -42,6 +42,7 @@ type run struct {
 	senders   []*sender
 	receivers []*receiver
 
+	began     time.Time   // of the measurement; set before measuring
 	measuring atomic.Bool // latencies count
 	closing   atomic.Bool // ends are no failures any more
 	ready     countdown   // links that are not attached yet
@@ -203,8 +204,9 @@ func (r *run) measure(w *watch) (from, to counts, err error) {
 		}
 	}
 	r.progress.phase.Store(phaseMeasuring)
-	r.measuring.Store(true)
 	from = r.count(w)
+	r.began = from.at
+	r.measuring.Store(true)
 	r.setLimits(func(s *sender) uint64 {
 		if r.o.Count == 0 {
 			return math.MaxUint64

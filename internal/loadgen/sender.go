@@ -21,7 +21,8 @@ type sender struct {
 	link *amqp.Sender // set before the peer can wake us
 
 	// Owned by the connection's reader.
-	news bool // outcomes came in the present read
+	news bool    // outcomes came in the present read
+	told account // the outcomes; empty without a ledger
 
 	turns atomic.Uint64 // wakes that have not been looked at; 0 is nobody at work
 
@@ -84,14 +85,16 @@ func (s *sender) OnDetach(_ *amqp.Batch, e *wire.Error) {
 
 // OnOutcome counts what became of messages.
 func (s *sender) OnOutcome(b *amqp.Batch, refs []uint32, o amqp.Outcome) {
-	n := uint64(len(refs))
-	switch {
-	case o.Lost:
-		s.outcome[outcomeLost].Add(n)
-	case !o.Settled && !o.State.Terminal():
+	if !o.Lost && !o.Settled && !o.State.Terminal() {
 		return
-	default:
-		s.outcome[outcomeOf(o.State.Kind)].Add(n)
+	}
+	n, outcome := uint64(len(refs)), outcomeLost
+	if !o.Lost {
+		outcome = outcomeOf(o.State.Kind)
+	}
+	s.outcome[outcome].Add(n)
+	if s.run.o.Ledger {
+		s.told.told(refs, outcome)
 	}
 	if !o.Settled {
 		// The receiver waits for us to settle first. The deliveries of the session

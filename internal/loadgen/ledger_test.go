@@ -1,0 +1,90 @@
+package loadgen
+
+import (
+	"testing"
+	"time"
+)
+
+func TestLedgerComparesWhatWasToldWithWhatCame(t *testing.T) {
+	var told account
+	told.told([]uint32{0, 1, 2}, outcomeAccepted)
+	told.told([]uint32{3, 4}, outcomeModified)
+	told.told([]uint32{5}, outcomeLost)
+	var a, b account
+	for _, seq := range []uint64{0, 1, 3} { // 2 was accepted by nobody, 4 and 5 were returned, 6 and 7 nothing is known of
+		a.came(seq)
+	}
+	b.came(1) // which the other one has, too
+	b.came(7)
+	a.came(ledgerLimit) // no number of ours
+	var l Ledger
+	l.balance(8, told, []account{a, b})
+	if want := (Ledger{Undelivered: 4, Returned: 2, Untold: 1, Pretended: 1, Doubtful: 1, Twice: 1}); l != want {
+		t.Errorf("got %+v, want %+v", l, want)
+	}
+	if len(a) > 4 {
+		t.Errorf("a foreign number made the account grow to %d", len(a))
+	}
+}
+
+func TestSilenceIsMeasuredFromTheStartToTheEnd(t *testing.T) {
+	from := time.Unix(100, 0)
+	at := func(ms int) time.Time { return from.Add(time.Duration(ms) * time.Millisecond) }
+	for name, c := range map[string]struct {
+		arrivals []int
+		end      int
+		longest  int
+		since    int
+	}{
+		"between two arrivals":            {[]int{1, 2, 50, 51}, 60, 48, 2},
+		"before the first":                {[]int{70, 71}, 80, 70, 0},
+		"after the last":                  {[]int{1, 2}, 90, 88, 2},
+		"nothing came at all":             {nil, 40, 40, 0},
+		"warm-up does not count":          {[]int{-500, 1, 9}, 10, 8, 1},
+		"an arrival that crossed the end": {[]int{3, 12}, 11, 9, 3},
+	} {
+		var s silence
+		for _, ms := range append(c.arrivals, c.end) {
+			s.heard(from, at(ms))
+		}
+		if s.longest != time.Duration(c.longest)*time.Millisecond || !s.since.Equal(at(c.since)) {
+			t.Errorf("%s: got %v since %v, want %d ms since %d", name, s.longest, s.since.Sub(from), c.longest, c.since)
+		}
+	}
+}
+
+// spoilt drops every tenth message.
+func spoilt(n int, p []byte) [][]byte {
+	if n%10 == 3 {
+		return nil
+	}
+	return [][]byte{p}
+}
+
+func TestLedgerOfAPeerThatReturnsMessages(t *testing.T) {
+	h := newHub(t)
+	h.spoil = spoilt
+	res := mustRun(t, h, Options{Senders: 2, Receivers: 2, Size: 100, Count: 700, Ledger: true})
+	l := res.Ledger
+	if l == nil || l.Undelivered != 140 || l.Returned != 140 || l.Twice != 0 || res.Total.Lost != 0 {
+		t.Errorf("got %+v of %+v", l, res.Total)
+	}
+}
+
+func TestLedgerFindsMessagesThatNobodyGotThoughTheyWereAccepted(t *testing.T) {
+	h := newHub(t)
+	h.spoil, h.pretend = spoilt, true
+	res := mustRun(t, h, Options{Size: 100, Count: 700, Ledger: true})
+	if l := res.Ledger; l == nil || l.Pretended != 70 || l.Returned != 0 || res.Total.Lost != 70 {
+		t.Errorf("got %+v of %+v", l, res.Total)
+	}
+}
+
+func TestLedgerOfPresettledMessages(t *testing.T) {
+	h := newHub(t)
+	h.spoil = spoilt
+	res := mustRun(t, h, Options{Size: 100, Count: 700, Presettled: true, Ledger: true})
+	if l := res.Ledger; l == nil || l.Untold != 70 || l.Doubtful != 0 || res.Total.Lost != 70 {
+		t.Errorf("got %+v of %+v", l, res.Total)
+	}
+}
