@@ -205,6 +205,7 @@ func (c *Conn) reader(done func(error)) {
 	if c.fresh {
 		c.awaitTraffic()
 	}
+	growStack()
 	err := c.serve()
 	if errors.Is(err, errRenew) {
 		c.fresh = true
@@ -214,6 +215,19 @@ func (c *Conn) reader(done func(error)) {
 	c.teardown(err)
 	done(err)
 }
+
+// growStack makes a new stack as large as handling frames makes it, while there is
+// next to nothing on it to copy: grown on the way it would be copied twice, frame
+// by frame.
+//
+//go:noinline
+func growStack() {
+	var room [5 << 10]byte
+	keepOnStack(&room)
+}
+
+//go:noinline
+func keepOnStack(*[5 << 10]byte) {}
 
 // errRenew ends a reader whose place another one takes.
 var errRenew = errors.New("a fresh reader goes on")
