@@ -68,11 +68,11 @@ func (p *Parts) reset(routers, bytes int) {
 // place finds the part that a member belongs to, and begins it if it is the first.
 func (r *Routes) place(p *Parts, k Key, flow uint32) int32 {
 	dest, known := r.ByKey(k)
-	if known && dest == r.self {
-		return ownPlace
-	}
 	if !known {
 		return 0
+	}
+	if dest == r.self {
+		return ownPlace
 	}
 	hop, ok := r.NextHop(dest, flow)
 	if !ok {

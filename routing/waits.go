@@ -6,12 +6,13 @@ import "slices"
 // neighbour may send deliveries back until it knows of the change. Nil is none. It is
 // immutable.
 //
-// While they are heeded, the loss of any adjacencies makes no loop, whichever routers know
-// of it: let each router use its old next hops, or new ones that need not wait, or new
-// ones that know, too. The sum of a router's old and new distances to the destination
-// grows with no such hop, since by either of them neighbours are no further apart than the cost of
-// their adjacency; and it falls with a hop that passed the test. A loop would be of old hops
-// alone, or of new ones alone, and along those the distance falls.
+// While they are heeded, the loss of any adjacencies makes no loop, whichever routers
+// besides their ends know of it: let each use its old next hops, or new ones that need
+// not wait, or new ones that know, too. The sum of a router's old and new distances to
+// the destination grows with no such hop, since by either of them neighbours are no
+// further apart than the cost of their adjacency; and it falls with a hop that passed
+// the test. A loop would be of old hops alone, or of new ones alone, and along those
+// the distance falls.
 //
 // The same is seen, though not shown, where one adjacency is new or gets cheaper. It
 // does not hold where a cost rises, a router begins to drain, or routers know of different
@@ -23,7 +24,7 @@ type Waits struct {
 
 // Waits compares routes with old ones, by which others may still forward. A next hop
 // waits if it is new for the destination and fails the loop-free test on the old
-// topology; one that was none of its routers, or no neighbour, fails.
+// topology; one that was no neighbour then fails.
 func (r *Routes) Waits(old *Routes) *Waits {
 	if r.hops == old.hops || r.self < 0 {
 		return nil
