@@ -158,7 +158,7 @@ func TestNothingLoopsWhileOnlySomeRoutersKnowOfAChange(t *testing.T) {
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
 			unheeded, passed, waiting := 0, 0, 0
-			for seed := range uint64(600) {
+			for seed := range uint64(400) {
 				rng := rand.New(rand.NewPCG(seed, 3))
 				m := randomMesh(rng, seed%3 == 0)
 				if len(m.edges) == 0 {
