@@ -44,7 +44,7 @@ func disturb(n *network) {
 	pair := pairs[n.rng.IntN(len(pairs))]
 	names := slices.Sorted(maps.Keys(n.routers))
 	r := n.routers[names[n.rng.IntN(len(names))]]
-	switch n.rng.IntN(8) {
+	switch n.rng.IntN(9) {
 	case 0, 1:
 		n.cut(pair)
 	case 2, 3:
@@ -55,9 +55,11 @@ func disturb(n *network) {
 		if r.alive {
 			n.kill(r.name)
 		} else {
-			n.start(r.name, r.name)
+			n.start(r.name, r.core.own.id)
 		}
 	case 6:
+		twin(n, r, names[n.rng.IntN(len(names))])
+	case 7:
 		if r.alive {
 			r.core.SetDraining(n.rng.IntN(2) == 0, n.now)
 			n.flush(r)
@@ -68,6 +70,17 @@ func disturb(n *network) {
 			n.flush(r)
 		}
 	}
+}
+
+// twin starts a second router with the id of r, near another that is no neighbour
+// of r: there it would not be let in.
+func twin(n *network, r *simRouter, near string) {
+	name := "twin of " + r.name
+	if r.name != r.core.own.id || n.routers[name] != nil || near == r.name || n.links[pairOf(near, r.name)] != nil {
+		return
+	}
+	n.start(name, r.core.own.id)
+	n.link(name, near, 1, 1)
 }
 
 // calm repairs connections that are silent, and waits until all that was delayed
@@ -86,6 +99,7 @@ func TestWhateverHappensAllRoutersSeeTheSameInTheEnd(t *testing.T) {
 			n.interval = 500 * time.Millisecond
 			n.delay = func() time.Duration { return time.Duration(1+n.rng.IntN(30)) * time.Millisecond }
 			n.loss = []float64{0, 0.01, 0.2}[n.rng.IntN(3)]
+			n.double = n.loss / 2
 			n.gossip = n.rng.IntN(2) == 0
 			n.batch = time.Duration(n.rng.IntN(2)) * time.Millisecond
 			randomMesh(n, 2+n.rng.IntN(n.rng.IntN(49)+1))
@@ -96,6 +110,21 @@ func TestWhateverHappensAllRoutersSeeTheSameInTheEnd(t *testing.T) {
 			n.loss /= 4
 			calm(n)
 			n.want("after all that")
+			for name, r := range n.routers {
+				if r.fatal != nil && n.alone(r) {
+					t.Errorf("%s stopped, but nobody has its id: %v", name, r.fatal)
+				}
+			}
 		})
 	}
+}
+
+// alone reports whether no other router has, or had, the id of r.
+func (n *network) alone(r *simRouter) bool {
+	for _, other := range n.routers {
+		if other != r && other.core.own.id == r.core.own.id {
+			return false
+		}
+	}
+	return true
 }

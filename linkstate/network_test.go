@@ -18,12 +18,14 @@ type network struct {
 	now   time.Time
 	queue schedule
 	order int
+	lives int // that were begun, from which boot ids come
 
 	routers  map[string]*simRouter // by name; two may have one id
 	links    map[[2]string]*simLink
 	interval time.Duration        // of heartbeats
 	delay    func() time.Duration // of a message
 	loss     float64              // of messages
+	double   float64              // of messages that come twice
 	gossip   bool                 // broadcasts arrive
 	batch    time.Duration        // for which a router collects events
 
@@ -112,7 +114,8 @@ func (n *network) run(d time.Duration) {
 
 // start begins a new life of the router with that name.
 func (n *network) start(name, id string) {
-	core, err := NewCore(Config{ID: id, Boot: n.rng.Uint64(), Started: n.now})
+	n.lives++
+	core, err := NewCore(Config{ID: id, Boot: mix(uint64(n.lives)), Started: n.now})
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -332,7 +335,11 @@ func (n *network) send(r *simRouter, m Message) {
 		if n.rng.Float64() < n.loss {
 			return
 		}
-		n.carry(r, other, func() { other.core.Receive(r.core.own.id, m.Data, n.now) })
+		receive := func() { other.core.Receive(r.core.own.id, m.Data, n.now) }
+		n.carry(r, other, receive)
+		if n.rng.Float64() < n.double {
+			n.carry(r, other, receive)
+		}
 		return
 	}
 	n.t.Fatalf("%s sends to %s, to which it has no adjacency", r.name, m.To)
