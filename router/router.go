@@ -44,7 +44,7 @@ type Router struct {
 	stopped   bool
 	changed   chan struct{} // closed and replaced when a peer leaves
 
-	done  chan struct{} // closed by Shutdown
+	done  chan struct{} // closed by Shutdown, under mu: no task begins after it
 	tasks sync.WaitGroup
 }
 
@@ -171,8 +171,16 @@ func (r *Router) leave(p *peer) {
 	r.tasks.Done()
 }
 
-// background runs f beside the readers. It ends when f does; f is bounded work.
+// background runs f beside the readers, unless the router is over. It ends when f does; f
+// is bounded work.
 func (r *Router) background(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case <-r.done:
+		return
+	default:
+	}
 	r.tasks.Add(1)
 	go func() {
 		defer r.tasks.Done()

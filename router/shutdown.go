@@ -47,7 +47,9 @@ func (r *Router) Shutdown(ctx context.Context) error {
 		r.closePeers(func(*peer) bool { return true })
 		r.mesh.close()
 	}
+	r.mu.Lock()
 	close(r.done)
+	r.mu.Unlock()
 	r.tasks.Wait()
 	return err
 }
