@@ -92,7 +92,7 @@ func remote(t testing.TB, n int) (kept, sent float64) {
 }
 
 func TestARemoteAddressCostsLittleMemory(t *testing.T) {
-	kept, sent := remote(t, 200_000)
+	kept, sent := remote(t, 40_000)
 	t.Logf("%.1f bytes of heap and %.1f bytes of messages for an address of %d bytes", kept, sent, len(device(0)))
 	if kept > 100 {
 		t.Errorf("a remote address costs %.1f bytes of heap: more than 100", kept)

@@ -18,6 +18,8 @@ type mesh struct {
 	ways  []*way
 	limit int
 
+	ticked      time.Time
+	ticks       int
 	sent, bytes int
 }
 
@@ -131,49 +133,87 @@ func (m *mesh) delete(i int, addr string) {
 	delete(m.nodes[i].want, addr)
 }
 
-// run lets virtual time pass in steps of a millisecond.
+// run lets virtual time pass, from one thing that happens to the next.
 func (m *mesh) run(d time.Duration) {
 	m.t.Helper()
-	for end := m.now.Add(d); m.now.Before(end); m.now = m.now.Add(time.Millisecond) {
+	for end := m.now.Add(d); m.now.Before(end); {
+		next := end
 		for _, w := range m.ways {
-			m.step(w)
-		}
-		if m.now.UnixMilli()%250 == 0 {
-			for _, n := range m.nodes {
-				n.tables.Tick(m.now)
+			if at := m.step(w); at.Before(next) {
+				next = at
 			}
 		}
-		if m.now.UnixMilli()%1000 == 0 {
-			m.words()
+		if !m.now.Before(m.ticked.Add(250 * time.Millisecond)) {
+			m.tick()
 		}
+		if tick := m.ticked.Add(250 * time.Millisecond); tick.Before(next) {
+			next = tick
+		}
+		// Nothing takes less than a millisecond.
+		if soon := m.now.Add(time.Millisecond); next.Before(soon) {
+			next = soon
+		}
+		m.now = next
 	}
 }
 
-func (m *mesh) step(w *way) {
+// step moves what is due on a way, and returns when there is more, as far as is
+// known now.
+func (m *mesh) step(w *way) time.Time {
 	m.t.Helper()
+	next := m.now.Add(time.Hour)
 	if !w.up {
-		return
+		return next
 	}
 	if wait, due := w.from.tables.Due(w.to.name, m.now); due && wait <= 0 {
-		if msg := w.from.tables.Next(w.to.name, m.now, m.limit); msg != nil {
-			m.sent++
-			m.bytes += len(msg)
-			if len(msg) > m.limit {
-				m.t.Fatalf("a message of %d bytes: the limit is %d", len(msg), m.limit)
-			}
-			if w.lose > 0 {
-				w.lose--
-			} else {
-				w.messages = append(w.messages, sent{m.now.Add(3 * time.Millisecond), msg})
-			}
-		}
+		m.send(w)
+		next = m.now
+	} else if due {
+		next = m.now.Add(wait)
 	}
-	for len(w.messages) > 0 && !w.messages[0].at.After(m.now) {
+	for len(w.messages) > 0 {
+		if at := w.messages[0].at; at.After(m.now) {
+			if at.Before(next) {
+				next = at
+			}
+			break
+		}
 		msg := w.messages[0].msg
 		w.messages = w.messages[1:]
+		next = m.now // it may have made something due
 		if _, err := w.to.tables.Receive(w.from.name, msg, m.now); err != nil {
 			m.t.Fatal(err)
 		}
+	}
+	return next
+}
+
+func (m *mesh) send(w *way) {
+	m.t.Helper()
+	msg := w.from.tables.Next(w.to.name, m.now, m.limit)
+	if msg == nil {
+		return
+	}
+	m.sent++
+	m.bytes += len(msg)
+	if len(msg) > m.limit {
+		m.t.Fatalf("a message of %d bytes: the limit is %d", len(msg), m.limit)
+	}
+	if w.lose > 0 {
+		w.lose--
+		return
+	}
+	w.messages = append(w.messages, sent{m.now.Add(3 * time.Millisecond), msg})
+}
+
+// tick is what happens all the time: and owners' words reach everybody once a second.
+func (m *mesh) tick() {
+	m.ticked = m.now
+	for _, n := range m.nodes {
+		n.tables.Tick(m.now)
+	}
+	if m.ticks++; m.ticks%4 == 0 {
+		m.words()
 	}
 }
 

@@ -216,7 +216,7 @@ func TestLookupsGoOnWhileMessagesAreApplied(t *testing.T) {
 			}
 		})
 	}
-	for round := range 20 {
+	for round := range 8 {
 		for i := 1000; i < 3000; i++ {
 			if i%3 == round%3 {
 				p.own.Delete(device(i))
