@@ -2,6 +2,7 @@ package linkstate
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -141,5 +142,31 @@ func TestANewerLSAReplacesABuriedOne(t *testing.T) {
 		now = now.Add(buryAfter)
 		a.Tick(now)
 		a.Flush(now)
+	}
+	var hash uint64
+	for _, e := range a.db.entries() {
+		if !e.buried {
+			hash += e.sum()
+		}
+	}
+	if hash != a.Hash() {
+		t.Error("the hash is not that of what is there")
+	}
+}
+
+func TestNothingIsHandedOutThatDidNotChange(t *testing.T) {
+	a, b, now := neighbours(t)
+	a.Heartbeat("B", b.Hash(), now)
+	if out := a.Flush(now); !reflect.DeepEqual(out, Output{}) {
+		t.Errorf("%+v", out)
+	}
+	b.SetTable(1, 1, now)
+	deliver(b, a, now)
+	if out := a.Flush(now); out.Topology != nil {
+		t.Error("another table is another topology")
+	}
+	receive(a, &LSA{Header: Header{"C", 1, 1, 1}}, now)
+	if out := a.Flush(now); out.Topology == nil || !out.SyncedChanged || len(out.Synced) > 0 {
+		t.Errorf("%+v", out)
 	}
 }

@@ -24,7 +24,8 @@ func (v Verdict) String() string {
 
 // Detector tells from silence whether a neighbour is alive. It is to be checked
 // once an interval: if a check comes late, it was our machine that stood still, and
-// the neighbour is given that time, and one interval to be heard in.
+// the neighbour is given that time, and one interval to be heard in. It is not safe
+// for concurrent use.
 type Detector struct {
 	interval time.Duration
 	rto      time.Duration

@@ -75,7 +75,7 @@ func (c *Core) SetDraining(draining bool, now time.Time) {
 func (c *Core) originate(now time.Time) {
 	o := &c.own
 	o.at, o.last = time.Time{}, now
-	o.seq++
+	o.seq = min(o.seq+1, maxCount)
 	l := &LSA{
 		Header:       Header{o.id, o.incarnation, o.boot, o.seq},
 		Started:      uint64(max(0, o.started.UnixMilli())),
@@ -98,12 +98,13 @@ func (c *Core) originate(now time.Time) {
 	c.install(l, raw, nil, now)
 }
 
-// onOwn takes an LSA of our own id that somebody has. If it is not older than ours,
-// others would keep it: we go above it.
+// onOwn takes an LSA of our own id that somebody has. If it is newer than ours,
+// others keep it: we go above it. A leftover does not answer that, a living router
+// does. (Leftovers of one life with several incarnations might look like that; then
+// a third copy must come, above the answers to both others.)
 func (c *Core) onOwn(l *LSA, now time.Time) {
 	o := &c.own
-	ours := Header{o.id, o.incarnation, o.boot, o.seq}
-	if l.Header == ours || l.Incarnation < ours.Incarnation || l.Incarnation == ours.Incarnation && l.Seq < ours.Seq {
+	if l.Compare(Header{o.id, o.incarnation, o.boot, o.seq}) <= 0 {
 		return
 	}
 	if l.Boot == o.boot {
@@ -117,7 +118,7 @@ func (c *Core) onOwn(l *LSA, now time.Time) {
 		}
 		r = new(rival)
 		o.rivals[l.Boot] = r
-	} else {
+	} else if l.Incarnation > o.incarnation {
 		r.rises++ // we went above it, and it is above us again
 	}
 	if r.rises > risesAllowed {
@@ -136,8 +137,7 @@ func (c *Core) raise(above *LSA, reason string, now time.Time) {
 		o.incarnation++
 		o.seq = 0
 	} else {
-		// Nobody gets there by counting. Go on while there are numbers.
-		o.seq = min(above.Seq, maxCount-1)
+		o.seq = above.Seq // nobody gets there by counting; go on while there are numbers
 	}
 	c.log(IncarnationRaised{ID: o.id, Reason: reason, From: from, To: o.incarnation, Above: above.Incarnation})
 	c.originateAt(now)

@@ -27,6 +27,24 @@ func TestLeftoversOfEarlierLivesAreNoSecondRouter(t *testing.T) {
 	}
 }
 
+// The highest numbers that there are do not come from counting. Nobody can go above
+// them, but that is no reason to stop, or to send what others refuse.
+func TestTheHighestNumbersDoNotStopUs(t *testing.T) {
+	a, _, now := neighbours(t)
+	for _, boot := range []uint64{0, 1 << 63} {
+		for range 10 {
+			receive(a, &LSA{Header: Header{"A", maxCount, boot, maxCount}}, now)
+			a.SetDraining(!a.own.draining, now)
+			if out := a.Flush(now); out.Fatal != nil {
+				t.Fatal(out.Fatal)
+			}
+			if _, err := decodeLSA(a.db.records["A"].raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestOfTwoRoutersWithOneIDTheLaterOneStops(t *testing.T) {
 	for _, row := range []struct {
 		why    string

@@ -158,6 +158,9 @@ func TestTwoLSAsWithTheSameNumbersAreToldApartByAll(t *testing.T) {
 	one, two := &LSA{Header: Header{"X", 1, 1, 1}}, &LSA{Header: Header{"X", 1, 2, 1}}
 	receive(a, one, now)
 	receive(b, two, now)
+	if a.Hash() == b.Hash() {
+		t.Error("A and B do not notice that they have different ones")
+	}
 	exchange(t, a, b, now)
 	if a.Hash() != b.Hash() || a.db.records["X"].lsa.Boot != 2 || b.db.records["X"].lsa.Boot != 2 {
 		t.Error("A and B keep different LSAs")
