@@ -89,7 +89,7 @@ func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) b
 	}
 	q.push(m)
 	a.mu.Unlock()
-	if m.stream == nil {
+	if m.stream == nil && m.held == 0 { // else it has waited elsewhere, and is counted
 		m.hold(len(m.payload))
 	}
 	return true

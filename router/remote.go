@@ -246,6 +246,9 @@ func newHop(in *ingress, r *remote, m *message, units int32, flags uint8) *hop {
 	}
 	if w := m.way; w != nil { // it came by the mesh, and moves on
 		h.data.flags |= flagMoved
+		if m.settle {
+			h.data.flags |= flagPresettled
+		}
 		h.data.flow, h.data.ingress, h.data.trace = w.flow, w.ingress, w.trace
 	}
 	h.data.passed(here)

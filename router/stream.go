@@ -78,6 +78,9 @@ func (m *message) becomeStream(b *amqp.Batch) {
 // credit is counted as finished here or by its outcome, never by how the stream
 // ends.
 func (m *message) streamOf(b *amqp.Batch, chunks []piece, size int) {
+	if m.arrived() {
+		m.unhold(b) // what waits for room at its egress is counted in another way
+	}
 	if m.held == 0 {
 		m.in.link.Hold(size)
 	}
