@@ -42,6 +42,7 @@ type mesh struct {
 	computing  sync.Mutex
 	holddown   routing.Holddown    // guarded by computing
 	topology   *linkstate.Topology // the newest; guarded by computing
+	base       *routing.Routes     // the last that all neighbours know the reason of; guarded by computing
 	pending    *time.Timer         // of a computation that is due; guarded by computing
 
 	parking parking
@@ -81,7 +82,8 @@ func newMesh(r *Router) (*mesh, error) {
 	}
 	x.speaker = linkstate.NewSpeaker(core, (*speakerHandler)(x))
 	x.topology = x.speaker.Topology()
-	x.forwarding.Store(&forwarding{routes: routing.Compute(x.topology, x.identity.ID)})
+	x.base = routing.Compute(x.topology, x.identity.ID)
+	x.forwarding.Store(&forwarding{routes: x.base})
 	x.tables = addrtable.New(addrtable.Options{
 		OnChange:  x.onOwnersChanged,
 		OnPending: func(string) { x.pump.wake() },

@@ -53,6 +53,7 @@ func (x *mesh) onUpdate(u linkstate.Update) {
 		next := *f
 		next.waits = w
 		x.forwarding.Store(&next)
+		x.rebase(&next)
 	}
 	x.computing.Unlock()
 	if changed {
@@ -101,10 +102,11 @@ func (x *mesh) computeIfDue(now time.Time) {
 func (x *mesh) compute() {
 	old := x.forwarding.Load()
 	routes := routing.Update(old.routes, x.topology)
-	next := &forwarding{routes: routes, adjacencies: x.wired(routes), waits: routes.Waits(old.routes)}
+	next := &forwarding{routes: routes, adjacencies: x.wired(routes), waits: routes.Waits(x.base)}
 	x.forwarding.Store(next)
+	x.rebase(next)
 	if w := next.waits; w != nil {
-		time.AfterFunc(acknowledgement, func() { x.waited(w) })
+		time.AfterFunc(acknowledgement, func() { x.waited(routes) })
 	}
 	x.mask(old.routes, routes)
 	x.router.background(x.retry)
@@ -132,14 +134,23 @@ func (x *mesh) rewire() {
 	x.retry()
 }
 
-// waited ends the wait for acknowledgements that did not come in time.
-func (x *mesh) waited(w *routing.Waits) {
+// rebase remembers routes for which nothing waits: the next ones are compared with
+// them. The caller holds computing.
+func (x *mesh) rebase(f *forwarding) {
+	if f.waits == nil {
+		x.base = f.routes
+	}
+}
+
+// waited ends the wait for acknowledgements of routes that did not come in time.
+func (x *mesh) waited(routes *routing.Routes) {
 	x.computing.Lock()
 	f := x.forwarding.Load()
-	if f.waits != nil {
+	if f.routes == routes && f.waits != nil {
 		next := *f
 		next.waits = nil
 		x.forwarding.Store(&next)
+		x.rebase(&next)
 	}
 	x.computing.Unlock()
 	x.retry()
