@@ -9,9 +9,15 @@ import (
 // FuzzReceive gives whatever a neighbour may send to a router with memberlist
 // behind it: nothing panics there, and the router goes on.
 func FuzzReceive(f *testing.F) {
-	alive := []byte{gossipAlive}
+	alive := encoded(gossipAlive, map[string]any{"Incarnation": 7, "Node": "far", "Addr": []byte(addressOf("far")), "Port": portRelayed,
+		"Meta": Identity{1, 2}.encode(), "Vsn": []byte{1, 5, 2, 0, 0, 0}})
+	about := map[string]any{"Incarnation": 7, "Node": "far", "From": "left"}
+	probe := map[string]any{"SeqNo": 1, "Node": "me", "Target": []byte(addressOf("far")), "Port": portRelayed, "Nack": true,
+		"SourceAddr": []byte(addressOf("left")), "SourcePort": portRelayed, "SourceNode": "left"}
 	for _, payload := range [][]byte{
-		{gossipPing, 0x81, 0xa5, 'S', 'e', 'q', 'N', 'o', 1}, alive, compound(alive, []byte{gossipAck}), {gossipChecksum, 0, 0, 0, 0, gossipDead},
+		alive, encoded(gossipSuspect, about), encoded(gossipDead, about), encoded(gossipPing, probe), encoded(gossipIndirectPing, probe),
+		encoded(gossipAck, map[string]any{"SeqNo": 1, "Payload": []byte("x")}), encoded(gossipNack, map[string]any{"SeqNo": 1}),
+		compound(alive, encoded(gossipSuspect, about)), {gossipChecksum, 0, 0, 0, 0, gossipDead},
 		user(messageAdjacent, "left", "", "text"), user(messageBroadcast, "far", "key", "text"),
 	} {
 		f.Add(packet(kindGossip, "left", "me", payload...))

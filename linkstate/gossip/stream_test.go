@@ -73,10 +73,14 @@ func (p *pair) dial(t *testing.T) net.Conn {
 
 // head is the beginning of a join.
 func head(nodes, state int) []byte {
-	b := []byte{gossipPushPull}
+	return encoded(gossipPushPull, map[string]any{"Nodes": nodes, "UserStateLen": state, "Join": true})
+}
+
+// encoded is a message in memberlist's encoding.
+func encoded(kind byte, fields map[string]any) []byte {
 	var body []byte
-	_ = codec.NewEncoderBytes(&body, &codec.MsgpackHandle{}).Encode(map[string]any{"Nodes": nodes, "UserStateLen": state, "Join": true})
-	return append(b, body...)
+	_ = codec.NewEncoderBytes(&body, &codec.MsgpackHandle{}).Encode(fields)
+	return append([]byte{kind}, body...)
 }
 
 func write(t *testing.T, c net.Conn, b []byte) {
@@ -243,6 +247,29 @@ func TestANeighbourCannotMakeStreamsTakeMemory(t *testing.T) {
 		p.deliver()
 		if n := len(p.b.streams.open); n != maxAcceptedEach {
 			t.Errorf("%d are open", n)
+		}
+	})
+	t.Run("by how many neighbours there are", func(t *testing.T) {
+		l := newLone(zap.NewNop())
+		open := func(neighbours int) int {
+			for i := range neighbours {
+				l.up(name(i))
+				l.receive(name(i), packet(kindStream, name(i), "me", append([]byte{frameData | frameByOpener, 0, 0, 0, 1, 0, 0, 0, 0}, head(0, 0)...)...))
+			}
+			return len(l.streams.open)
+		}
+		if n := open(acceptDepth + 1); n != acceptDepth {
+			t.Errorf("%d wait for memberlist", n)
+		}
+		taken := 0
+		for range 5 {
+			for ; len(l.streams.accepted) > 0; taken++ {
+				<-l.streams.accepted
+			}
+			open(2 * maxAccepted)
+		}
+		if taken != maxAccepted || len(l.streams.open) != maxAccepted {
+			t.Errorf("memberlist got %d, %d are open", taken, len(l.streams.open))
 		}
 	})
 	t.Run("by how long they are", func(t *testing.T) {
