@@ -36,6 +36,7 @@ var layers = []layer{
 	{"internal/config", nil},
 	{"internal/logging", nil},
 	{"internal/sasl", nil},
+	{"internal/hosts", nil},
 	{"internal/amqp", []string{"internal/wire", "internal/buf", "internal/sasl"}},
 	{"internal/", []string{"internal/"}},
 }
