@@ -11,14 +11,20 @@ import (
 // testCase is one load, and what its result says.
 type testCase struct {
 	name  string // for -run
+	shape *shape // the mesh that it is put on; nil is a single router
 	relay bool   // also measured through the byte relay
+	lossy bool   // what is lost is a figure, not a failure
 
-	args func(length time.Duration) []string // of `meshway bench`
-	full time.Duration                       // the length to use unless in a hurry
+	args  func(length time.Duration) []string // of `meshway bench`
+	full  time.Duration                       // the length to use
+	short time.Duration                       // the same in a hurry; 0 is no shorter
+
+	fault  func(*process) error // strikes the second router of the mesh meanwhile; nil is none
+	beside []string             // another load that gets stuck, before the load is made again; nil is none
 
 	rows    []string // that it fills
 	figures func(*loadgen.Result) map[string]float64
-	again   func(*loadgen.Result) map[string]float64 // of the same load a second time on the same router; nil is none
+	again   func(first, second *loadgen.Result) map[string]float64 // of the same load a second time on the same routers; nil is none
 }
 
 const (
@@ -27,21 +33,19 @@ const (
 	holdLength  = 15 * time.Second // the router looks at what it can give back every 10 s
 )
 
-var cases = []testCase{
+var cases = append(routerCases, meshCases...)
+
+var routerCases = []testCase{
 	messages("P1", fullLength, []string{"p1", "p2"}, func(r *loadgen.Result) map[string]float64 {
 		return map[string]float64{"p1": cpu(r), "p2": r.Rate / 1e3}
 	}),
 	messages("P3", fullLength, []string{"p3"}, cpuIs("p3"), "--pairs", "4"),
 	messages("P4", fullLength, []string{"p4"}, cpuIs("p4"), "--size", "100000"),
 	messages("P5", fullLength, []string{"p5latency", "p5cpu"}, func(r *loadgen.Result) map[string]float64 {
-		f := map[string]float64{"p5cpu": cpu(r)}
-		if r.Latency != nil {
-			f["p5latency"] = r.Latency.P50
-		}
-		return f
+		return map[string]float64{"p5latency": median50(r), "p5cpu": cpu(r)}
 	}, "--window", "1"),
 	{
-		name: "P8", relay: true, rows: []string{"p8lost", "p8cpu"},
+		name: "P8", relay: true, lossy: true, rows: []string{"p8lost", "p8cpu"},
 		args: func(time.Duration) []string { return []string{"--settle", "settled", "--count", "2000000"} },
 		figures: func(r *loadgen.Result) map[string]float64 {
 			return map[string]float64{"p8cpu": cpu(r), "p8lost": float64(r.Total.Lost)}
@@ -58,8 +62,8 @@ var cases = []testCase{
 		},
 		// The runtime never frees its descriptors of goroutines and sockets; whether
 		// anything else stays shows the second time, when they are there already.
-		again: func(r *loadgen.Result) map[string]float64 {
-			return map[string]float64{"p9again": 100 * r.Idle.Costs[0].AfterShare}
+		again: func(_, second *loadgen.Result) map[string]float64 {
+			return map[string]float64{"p9again": 100 * second.Idle.Costs[0].AfterShare}
 		},
 	},
 	{
@@ -91,15 +95,20 @@ var cases = []testCase{
 // as well.
 func messages(name string, length time.Duration, rows []string, figures func(*loadgen.Result) map[string]float64, args ...string) testCase {
 	return testCase{
-		name: name, full: length, relay: true, rows: rows, figures: figures,
+		name: name, full: length, short: length / 2, relay: true, rows: rows, figures: figures,
 		args: func(length time.Duration) []string {
 			return append([]string{"--warmup", "1s", "--duration", length.String()}, args...)
 		},
 	}
 }
 
-// cpu is the CPU of the process that was watched, in microseconds a message.
-func cpu(r *loadgen.Result) float64 { return r.Processes[0].CPUPerMessage }
+// cpu is the CPU of all processes that were watched, in microseconds a message.
+func cpu(r *loadgen.Result) (sum float64) {
+	for _, p := range r.Processes {
+		sum += p.CPUPerMessage
+	}
+	return sum
+}
 
 func cpuIs(key string) func(*loadgen.Result) map[string]float64 {
 	return func(r *loadgen.Result) map[string]float64 { return map[string]float64{key: cpu(r)} }
@@ -117,16 +126,18 @@ func (c *testCase) check(r *loadgen.Result) error {
 	switch {
 	case r.Idle != nil:
 		return nil
-	case r.Processes[0].CPUSeconds == 0:
-		return errors.New("the process that was watched did nothing: somebody else answers on its port")
+	case cpu(r) == 0:
+		return errors.New("the processes that were watched did nothing: somebody else answers on their ports")
 	case r.Received == 0:
 		return fmt.Errorf("no message arrived")
 	case r.Unsettled > 0:
 		return fmt.Errorf("%d messages were never settled", r.Unsettled)
 	case r.Total.Corrupt > 0:
 		return fmt.Errorf("%d streamed messages were corrupt", r.Total.Corrupt)
-	case r.Total.Lost > 0 && c.name != "P8":
+	case r.Total.Lost > 0 && !c.lossy:
 		return fmt.Errorf("%d messages were lost", r.Total.Lost)
+	case r.Ledger != nil && r.Ledger.Twice > 0:
+		return fmt.Errorf("%d messages were received twice", r.Ledger.Twice)
 	}
 	return nil
 }

@@ -8,8 +8,9 @@
 //	main.go     flags, and the order of things
 //	rows.go     what is measured: targets and the figures of others
 //	cases.go    how: the load of each case, and which rows its result fills
+//	cases_mesh.go  the same, of loads on a mesh
 //	suite.go    one case after the other
-//	process.go  the processes: router.go, relay.go, generator.go
+//	process.go  the processes: bed.go, mesh.go, relay.go, generator.go
 //	others.go   whether the machine was ours alone
 //	profile.go  where the CPU goes, for who wants to know
 //	figures.go  medians, ratios, verdicts

@@ -26,13 +26,14 @@ func TestEveryRowHasOneCase(t *testing.T) {
 
 func TestEveryCaseFillsItsRows(t *testing.T) {
 	res := &loadgen.Result{
-		Latency: &loadgen.Latency{P50: 1}, Order: &loadgen.Order{}, Processes: []loadgen.Process{{CPUPerMessage: 2}},
+		Latency: &loadgen.Latency{P50: 1}, Order: &loadgen.Order{}, Ledger: &loadgen.Ledger{}, Processes: []loadgen.Process{{CPUPerMessage: 2}},
 		Idle: &loadgen.Idle{Costs: []loadgen.IdleCost{{CPUPerOpen: 3}}},
 	}
 	for _, c := range cases {
-		filled := c.figures(res)
+		filled := map[string]float64{}
+		maps.Copy(filled, c.figures(res))
 		if c.again != nil {
-			maps.Copy(filled, c.again(res))
+			maps.Copy(filled, c.again(res, res))
 		}
 		for _, key := range c.rows {
 			if _, ok := filled[key]; !ok {
@@ -120,7 +121,7 @@ func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 	m := newMeasured()
 	m.Router["p2"] = []float64{1234}
 	text := figuresText(m.figures(), 3, 0.01, time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC))
-	first, err := replaceFigures("before\n"+pageBegin+"\nold\n"+pageEnd+"\nafter\n", text)
+	first, err := replaceFigures("before\n"+pageBegin+"\nyesterday\n"+pageEnd+"\nafter\n", text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 			t.Errorf("want %q in\n%s", want, first)
 		}
 	}
-	if strings.Contains(first, "old") {
+	if strings.Contains(first, "yesterday") {
 		t.Error("the old figures are still there")
 	}
 	if _, err := replaceFigures("no marks", text); err == nil {

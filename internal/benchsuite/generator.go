@@ -2,34 +2,123 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/meshway/meshway/internal/loadgen"
+	"github.com/meshway/meshway/internal/procstat"
 )
 
-// generate puts the load of a case on a server, and watches one process
+// faultAfter is when a fault strikes, after the load's generator was started:
+// well after its warm-up, and well before its end.
+const faultAfter = 4 * time.Second
+
+// load starts the generator of a load.
+func (s *suite) load(b *bed, address string, args ...string) (*process, error) {
+	return start("the generator", s.binary, append([]string{"bench", address, "--url", b.send, "--receive-url", b.receive}, args...)...)
+}
+
+// generate puts the load of a case on a bed, and watches its processes
 // meanwhile. Losses are part of the result; no result is an error.
-func (s *suite) generate(c *testCase, at *server, watch *process) (*loadgen.Result, error) {
-	args := append([]string{"bench", benchAddress, "--url", at.address, "--pid", strconv.Itoa(watch.pid()), "-o", "json"}, c.args(s.length(c))...)
-	p, err := start("the generator", s.binary, args...)
+func (s *suite) generate(c *testCase, b *bed) (*loadgen.Result, error) {
+	args := []string{"-o", "json"}
+	for _, p := range b.watch {
+		args = append(args, "--pid", strconv.Itoa(p.pid()))
+	}
+	p, err := s.load(b, benchAddress, append(args, c.args(s.length(c))...)...)
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-p.exited:
-	case <-s.ctx.Done():
-	}
+	err = s.await(p, c, b)
 	if s.stop(p); s.ctx.Err() != nil {
 		return nil, s.ctx.Err()
+	}
+	if err != nil {
+		return nil, err
 	}
 	var r loadgen.Result
 	if err := json.NewDecoder(bytes.NewReader(p.log.Bytes())).Decode(&r); err != nil {
 		return nil, fmt.Errorf("the generator failed:\n%s", p.log.Bytes())
 	}
-	if watch.hasExited() {
-		return nil, fmt.Errorf("%s ended meanwhile:\n%s", watch.name, watch.log.Bytes())
+	for _, w := range b.watch {
+		if w.hasExited() {
+			return nil, fmt.Errorf("%s ended meanwhile:\n%s", w.name, w.log.Bytes())
+		}
 	}
 	return &r, c.check(&r)
+}
+
+// await waits for the generator's end, and has the fault of the case strike
+// meanwhile.
+func (s *suite) await(p *process, c *testCase, b *bed) error {
+	if c.fault != nil {
+		t := time.NewTimer(faultAfter)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-p.exited:
+			return fmt.Errorf("the load ended before the fault:\n%s", p.log.Bytes())
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		}
+		if err := c.fault(b.victim); err != nil {
+			return fmt.Errorf("%s: %w", b.victim.name, err)
+		}
+	}
+	select {
+	case <-p.exited:
+	case <-s.ctx.Done():
+	}
+	return s.ctx.Err()
+}
+
+// stalled starts a load that gets stuck, and returns once it is. It has to be
+// killed.
+func (s *suite) stalled(b *bed, args []string) (*process, error) {
+	p, err := s.load(b, benchAddress+"/stalled", args...)
+	if err != nil {
+		return nil, err
+	}
+	if err := stuck(s.ctx, p); err != nil {
+		_ = p.end()
+		return nil, err
+	}
+	return p, nil
+}
+
+// A load is stuck once it has written more than its first pieces, and then no
+// more for a while.
+const (
+	stuckBytes = 256 << 10
+	stuckTick  = 100 * time.Millisecond
+	stuckTicks = 5
+)
+
+func stuck(ctx context.Context, p *process) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	again := time.NewTicker(stuckTick)
+	defer again.Stop()
+	last, same := int64(0), 0
+	for same < stuckTicks {
+		select {
+		case <-again.C:
+		case <-p.exited:
+			return fmt.Errorf("the load that should get stuck ended:\n%s", p.log.Bytes())
+		case <-ctx.Done():
+			return errors.New("the load that should get stuck goes on and on, or never began")
+		}
+		calls, err := procstat.CountCalls(p.pid())
+		if err != nil {
+			return err
+		}
+		if same++; calls.WriteBytes != last || last < stuckBytes {
+			last, same = calls.WriteBytes, 0
+		}
+	}
+	return nil
 }

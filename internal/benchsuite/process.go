@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -16,7 +16,7 @@ import (
 type process struct {
 	name   string
 	cmd    *exec.Cmd
-	log    bytes.Buffer // read once it has exited
+	log    transcript
 	exited chan struct{}
 }
 
@@ -25,6 +25,7 @@ type process struct {
 // caller must be the main goroutine.
 func start(name, path string, args ...string) (*process, error) {
 	p := &process{name: name, cmd: exec.Command(path, args...), exited: make(chan struct{})}
+	p.log.written = make(chan struct{}, 1)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	dieWithUs(p.cmd)
 	if err := p.cmd.Start(); err != nil {
@@ -59,12 +60,63 @@ func (p *process) stop() {
 	select {
 	case <-p.exited:
 	case <-t.C:
-		_ = p.cmd.Process.Kill()
-		<-p.exited
+		_ = p.end()
 	}
 }
 
-// startPatience is how long a server may take until it accepts.
+// end ends the process without asking.
+func (p *process) end() error {
+	err := p.cmd.Process.Kill()
+	<-p.exited
+	return err
+}
+
+// transcript is what a process has written so far.
+type transcript struct {
+	written chan struct{} // tells that there is more
+
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write adds to the transcript.
+func (t *transcript) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	t.text = append(t.text, b...)
+	t.mu.Unlock()
+	select {
+	case t.written <- struct{}{}:
+	default:
+	}
+	return len(b), nil
+}
+
+// Bytes returns what was written until now.
+func (t *transcript) Bytes() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text
+}
+
+// says waits until the process has written what ok wants to see of it. Only one
+// may wait at a time.
+func (p *process) says(ctx context.Context, what string, ok func([]byte) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for !ok(p.log.Bytes()) {
+		select {
+		case <-p.log.written:
+		case <-p.exited:
+			return fmt.Errorf("%s ended:\n%s", p.name, p.log.Bytes())
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not say that %s: %w\n%s", p.name, what, ctx.Err(), p.log.Bytes())
+		}
+	}
+	return nil
+}
+
+// startPatience is how long a server may take until it accepts, and a mesh until
+// it stands.
 const startPatience = 15 * time.Second
 
 // accepts waits until a server can be connected to. There is no event to wait

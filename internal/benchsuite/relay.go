@@ -11,7 +11,8 @@ import (
 // The byte relay is a program that reads and writes the same bytes as a router,
 // and does nothing else: what any router costs at least that reads and writes in
 // the same portions. A sender and a receiver both go through it, so that it
-// passes every message twice: half of its CPU is that of one pass.
+// passes every message twice: half of its CPU is that of one pass. A chain of
+// routers is compared with as many passes as it has routers.
 const (
 	relayPasses = 2
 	relayHint   = "install nginx with its stream module (Debian: nginx-light libnginx-mod-stream)"
@@ -28,11 +29,16 @@ func findRelay() string {
 	return ""
 }
 
-// startRelay starts nginx before a server, and returns when it accepts.
-func (s *suite) startRelay(ctx context.Context, to *server) (*server, error) {
-	port, err := freePort()
+// putRelayBefore starts nginx before all of a bed, and returns when it accepts.
+// From then on it is what is measured.
+func (s *suite) putRelayBefore(ctx context.Context, b *bed) error {
+	in, err := freePort()
 	if err != nil {
-		return nil, err
+		return err
+	}
+	out, err := freePort()
+	if err != nil {
+		return err
 	}
 	load := ""
 	if _, err := os.Stat(relayModule); err == nil {
@@ -42,10 +48,20 @@ func (s *suite) startRelay(ctx context.Context, to *server) (*server, error) {
 	// One process, which is the one we start: its CPU is all there is.
 	text := load + fmt.Sprintf(`daemon off; master_process off; pid %s;
 events { worker_connections 4096; }
-stream { server { listen 127.0.0.1:%d; proxy_pass %s; proxy_buffer_size 64k; tcp_nodelay on; } }
-`, filepath.Join(s.dir, "relay.pid"), port, to.address)
+stream {
+	proxy_buffer_size 64k; tcp_nodelay on;
+	server { listen %s; proxy_pass %s; }
+	server { listen %s; proxy_pass %s; }
+}
+`, filepath.Join(s.dir, "relay.pid"), loopback(in), b.send, loopback(out), b.receive)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return nil, err
+		return err
 	}
-	return s.serve(ctx, "the relay", port, s.relay, "-p", s.dir, "-e", "stderr", "-c", file)
+	p, err := s.serve(ctx, "the relay", in, s.relay, "-p", s.dir, "-e", "stderr", "-c", file)
+	if err != nil {
+		return err
+	}
+	b.send, b.receive = loopback(in), loopback(out)
+	b.servers, b.watch = append(b.servers, p), []*process{p}
+	return nil
 }

@@ -37,8 +37,8 @@ func newMeasured() *measured {
 // length is how long a case lasts. How long connections are idle is not cut
 // short: it would change what is measured.
 func (s *suite) length(c *testCase) time.Duration {
-	if s.quick && c.relay {
-		return c.full / 2
+	if s.quick && c.short > 0 {
+		return c.short
 	}
 	return c.full
 }
@@ -106,28 +106,36 @@ func (s *suite) stop(p *process) {
 }
 
 func (s *suite) direct(c *testCase, m *measured) error {
-	r, err := s.startRouter(s.ctx)
+	b, err := s.set(s.ctx, c)
 	if err != nil {
 		return err
 	}
-	defer s.stop(r.process)
-	stop, err := s.profile(c, r.process)
+	defer s.stopBed(b)
+	stop, err := s.profile(c, b.watch)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	res, err := s.generate(c, r, r.process)
+	first, err := s.generate(c, b)
 	if err != nil {
 		return err
 	}
-	m.add(c.figures(res))
+	m.add(c.figures(first))
 	if c.again == nil {
 		return nil
 	}
-	if res, err = s.generate(c, r, r.process); err != nil {
+	if c.beside != nil {
+		p, err := s.stalled(b, c.beside)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = p.end(); s.stop(p) }()
+	}
+	second, err := s.generate(c, b)
+	if err != nil {
 		return fmt.Errorf("the second time: %w", err)
 	}
-	m.add(c.again(res))
+	m.add(c.again(first, second))
 	return nil
 }
 
@@ -138,22 +146,21 @@ func (m *measured) add(figures map[string]float64) {
 }
 
 func (s *suite) relayed(c *testCase, m *measured) error {
-	r, err := s.startRouter(s.ctx)
+	b, err := s.set(s.ctx, c)
 	if err != nil {
 		return err
 	}
-	defer s.stop(r.process)
-	relay, err := s.startRelay(s.ctx, r)
-	if err != nil {
+	defer s.stopBed(b)
+	routers := float64(len(b.watch))
+	if err := s.putRelayBefore(s.ctx, b); err != nil {
 		return err
 	}
-	defer s.stop(relay.process)
-	res, err := s.generate(c, relay, relay.process)
+	res, err := s.generate(c, b)
 	if err != nil {
 		return fmt.Errorf("through the relay: %w", err)
 	}
 	key := c.perMessage()
-	m.Relay[key] = append(m.Relay[key], cpu(res)/relayPasses)
+	m.Relay[key] = append(m.Relay[key], cpu(res)/relayPasses*routers)
 	return nil
 }
 

@@ -4,5 +4,6 @@
 // It consumes a process id and produces figures; it owns nothing.
 package procstat
 
-// Calls is how often a process has called read and write, of files and sockets.
-type Calls struct{ Reads, Writes int64 }
+// Calls is how often a process has called read and write, of files and sockets,
+// and how many bytes that wrote.
+type Calls struct{ Reads, Writes, WriteBytes int64 }

@@ -56,14 +56,13 @@ func parseKiB(b []byte, name string) (int64, error) {
 	return 0, fmt.Errorf("%s: not found", name)
 }
 
-// parseCalls returns the numbers of read and write calls in the content of
-// /proc/PID/io.
+// parseCalls returns what the content of /proc/PID/io tells of calls.
 func parseCalls(b []byte) (Calls, error) {
 	var c Calls
 	for _, f := range []struct {
 		name string
 		to   *int64
-	}{{"syscr", &c.Reads}, {"syscw", &c.Writes}} {
+	}{{"syscr", &c.Reads}, {"syscw", &c.Writes}, {"wchar", &c.WriteBytes}} {
 		_, rest, ok := bytes.Cut(b, []byte(f.name+": "))
 		if !ok {
 			return Calls{}, fmt.Errorf("io: no %s", f.name)

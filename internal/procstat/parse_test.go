@@ -35,10 +35,10 @@ func TestKiBLines(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	io := []byte("rchar: 10\nwchar: 20\nsyscr: 30\nsyscw: 40\nread_bytes: 0\n")
-	if got, err := parseCalls(io); err != nil || got != (Calls{30, 40}) {
+	if got, err := parseCalls(io); err != nil || got != (Calls{30, 40, 20}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	for _, bad := range []string{"", "syscr: 30\n", "syscr: x\nsyscw: 40\n"} {
+	for _, bad := range []string{"", "syscr: 30\n", "syscr: x\nsyscw: 40\nwchar: 1\n", "syscr: 3\nsyscw: 40\n"} {
 		if got, err := parseCalls([]byte(bad)); err == nil {
 			t.Errorf("%q: got %+v, want an error", bad, got)
 		}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/linkstate"
+)
+
+func TestMeshesStandWhenRoutersSaySo(t *testing.T) {
+	n := &meshNode{id: 'C'}
+	want := []string{
+		linkstate.AdjacencyAnnounced{Neighbour: "B", Cost: 1}.String(), linkstate.AdjacencyAnnounced{Neighbour: "D", Cost: 2}.String(),
+		linkstate.RouterReachable{ID: "A"}.String(), linkstate.RouterReachable{ID: "B"}.String(), linkstate.RouterReachable{ID: "D"}.String(),
+	}
+	if got := n.stands(square); !slices.Equal(got, want) {
+		t.Errorf("got %q, want what routers log: %q", got, want)
+	}
+}
+
+func TestConfigurationsOfMeshesAreGood(t *testing.T) {
+	s := &suite{dir: t.TempDir()}
+	for _, sh := range []*shape{chain, square, tilted, ring} {
+		nodes, err := planMesh(sh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dialled := 0
+		for _, n := range nodes {
+			file, err := s.configure(string(n.id), n.config(sh, nodes))
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := config.Load(file)
+			if err != nil {
+				t.Fatalf("router %c: %v", n.id, err)
+			}
+			dialled += len(cfg.Connectors)
+		}
+		if dialled != len(sh.adjacencies) {
+			t.Errorf("%s: %d connectors for %d adjacencies", sh.routers, dialled, len(sh.adjacencies))
+		}
+	}
+}
+
+// startEcho starts a process that writes a text and ends.
+func startEcho(t *testing.T, text string) *process {
+	t.Helper()
+	path, err := exec.LookPath("echo")
+	if err != nil {
+		t.Skip("there is no echo here")
+	}
+	p, err := start("echo", path, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.end() })
+	return p
+}
+
+func TestAProcessThatEndsBeforeItSaysSo(t *testing.T) {
+	p := startEcho(t, "adjacency to B is up")
+	has := func(text string) func([]byte) bool {
+		return func(b []byte) bool { return strings.Contains(string(b), text) }
+	}
+	if err := p.says(t.Context(), "it is up", has("is up")); err != nil {
+		t.Errorf("what it said was not heard: %v", err)
+	}
+	err := p.says(t.Context(), "it is down", has("is down"))
+	if err == nil || !strings.Contains(fmt.Sprint(err), "adjacency to B") {
+		t.Errorf("got %v, want what it wrote before it ended", err)
+	}
+}
+
+func TestALoadThatEndsIsNotStuck(t *testing.T) {
+	if err := stuck(context.Background(), startEcho(t, "no route")); err == nil || !strings.Contains(err.Error(), "no route") {
+		t.Errorf("got %v, want what it wrote before it ended", err)
+	}
+}
