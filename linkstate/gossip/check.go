@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/go-msgpack/v2/codec"
+
+	"github.com/meshway/meshway/linkstate"
 )
 
 // What memberlist's packets begin with. Others (compressed, encrypted, labelled)
@@ -120,7 +122,7 @@ func checkStreamHead(b []byte, answer bool) error {
 	if err := codec.NewDecoder(bytes.NewReader(b[1:]), &codec.MsgpackHandle{}).Decode(&head); err != nil {
 		return fmt.Errorf("head of a stream: %w", err)
 	}
-	if head.Nodes < 0 || head.Nodes > 2*maxMembers || head.UserStateLen < 0 || head.UserStateLen > MaxState+maxID+3 {
+	if head.Nodes < 0 || head.Nodes > 2*maxMembers || head.UserStateLen < 0 || head.UserStateLen > MaxState+linkstate.MaxID+3 {
 		return fmt.Errorf("a stream of %d members and %d bytes of state: at most %d and %d are taken",
 			head.Nodes, head.UserStateLen, 2*maxMembers, MaxState)
 	}

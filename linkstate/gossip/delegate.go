@@ -9,13 +9,15 @@ import (
 
 	"github.com/hashicorp/memberlist"
 	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/linkstate"
 )
 
 const (
 	// maxBroadcasts is how many messages memberlist gets for a packet.
 	maxBroadcasts = 100
 	// maxQueued bounds the broadcasts that are not yet sent often enough.
-	maxQueued = 2 * maxMembers
+	maxQueued = maxMembers
 	// buriedFor is how long a dead router counts among those that take room.
 	buriedFor = 10 * time.Minute
 )
@@ -35,12 +37,12 @@ type delegate struct {
 	buried   map[string]time.Time // routers that memberlist may still remember, and when they died
 	dead     map[string]struct{}  // to be told
 	twin     twin
-	conflict *Identity // to be told
+	conflict *uint64 // to be told: the boot id of another router of our id
 }
 
 func newDelegate(c *Config, count *counters) *delegate {
 	d := &delegate{
-		config: c, count: count, meta: c.Identity.encode(),
+		config: c, count: count, meta: encodeMeta(c.Boot),
 		wake:    make(chan struct{}, 1),
 		members: make(map[string]struct{}),
 		buried:  make(map[string]time.Time),
@@ -71,8 +73,8 @@ func (d *delegate) NotifyAlive(n *memberlist.Node) error {
 	if n.Name != d.config.ID {
 		return nil
 	}
-	if theirs, ok := parseIdentity(n.Meta); ok && theirs != d.config.Identity {
-		d.foreign(theirs)
+	if boot, ok := bootOf(n.Meta); ok && boot != d.config.Boot {
+		d.foreign(boot)
 	}
 	return nil
 }
@@ -89,7 +91,7 @@ func (d *delegate) believable(n *memberlist.Node) error {
 	if _, known := d.members[n.Name]; known {
 		return nil // memberlist compares its address with what it knows
 	}
-	if err := checkID(n.Name); err != nil {
+	if err := linkstate.CheckID(n.Name); err != nil {
 		return err
 	}
 	if !n.Addr.Equal(addressOf(n.Name)) || n.Port != portRelayed {
@@ -110,11 +112,11 @@ func (d *delegate) hasRoom(now time.Time) bool {
 }
 
 // foreign takes note that somebody else goes by our id.
-func (d *delegate) foreign(theirs Identity) {
+func (d *delegate) foreign(boot uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.twin.heard(theirs, time.Now()) {
-		d.conflict = &theirs
+	if d.twin.heard(boot, time.Now()) {
+		d.conflict = &boot
 		d.wakeUp()
 	}
 }
@@ -128,7 +130,7 @@ func (d *delegate) NotifyJoin(n *memberlist.Node) {
 	delete(d.dead, n.Name)
 }
 
-// NotifyUpdate is memberlist's word that a router has another identity.
+// NotifyUpdate is memberlist's word that a router has another boot id.
 func (d *delegate) NotifyUpdate(*memberlist.Node) {}
 
 // NotifyLeave is memberlist's word that a router is dead.
@@ -172,12 +174,10 @@ func (d *delegate) tell(done <-chan struct{}) {
 	}
 }
 
-func (d *delegate) tellConflict(theirs Identity) {
+func (d *delegate) tellConflict(boot uint64) {
 	d.config.Log.Error("another living router has our id; give one of the two another id",
-		zap.String("router", d.config.ID),
-		zap.Uint64("our incarnation", d.config.Identity.Incarnation), zap.Uint64("our boot", d.config.Identity.Boot),
-		zap.Uint64("their incarnation", theirs.Incarnation), zap.Uint64("their boot", theirs.Boot))
-	d.config.OnConflict(theirs)
+		zap.String("router", d.config.ID), zap.Uint64("our boot", d.config.Boot), zap.Uint64("their boot", boot))
+	d.config.OnConflict(boot)
 }
 
 // NotifyMsg is a message that the inspection let through.

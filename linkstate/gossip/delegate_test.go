@@ -21,7 +21,7 @@ func newTestDelegate() *delegate {
 }
 
 func member(id string) *memberlist.Node {
-	return &memberlist.Node{Name: id, Addr: addressOf(id), Port: portRelayed, PMin: 1, PMax: 5, PCur: 2, Meta: Identity{1, 2}.encode()}
+	return &memberlist.Node{Name: id, Addr: addressOf(id), Port: portRelayed, PMin: 1, PMax: 5, PCur: 2, Meta: encodeMeta(2)}
 }
 
 func TestClaimsAboutMembersThatDoNotFitAreRefused(t *testing.T) {
@@ -104,7 +104,7 @@ func TestATwinIsOneThatDoesNotFallSilent(t *testing.T) {
 	heard := func(every time.Duration, times int, boot func(i int) uint64) (told int) {
 		var tw twin
 		for i := range times {
-			if tw.heard(Identity{1, boot(i)}, start.Add(time.Duration(i)*every)) {
+			if tw.heard(boot(i), start.Add(time.Duration(i)*every)) {
 				told++
 			}
 		}

@@ -3,6 +3,8 @@ package gossip
 import (
 	"errors"
 	"fmt"
+
+	"github.com/meshway/meshway/linkstate"
 )
 
 // A packet on an adjacency is
@@ -68,7 +70,7 @@ func cutID(b []byte) (id, rest []byte, err error) {
 	}
 	n := int(b[0])
 	switch {
-	case n == 0 || n > maxID:
+	case n == 0 || n > linkstate.MaxID:
 		return nil, nil, fmt.Errorf("an id of %d bytes", n)
 	case len(b) < 1+n:
 		return nil, nil, errTruncated

@@ -10,7 +10,7 @@ import (
 // behind it: nothing panics there, and the router goes on.
 func FuzzReceive(f *testing.F) {
 	alive := encoded(gossipAlive, map[string]any{"Incarnation": 7, "Node": "far", "Addr": []byte(addressOf("far")), "Port": portRelayed,
-		"Meta": Identity{1, 2}.encode(), "Vsn": []byte{1, 5, 2, 0, 0, 0}})
+		"Meta": encodeMeta(2), "Vsn": []byte{1, 5, 2, 0, 0, 0}})
 	about := map[string]any{"Incarnation": 7, "Node": "far", "From": "left"}
 	probe := map[string]any{"SeqNo": 1, "Node": "me", "Target": []byte(addressOf("far")), "Port": portRelayed, "Nack": true,
 		"SourceAddr": []byte(addressOf("left")), "SourcePort": portRelayed, "SourceNode": "left"}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hashicorp/memberlist"
 	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/linkstate"
 )
 
 // Config says who a router is, and what its gossip reaches it and others by. The
@@ -18,9 +20,9 @@ import (
 // or state is theirs for the time of the call only. One that had begun may still
 // be under way when Close returns.
 type Config struct {
-	ID       string // at most 127 bytes without '/', white space and control characters
-	Identity Identity
-	Log      *zap.Logger // nil for none
+	ID   string      // as linkstate.CheckID wants it
+	Boot uint64      // random, another in each life
+	Log  *zap.Logger // nil for none
 
 	// Send queues a copy of a packet on the control link of an adjacency, where order
 	// is kept; false if there is no such adjacency or it has no room.
@@ -34,8 +36,9 @@ type Config struct {
 	OnMessage func(from string, msg []byte, direct bool) (fresh bool)
 	// OnDead says that a router is reached by nobody any more, or left.
 	OnDead func(id string)
-	// OnConflict says that another living router has our id. Optional.
-	OnConflict func(theirs Identity)
+	// OnConflict says that another living router has our id, and its boot id; again
+	// each minute. Optional.
+	OnConflict func(boot uint64)
 	// State is what a neighbour gets at each join; at most MaxState bytes, and it must
 	// be at hand. Optional.
 	State func() []byte
@@ -77,7 +80,7 @@ func New(c Config) (*Gossip, error) {
 
 // complete checks the configuration and fills in what is optional.
 func (c *Config) complete() error {
-	if err := checkID(c.ID); err != nil {
+	if err := linkstate.CheckID(c.ID); err != nil {
 		return err
 	}
 	if c.Send == nil || c.NextHop == nil || c.OnMessage == nil || c.OnDead == nil {
@@ -87,7 +90,7 @@ func (c *Config) complete() error {
 		c.Log = zap.NewNop()
 	}
 	if c.OnConflict == nil {
-		c.OnConflict = func(Identity) {}
+		c.OnConflict = func(uint64) {}
 	}
 	if c.State == nil {
 		c.State = func() []byte { return nil }
@@ -100,7 +103,7 @@ func (c *Config) complete() error {
 
 // AdjacencyUp says that packets can be exchanged with a neighbour now.
 func (g *Gossip) AdjacencyUp(id string) {
-	if checkID(id) != nil || id == g.config.ID {
+	if linkstate.CheckID(id) != nil || id == g.config.ID {
 		return
 	}
 	g.transport.up(id)

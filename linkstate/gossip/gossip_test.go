@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/meshway/meshway/linkstate"
 )
 
 func TestRoutersFindEachOtherAndBroadcastsReachThemAll(t *testing.T) {
@@ -165,7 +167,7 @@ func TestTwoRoutersOfOneIDNoticeEachOther(t *testing.T) {
 			defer m.mu.Unlock()
 			return len(twin.conflicts) > 0 && len(m.routers[0].conflicts) > 0
 		})
-		if twin.conflicts[0].Boot != 0 || m.routers[0].conflicts[0].Boot != 1000 {
+		if twin.conflicts[0] != 0 || m.routers[0].conflicts[0] != 1000 {
 			t.Errorf("they name %v and %v", twin.conflicts, m.routers[0].conflicts)
 		}
 	})
@@ -252,7 +254,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 	}
 	for what, spoil := range map[string]func(c *Config){
 		"no id":                 func(c *Config) { c.ID = "" },
-		"a long id":             func(c *Config) { c.ID = strings.Repeat("x", maxID+1) },
+		"a long id":             func(c *Config) { c.ID = strings.Repeat("x", linkstate.MaxID+1) },
 		"an id with a slash":    func(c *Config) { c.ID = "a/b" },
 		"an id with a space":    func(c *Config) { c.ID = "a b" },
 		"an id with a bell":     func(c *Config) { c.ID = "a\a" },
@@ -287,7 +289,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 
 func TestTheLongestMessagesArrive(t *testing.T) {
 	inMesh(t, func(m *mesh) {
-		a, b := strings.Repeat("a", maxID), strings.Repeat("b", maxID)
+		a, b := strings.Repeat("a", linkstate.MaxID), strings.Repeat("b", linkstate.MaxID)
 		m.link(m.add(a, 1), m.add(b, 2))
 		m.within(time.Minute, "both know both", m.allKnow(m.routers, m.routers))
 		long, longer := strings.Repeat("x", MaxBroadcast), strings.Repeat("x", MaxMessage)

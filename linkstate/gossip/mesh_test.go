@@ -38,7 +38,7 @@ type router struct {
 	got       map[string]time.Time // message -> when it was first received
 	from      map[string]string    // message -> by whom
 	dead      []string
-	conflicts []Identity
+	conflicts []uint64
 	states    map[string]string
 	gone      bool
 	flood     bool // sends what is new to its neighbours
@@ -77,17 +77,17 @@ func (m *mesh) add(id string, boot uint64) *router {
 	m.t.Helper()
 	r := &router{mesh: m, id: id, wires: map[string]*wire{}, got: map[string]time.Time{}, from: map[string]string{}, states: map[string]string{}}
 	g, err := New(Config{
-		ID: id, Identity: Identity{Incarnation: uint64(time.Now().UnixMilli()), Boot: boot}, Log: m.log,
+		ID: id, Boot: boot, Log: m.log,
 		Send: r.send, NextHop: r.nextHop, OnMessage: r.onMessage,
 		OnDead: func(id string) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			r.dead = append(r.dead, id)
 		},
-		OnConflict: func(theirs Identity) {
+		OnConflict: func(boot uint64) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			r.conflicts = append(r.conflicts, theirs)
+			r.conflicts = append(r.conflicts, boot)
 		},
 		State: func() []byte { return []byte("state of " + id) },
 		MergeState: func(from string, state []byte) {

@@ -1,6 +1,10 @@
 package gossip
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshway/meshway/linkstate"
+)
 
 // A message of the router's own, inside of memberlist's packets, is
 //
@@ -19,15 +23,15 @@ const (
 )
 
 const (
-	// MaxMessage bounds a message to a neighbour, in bytes.
-	MaxMessage = 32 << 10
+	// MaxMessage bounds a message to a neighbour, in bytes: it is one of a speaker.
+	MaxMessage = linkstate.MaxMessage
 	// MaxBroadcast bounds a broadcast message, in bytes: it must fit into a packet of
 	// memberlist together with its envelope.
 	MaxBroadcast = packetSize - 512
 	// MaxState bounds the state that goes with a join, in bytes.
 	MaxState = 1 << 20
 	// maxKey bounds what a broadcast is about, in bytes.
-	maxKey = maxID
+	maxKey = linkstate.MaxID
 )
 
 // message is a parsed message; its slices are parts of it.

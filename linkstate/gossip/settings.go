@@ -7,13 +7,15 @@ import (
 
 	"github.com/hashicorp/memberlist"
 	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/linkstate"
 )
 
 const (
 	// packetSize is what memberlist fills a packet to, in bytes.
 	packetSize = 8192
 	// maxMembers bounds the living routers that are believed in.
-	maxMembers = 4096
+	maxMembers = linkstate.MaxRouters
 	// joinInterval is how often all is compared with a random neighbour.
 	joinInterval = 10 * time.Second
 	// streamTimeout bounds each half of a join.
@@ -48,8 +50,8 @@ func settings(c *Config, t *transport, d *delegate) *memberlist.Config {
 	// The adjacencies are the place for encryption, and compressed packets could not
 	// be bounded before they are unpacked.
 	s.EnableCompression = false
-	// Larger packets would be lost on no network, as adjacencies are streams; the
-	// number of messages in a packet is one byte.
+	// Adjacencies are streams, so a packet may be larger than a datagram, but a byte
+	// counts the messages in it: GetBroadcasts keeps to that.
 	s.UDPBufferSize = packetSize
 	s.HandoffQueueDepth = 16384
 	// Zero: versions are in our own envelopes, since memberlist refuses whoever does

@@ -34,7 +34,8 @@ type stream struct {
 func newStream(s *streams, key streamKey, by time.Time) *stream {
 	c := &stream{streams: s, key: key}
 	c.changed.L = &c.mu
-	_ = c.SetDeadline(by)
+	c.read.set(by, c.wake)
+	c.write.set(by, c.wake)
 	return c
 }
 

@@ -65,7 +65,7 @@ func newStreams(t *transport) *streams {
 func (s *streams) dial(peer string, deadline time.Time) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch { // looked at under mu, so that fail misses no stream
+	switch { // asked under mu, so that fail misses no stream
 	case s.transport.closed.Load():
 		return nil, errClosed
 	case !s.transport.adjacent(peer):

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hashicorp/memberlist"
 	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/linkstate"
 )
 
 const (
@@ -181,7 +183,7 @@ func (t *transport) malformed(from string, err error) {
 // never fails: an error would end a probe early, and nobody would ever be buried.
 func (t *transport) WriteToAddress(b []byte, to memberlist.Address) (time.Time, error) {
 	now := time.Now()
-	if checkID(to.Name) != nil || to.Name == t.id { // somebody's ping said so
+	if linkstate.CheckID(to.Name) != nil || to.Name == t.id { // somebody's ping said so
 		t.count.noWay.Add(1)
 		return now, nil
 	}

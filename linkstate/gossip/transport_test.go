@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/memberlist"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/meshway/meshway/linkstate"
 )
 
 // lone is the transport of router "me" with neighbours "left" and "right", and
@@ -130,7 +132,7 @@ func TestMalformedPacketsAreDroppedAndTheNeighbourIsNamedOnceAMinute(t *testing.
 		"a version alone":                  {envelopeVersion},
 		"no source":                        {envelopeVersion, kindGossip, 9, 0},
 		"half a source":                    {envelopeVersion, kindGossip, 9, 4, 'l'},
-		"an id too long":                   packet(kindGossip, strings.Repeat("x", maxID+1), "me", gossipAck),
+		"an id too long":                   packet(kindGossip, strings.Repeat("x", linkstate.MaxID+1), "me", gossipAck),
 		"no destination":                   {envelopeVersion, kindGossip, 9, 1, 'x'},
 		"too long":                         packet(kindGossip, "left", "me", make([]byte, maxPacket)...),
 		"no payload":                       packet(kindGossip, "left", "me"),
