@@ -10,11 +10,8 @@ func (c *Conn) recvEnd(w *work, ch uint16, p *wire.End) error {
 	}
 	s.sawEnd = true
 	s.finish(w, p.Error)
+	s.sayEnd(nil)
 	c.mu.Lock()
-	if !s.over {
-		c.appendFrame(s.local, &wire.End{})
-		s.over = true
-	}
 	c.sessions.remove(uint32(s.local))
 	c.mu.Unlock()
 	c.byChannel.remove(uint32(ch))
