@@ -95,7 +95,7 @@ func newMesh(r *Router) (*mesh, error) {
 	}
 	x.ctx, x.stop = context.WithCancel(context.Background())
 	x.gossip, err = gossip.New(gossip.Config{
-		ID: x.identity.ID, Identity: gossip.Identity{Incarnation: incarnation, Boot: x.identity.Boot}, Log: x.log,
+		ID: x.identity.ID, Boot: x.identity.Boot, Log: x.log,
 		Send:      x.sendGossip,
 		NextHop:   x.nextHopTo,
 		OnMessage: x.onGossip,
