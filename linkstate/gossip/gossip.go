@@ -25,7 +25,8 @@ type Config struct {
 	Log  *zap.Logger // nil for none
 
 	// Send queues a copy of a packet on the control link of an adjacency, where order
-	// is kept; false if there is no such adjacency or it has no room.
+	// is kept; false if there is no such adjacency or it has no room. Receive and
+	// SendAdjacent call it, too, so they are not to be called under a lock that it takes.
 	Send func(neighbour string, packet []byte) bool
 	// NextHop is the neighbour on the way to a router further away.
 	NextHop func(dest string) (neighbour string, ok bool)
@@ -84,7 +85,7 @@ func (c *Config) complete() error {
 		return err
 	}
 	if c.Send == nil || c.NextHop == nil || c.OnMessage == nil || c.OnDead == nil {
-		return errors.New("Send, NextHop, OnMessage and OnDead are required")
+		return errors.New("the functions Send, NextHop, OnMessage and OnDead are required")
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()

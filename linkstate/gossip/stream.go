@@ -19,11 +19,13 @@ type stream struct {
 	streams *streams
 	key     streamKey
 
+	writing sync.Mutex // for one writer; mu is not held while Send is called
+	sent    uint32     // guarded by writing: offset of our next data
+
 	mu       sync.Mutex
 	changed  sync.Cond // something below changed, or a deadline came
 	in       []byte    // not yet read
 	received uint32    // offset of the next data from the neighbour
-	sent     uint32    // offset of our next data
 	finished bool      // the neighbour closed its end
 	err      error     // the stream is broken
 	closed   bool      // by us
@@ -120,52 +122,69 @@ func (c *stream) Read(p []byte) (int, error) {
 }
 
 // Write waits until all has room in the adjacency.
-func (c *stream) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *stream) Write(p []byte) (written int, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	if len(p) > maxStream-int(c.sent) {
 		return 0, errTooLong
 	}
-	written := 0
 	for written < len(p) {
-		switch {
-		case c.closed:
-			return written, net.ErrClosed
-		case c.err != nil:
-			return written, c.err
-		case c.finished:
-			return written, io.ErrClosedPipe
-		case c.write.passed():
-			return written, os.ErrDeadlineExceeded
+		if err := c.writable(); err != nil {
+			return written, err
 		}
 		n := min(frameSize, len(p)-written)
-		if c.streams.sendFrame(c.key, frameData, c.sent, p[written:written+n]) {
-			c.sent += uint32(n)
-			written += n
+		if !c.streams.sendFrame(c.key, frameData, c.sent, p[written:written+n]) {
+			c.pause()
 			continue
 		}
-		retry := time.AfterFunc(retryInterval, c.wake)
-		c.changed.Wait()
-		retry.Stop()
+		c.sent += uint32(n)
+		written += n
 	}
 	return written, nil
+}
+
+// writable says why nothing can be written any more.
+func (c *stream) writable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case c.err != nil:
+		return c.err
+	case c.finished:
+		return io.ErrClosedPipe
+	case c.write.passed():
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// pause waits for retryInterval, or until something changed.
+func (c *stream) pause() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	retry := time.AfterFunc(retryInterval, c.wake)
+	c.changed.Wait()
+	retry.Stop()
 }
 
 // Close ends the stream at both ends.
 func (c *stream) Close() error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil
-	}
+	before, err := c.closed, c.err
 	c.closed = true
 	c.in = nil
 	c.read.stop()
 	c.write.stop()
 	c.changed.Broadcast()
+	c.mu.Unlock()
+	if before {
+		return nil
+	}
 	c.streams.forget(c.key)
-	if c.err == nil {
-		c.streams.sendFrame(c.key, frameClose, c.sent, nil)
+	if err == nil {
+		c.streams.sendFrame(c.key, frameClose, 0, nil)
 	}
 	return nil
 }

@@ -213,6 +213,28 @@ func TestWhatEndsAStreamWakesItsReader(t *testing.T) {
 	}
 }
 
+func TestAnAdjacencyCanEndWhileItsStreamIsBeingWritten(t *testing.T) {
+	p := newPair()
+	c := p.dial(t)
+	busy, free := make(chan struct{}), make(chan struct{})
+	p.a.send = func(string, []byte) bool {
+		close(busy)
+		<-free
+		return true
+	}
+	done := make(chan error)
+	go func() {
+		_, err := c.Write(append(head(0, 0), make([]byte, frameSize)...))
+		done <- err
+	}()
+	<-busy
+	p.a.down("b")
+	close(free)
+	if err := <-done; !errors.Is(err, errNotAdjacent) {
+		t.Error(err)
+	}
+}
+
 func TestAStreamThatLostAFrameIsBroken(t *testing.T) {
 	p := newPair()
 	c := p.dial(t)
