@@ -79,6 +79,12 @@ func (r *Router) resolveTo(payload []byte) (*address, *wire.Error) {
 		to = []byte(r.normalize(string(to)))
 		a = r.table.find(to)
 	}
+	if strings.HasPrefix(string(to), meshPrefix) {
+		if a != nil {
+			r.table.release(a)
+		}
+		return nil, refusal(wire.CondUnauthorizedAccess, "%q is for routers among themselves", to)
+	}
 	if a == nil && r.mesh.knows(string(to)) {
 		a = r.table.acquire(string(to))
 	}

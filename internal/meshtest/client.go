@@ -39,6 +39,10 @@ type Client struct {
 type ClientOptions struct {
 	MaxFrame   uint32 // largest frame that we take; 0 is 65536
 	ChannelMax uint16 // 0 is 255
+	Properties wire.Map
+	// Accept says how a sender that the other side attaches is received; nil refuses to
+	// know of any.
+	Accept func(*wire.Attach) ReceiverOptions
 	// Fault is told what the other side does against the specification. It is
 	// called with the client's lock held.
 	Fault func(string)
@@ -58,7 +62,7 @@ func NewClient(name string, nc net.Conn, o ClientOptions) *Client {
 	}
 	c := &Client{Name: name, conn: nc, opts: o, ended: make(chan struct{}), byRemote: make(map[uint16]*Session)}
 	c.out = append(c.out, wire.ProtoAMQP[:]...)
-	c.write(0, &wire.Open{ContainerID: name, MaxFrameSize: wire.Some(o.MaxFrame), ChannelMax: wire.Some(o.ChannelMax)})
+	c.write(0, &wire.Open{ContainerID: name, MaxFrameSize: wire.Some(o.MaxFrame), ChannelMax: wire.Some(o.ChannelMax), Properties: o.Properties})
 	go c.read() // ends with the connection
 	return c
 }

@@ -86,7 +86,26 @@ func (s *Session) recvAttach(p *wire.Attach) {
 		}
 		return
 	}
+	if accept := s.Client.opts.Accept; accept != nil && p.Role == wire.RoleSender {
+		s.accept(p, accept(p))
+		return
+	}
 	s.Client.fault("attach %q answers none of ours", p.Name)
+}
+
+// accept answers an attach of the other side's sender.
+func (s *Session) accept(p *wire.Attach, o ReceiverOptions) {
+	o.Snd, o.Rcv = p.SndSettleMode.Or(wire.SndMixed), p.RcvSettleMode.Or(wire.RcvFirst)
+	l := &Receiver{opts: o}
+	s.attach(l, &wire.Attach{
+		Name: p.Name, Role: wire.RoleReceiver, Source: p.Source, Target: p.Target, SndSettleMode: wire.Some(o.Snd), RcvSettleMode: wire.Some(o.Rcv),
+	})
+	l.Answer, l.remote = p, p.Handle
+	s.byRemote[p.Handle] = l
+	l.attached(p)
+	if o.Credit > 0 {
+		l.SetCredit(o.Credit)
+	}
 }
 
 func (s *Session) recvDetach(p *wire.Detach) {

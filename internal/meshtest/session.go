@@ -56,6 +56,11 @@ type end interface {
 
 // Begin starts a session.
 func (c *Client) Begin(o SessionOptions) *Session {
+	return c.begin(o, wire.Opt[uint16]{})
+}
+
+// begin starts a session, in answer to one of the other side if answers says so.
+func (c *Client) begin(o SessionOptions, answers wire.Opt[uint16]) *Session {
 	if o.Window == 0 {
 		o.Window = 2048
 	}
@@ -65,7 +70,7 @@ func (c *Client) Begin(o SessionOptions) *Session {
 		sentOver: make(map[uint32]bool), takenOver: make(map[uint32]bool),
 	}
 	s.local = uint16(place(&c.sessions, s))
-	c.write(s.local, &wire.Begin{NextOutgoingID: s.nextOut, IncomingWindow: o.Window, OutgoingWindow: 1 << 20})
+	c.write(s.local, &wire.Begin{RemoteChannel: answers, NextOutgoingID: s.nextOut, IncomingWindow: o.Window, OutgoingWindow: 1 << 20})
 	return s
 }
 
@@ -135,6 +140,10 @@ func (s *Session) flow(f *wire.Flow) {
 }
 
 func (c *Client) recvBegin(ch uint16, p *wire.Begin) {
+	if !p.RemoteChannel.OK && c.opts.Accept != nil {
+		s := c.begin(SessionOptions{}, wire.Some(ch))
+		p.RemoteChannel = wire.Some(s.local)
+	}
 	if !p.RemoteChannel.OK || int(p.RemoteChannel.V) >= len(c.sessions) {
 		c.fault("begin on channel %d that answers none of ours", ch)
 		return
