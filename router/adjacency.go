@@ -21,7 +21,8 @@ type adjacency struct {
 	peer    *peer
 	mesh    *mesh
 	dialled bool
-	own     uint32 // cost as configured here
+	own     uint32    // cost as configured here
+	since   time.Time // when it was made
 
 	// Set by OnOpen, immutable then.
 	neighbour linkstate.Identity

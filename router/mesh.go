@@ -268,6 +268,10 @@ func (x *mesh) tend(now time.Time) {
 	var b amqp.Batch
 	x.parking.expire(&b, now)
 	x.tendWindows(&b, now)
+	for _, j := range x.unfinished(now) {
+		j.down.Store(true)
+		j.peer.conn.Abort(errors.New("the neighbour did not attach its links in time"))
+	}
 	for _, j := range x.carriers() {
 		for _, t := range j.trunks {
 			t.breakStuck(&b, now)

@@ -179,6 +179,20 @@ func (x *mesh) adjacencies() []*adjacency {
 	return list
 }
 
+// unfinished are the connections to neighbours that should have been set up by now.
+func (x *mesh) unfinished(now time.Time) (list []*adjacency) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, n := range x.neighbours {
+		for _, j := range n.all {
+			if !j.joined.Load() && !j.down.Load() && now.Sub(j.since) > setupTimeout {
+				list = append(list, j)
+			}
+		}
+	}
+	return list
+}
+
 // carriers are the neighbours' connections, by id.
 func (x *mesh) carriers() map[string]*adjacency {
 	x.mu.Lock()

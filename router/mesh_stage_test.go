@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,8 +22,11 @@ import (
 // meshStage is a whole mesh in memory, in virtual time, and its applications.
 type meshStage struct {
 	*stage
-	routers map[string]*router.Router
+	routers map[string]*router.Router // by host
 	configs map[string]config.Config
+
+	mu      sync.Mutex
+	dialled map[string][]*meshtest.Conn // what each host has dialled to other routers
 }
 
 // playMesh runs a story in a mesh that is drawn as adjacencies with their costs:
@@ -31,7 +35,7 @@ type meshStage struct {
 func playMesh(t *testing.T, drawing string, change func(*config.Config), story func(s *meshStage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &meshStage{stage: &stage{t: t}, routers: map[string]*router.Router{}, configs: map[string]config.Config{}}
+		s := &meshStage{stage: &stage{t: t}, routers: map[string]*router.Router{}, configs: map[string]config.Config{}, dialled: map[string][]*meshtest.Conn{}}
 		for _, adjacency := range strings.Fields(drawing) {
 			ends, cost, _ := strings.Cut(adjacency, ":")
 			a, b, _ := strings.Cut(ends, "-")
@@ -86,7 +90,16 @@ func (s *meshStage) startRouter(id string) {
 	}
 	s.routers[id] = r
 	r.ListenBy(s.net.Listen)
-	r.DialBy(func(ctx context.Context, _, address string) (net.Conn, error) { return s.net.Dial(ctx, id, address) })
+	r.DialBy(func(ctx context.Context, _, address string) (net.Conn, error) {
+		nc, err := s.net.Dial(ctx, id, address)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.dialled[id] = append(s.dialled[id], nc)
+		return nc, nil
+	})
 	if err := r.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -94,8 +107,27 @@ func (s *meshStage) startRouter(id string) {
 
 // at connects an application to a router.
 func (s *meshStage) at(id, name string) *app {
-	return s.appAt(name, id+":5672", meshtest.ClientOptions{})
+	a := s.appAt(name, id+":5672", meshtest.ClientOptions{})
+	a.at = id
+	return a
 }
+
+// cutOne cuts one of the connections between two routers that stand: the first for even
+// i, the last for odd.
+func (s *meshStage) cutOne(a, b string, i int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var live []*meshtest.Conn
+	for _, c := range append(append([]*meshtest.Conn(nil), s.dialled[a]...), s.dialled[b]...) {
+		if _, err := c.TryWrite(nil); err == nil {
+			live = append(live, c)
+		}
+	}
+	live[i%2*(len(live)-1)].Cut()
+}
+
+// cost is what the way from one router to another costs.
+func (s *meshStage) cost(from, to string) uint32 { return s.routers[from].CostTo(to) }
 
 // end closes what is open, and checks that nothing is left.
 func (s *meshStage) end() {

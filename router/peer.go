@@ -2,6 +2,7 @@ package router
 
 import (
 	"net"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -36,7 +37,7 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 	}
 	if l.cfg.Role == config.RoleInterRouter {
 		p.stripIn, p.stripOut = false, false
-		p.adj = &adjacency{peer: p, mesh: r.mesh, own: l.cfg.Cost, over: make(chan struct{})}
+		p.adj = &adjacency{peer: p, mesh: r.mesh, own: l.cfg.Cost, since: time.Now(), over: make(chan struct{})}
 	}
 	p.conn = amqp.NewServer(nc, l.amqp, p)
 	return p
@@ -46,7 +47,7 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 func newNeighbourPeer(x *mesh, nc net.Conn, conf *amqp.Config, name string, cost uint32) *peer {
 	r := x.router
 	p := &peer{router: r, place: name, id: r.connID.Add(1)}
-	p.adj = &adjacency{peer: p, mesh: x, own: cost, dialled: true, over: make(chan struct{})}
+	p.adj = &adjacency{peer: p, mesh: x, own: cost, dialled: true, since: time.Now(), over: make(chan struct{})}
 	p.conn = amqp.NewClient(nc, conf, p)
 	return p
 }

@@ -34,7 +34,7 @@ func (s *meshStage) openAt(id, name string, properties wire.Map, maxFrame uint32
 	var closed error
 	c = meshtest.NewClient(name, nc, meshtest.ClientOptions{
 		Properties: properties, MaxFrame: maxFrame, ChannelMax: 1000,
-		Accept:  func(*wire.Attach) meshtest.ReceiverOptions { return meshtest.ReceiverOptions{Credit: 1000} },
+		Accept:  func(*wire.Attach) meshtest.ReceiverOptions { return meshtest.ReceiverOptions{Credit: s.granted} },
 		Fault:   func(what string) { s.t.Errorf("protocol: %s", what) },
 		OnClose: func(err error) { closed = err },
 	})
@@ -195,5 +195,18 @@ func TestMeshKeepsClientsFromItsControlAddresses(t *testing.T) {
 		o := anonymous.send(addressed("$meshway.control", "hello"))
 		ended(s.stage, "a message to $meshway.control", o, wire.StateRejected)
 		s.stillWorks("A", "B")
+	})
+}
+
+func TestMeshDoesNotWaitForeverForLinksOfANeighbour(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		s.granted = 0
+		_, why := s.openAt("A", "X", neighbour(uint32(1), uint64(7), int32(1)), 0)
+		s.advance(time.Second)
+		equal(s.stage, "closed at once", why(), "")
+		s.advance(20 * time.Second)
+		if why() == "" {
+			t.Error("the connection stands")
+		}
 	})
 }
