@@ -110,14 +110,13 @@ func (c *Core) AdjacencyDown(neighbour string, now time.Time) {
 		return
 	}
 	a.open = false
-	a.sync = syncState{exchange: a.sync.exchange}
 	c.review(a, "lost", now)
 	c.forgetFlaps(a, now)
 }
 
 // Suspect says that neighbour is silent for too long, or not any more.
 func (c *Core) Suspect(neighbour string, suspect bool, now time.Time) {
-	if _, a := c.adjacency(neighbour); a != nil && a.open {
+	if _, a := c.adjacency(neighbour); a != nil {
 		a.suspect = suspect
 		c.review(a, "suspect", now)
 	}

@@ -154,6 +154,60 @@ func TestANewerLSAReplacesABuriedOne(t *testing.T) {
 	}
 }
 
+func TestWhoIsReachableIsNotBuriedForANeighboursSake(t *testing.T) {
+	a, b, now := neighbours(t)
+	f := headersFrame{exchange: 1, entries: []headerEntry{{b.db.records["B"].lsa.Header, true}}}
+	a.Receive("B", message(kindHeaders, encodeHeaders(f)), now)
+	if out := a.Flush(now); len(out.Events) > 0 || a.Hash() != b.Hash() {
+		t.Errorf("A says %v", texts(out.Events))
+	}
+}
+
+// An LSA that is newer is a sign of life: the ten minutes begin anew. Nothing else
+// happens meanwhile that would make anybody look.
+func TestSignsOfLifePutOffTheBurial(t *testing.T) {
+	a := newTestCore(t, "A", 1, start)
+	now := start
+	for seq := range uint64(3) {
+		receive(a, &LSA{Header: Header{"C", 1, 1, seq + 1}}, now)
+		a.Flush(now)
+		now = now.Add(buryAfter - time.Second)
+		a.Tick(now)
+		a.Flush(now)
+	}
+	if a.db.records["C"].standing == buried {
+		t.Fatal("C is buried, though it spoke")
+	}
+	now = now.Add(time.Second)
+	if at := a.NextTick(); !at.Equal(now) {
+		t.Errorf("A would look at %s, not at %s", at, now)
+	}
+	a.Tick(now)
+	if a.Flush(now); a.db.records["C"].standing != buried {
+		t.Error("C is not buried")
+	}
+	if at := a.NextTick(); !at.Equal(now.Add(forgetAfter)) {
+		t.Errorf("A would forget C at %s", at)
+	}
+}
+
+func TestTheBurialIsNotForgottenWhenAllWereReachableForLong(t *testing.T) {
+	a, _, now := neighbours(t)
+	now = now.Add(buryAfter)
+	a.Tick(now)
+	a.Flush(now)
+	a.AdjacencyDown("B", now)
+	a.Flush(now)
+	for a.db.records["B"].standing != buried {
+		at := a.NextTick()
+		if at.IsZero() || at.After(now.Add(buryAfter)) {
+			t.Fatalf("A waits until %s to bury B, lost at %s", at, now)
+		}
+		a.Tick(at)
+		a.Flush(at)
+	}
+}
+
 func TestNothingIsHandedOutThatDidNotChange(t *testing.T) {
 	a, b, now := neighbours(t)
 	a.Heartbeat("B", b.Hash(), now)
@@ -165,8 +219,14 @@ func TestNothingIsHandedOutThatDidNotChange(t *testing.T) {
 	if out := a.Flush(now); out.Topology != nil {
 		t.Error("another table is another topology")
 	}
-	receive(a, &LSA{Header: Header{"C", 1, 1, 1}}, now)
+	c := &LSA{Header: Header{"C", 1, 1, 1}}
+	receive(a, c, now)
 	if out := a.Flush(now); out.Topology == nil || !out.SyncedChanged || len(out.Synced) > 0 {
 		t.Errorf("%+v", out)
+	}
+	c.Seq, c.Adjacencies = 2, []Adjacency{{"B", 1}}
+	receive(a, c, now)
+	if out := a.Flush(now); out.Topology != nil {
+		t.Error("an adjacency that one end reports is another topology")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -29,7 +30,9 @@ type node struct {
 
 func (h *node) Send(neighbour string, msg []byte) {
 	h.log = append(h.log, "send")
-	h.net.speakers[neighbour].Receive(h.id, msg)
+	if s := h.net.speakers[neighbour]; s != nil {
+		s.Receive(h.id, msg)
+	}
 }
 func (h *node) Broadcast(string, []byte) {}
 func (h *node) Publish(u Update)         { h.log = append(h.log, fmt.Sprint("publish ", u.Topology.Len())) }
@@ -98,7 +101,21 @@ func TestSpeakersTellTheNeighboursBeforeTheyPublish(t *testing.T) {
 	})
 }
 
-func TestTimeMakesASpeakerTick(t *testing.T) {
+func TestASpeakerTriesAgainIfNobodyAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, nodes := startSpeakers(t, "A")
+		net.speakers["A"].AdjacencyUp("silent", 1)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		net.stop()
+		// At once, after 200 ms, and after 400 more.
+		if did := nodes["A"].log; !slices.Equal(did, []string{"publish 1", "send", "send", "send"}) {
+			t.Errorf("in a second A does %v", did)
+		}
+	})
+}
+
+func TestTimeAnnouncesWhatHadToWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, _ := startSpeakers(t, "A", "B")
 		defer net.stop()
