@@ -49,6 +49,11 @@ func TestAnUnreachableOwnersTableIsMaskedAndComesBackAsItWas(t *testing.T) {
 	p.target.Mask(source, p.now)
 	want(t, "owners while masked", len(p.target.Owners(device(0), nil)), 0)
 	want(t, "changes as it was masked", changed, 2)
+	if err := p.own.Set(device(0), Entry{Phase: 1}); err != nil {
+		t.Fatal(err)
+	}
+	p.exchange()
+	want(t, "changes while masked", changed, 2)
 	p.target.Mask(source, p.now.Add(9*time.Minute)) // once more changes nothing
 	p.target.Tick(p.now.Add(9 * time.Minute))
 	p.target.Unmask(source)
@@ -153,6 +158,15 @@ func TestTablesBeyondTheLimitsAreRefusedNamedOnceAndTakenLater(t *testing.T) {
 	}
 	p.exchange()
 	want(t, "errors", len(refused), 1)
+	for i := range 5 {
+		p.own.Delete(device(i))
+	}
+	p.exchange()
+	p.now = p.now.Add(3 * time.Second)
+	p.target.Tick(p.now)
+	p.exchange()
+	want(t, "addresses when there is a little room", p.target.Status()[0].Addresses, 95)
+	want(t, "errors when there is a little room", len(refused), 1)
 	for i := range 100 {
 		p.own.Delete(device(i))
 	}

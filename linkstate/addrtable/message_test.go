@@ -55,13 +55,6 @@ func recordOf(k kind, body string) []byte {
 	return w.buf[1:]
 }
 
-func listening(t *testing.T) *Tables {
-	ts := New(Options{})
-	ts.AdjacencyUp("peer")
-	ts.Unmask(source)
-	return ts
-}
-
 func TestWhatALaterReleaseAddsIsSkipped(t *testing.T) {
 	ts := listening(t)
 	msg := []byte{format}
@@ -120,7 +113,7 @@ func TestAWrongRecordCostsItselfAlone(t *testing.T) {
 			if ts.total != 2 {
 				t.Errorf("%d addresses, want 2", ts.total)
 			}
-			checkTables(t, ts)
+			checkTables(t, ts.Tables)
 		})
 	}
 }

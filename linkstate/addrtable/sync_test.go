@@ -224,8 +224,15 @@ func TestASlowNeighbourCostsNoMemory(t *testing.T) {
 		if err := p.own.Set(device(i%1000), Entry{Phase: uint8(i / 1000)}); err != nil {
 			t.Fatal(err)
 		}
-		if i%3 == 0 {
-			p.own.Delete(device(i % 1000))
+		if err := p.own.Set("short", Entry{}); err != nil {
+			t.Fatal(err)
+		}
+		p.own.Delete("short")
+		if i%2 == 0 {
+			if err := p.own.Set(fmt.Sprint("once/", i), Entry{}); err != nil {
+				t.Fatal(err)
+			}
+			p.own.Delete(fmt.Sprint("once/", i))
 		}
 	}
 	checkTables(t, p.source)
