@@ -72,9 +72,12 @@ func (s *benchShow) load(r *loadgen.Result) error {
 		err = errors.Join(err, s.row("order", "%d missing, %d out of order, %d twice, %d of others", o.Missing, o.Reordered, o.Duplicates, o.Unknown))
 	}
 	if l := r.Ledger; l != nil {
-		err = errors.Join(err, s.row("silence", "at most %.1f ms, %.2f s after the start", l.LongestSilence, l.SilenceAfter),
-			s.row("ledger", "%s never received (%d returned, %d without an outcome, %d said to be accepted), %d received and returned, %d received twice",
-				grouped(l.Undelivered), l.Returned, l.Untold, l.Pretended, l.Doubtful, l.Twice))
+		if len(l.Silences) > 0 {
+			longest := l.Silences[0]
+			err = errors.Join(err, s.row("silence", "at most %.1f ms, from %s", longest.Milliseconds, longest.From.Format("15:04:05.000")))
+		}
+		err = errors.Join(err, s.row("ledger", "%s never received (%d returned, %d without an outcome, %d said to be accepted), %d received and returned, %d received twice",
+			grouped(l.Undelivered), l.Returned, l.Untold, l.Pretended, l.Doubtful, l.Twice))
 	}
 	return err
 }

@@ -16,7 +16,7 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		"bounds unsettled":         {"--window", "1", "--settle", "settled"},
 		"at least 1":               {"--pairs", "0"},
 		"text or json":             {"-o", "xml"},
-		"bodies of at least":            {"--check-order", "--size", "5"},
+		"bodies of at least":       {"--check-order", "--size", "5"},
 		"not a number of bytes":    {"--stream", "much"},
 		"--receive-url: amqps":     {"--receive-url", "amqps://b.example"},
 		"a ledger needs":           {"--ledger", "--senders", "0"},

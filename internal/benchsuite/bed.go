@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // benchAddress is what messages are sent to; the routers' configuration treats
@@ -19,6 +20,7 @@ type bed struct {
 	servers       []*process // all that is up
 	watch         []*process // what is measured
 	victim        *process   // the router that a fault strikes; nil is none
+	struck        time.Time  // when that was
 }
 
 // stop ends all that is up; the victim of a fault is beyond being asked.

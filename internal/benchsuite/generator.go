@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 // faultAfter is when a fault strikes, after the load's generator was started:
 // well after its warm-up, and well before its end.
 const faultAfter = 4 * time.Second
+
+// pathBytes is less than a router on the path has written by then.
+const pathBytes = 200_000
 
 // load starts the generator of a load.
 func (s *suite) load(b *bed, address string, args ...string) (*process, error) {
@@ -49,13 +53,28 @@ func (s *suite) generate(c *testCase, b *bed) (*loadgen.Result, error) {
 			return nil, fmt.Errorf("%s ended meanwhile:\n%s", w.name, w.log.Bytes())
 		}
 	}
+	if r.Ledger != nil && !b.struck.IsZero() {
+		r.Ledger.Silences = around(r.Ledger.Silences, b.struck)
+	}
 	return &r, c.check(&r)
+}
+
+// faultEffect is how long after a fault a silence may begin to be laid to it: on
+// a busy machine there are others.
+const faultEffect = time.Second
+
+// around picks the silences that a fault at that time can have caused.
+func around(all []loadgen.Silence, struck time.Time) []loadgen.Silence {
+	return slices.DeleteFunc(all, func(s loadgen.Silence) bool {
+		return s.End().Before(struck) || s.From.After(struck.Add(faultEffect))
+	})
 }
 
 // await waits for the generator's end, and has the fault of the case strike
 // meanwhile.
 func (s *suite) await(p *process, c *testCase, b *bed) error {
 	if c.fault != nil {
+		before, _ := procstat.CountCalls(b.victim.pid())
 		t := time.NewTimer(faultAfter)
 		defer t.Stop()
 		select {
@@ -65,6 +84,10 @@ func (s *suite) await(p *process, c *testCase, b *bed) error {
 		case <-s.ctx.Done():
 			return s.ctx.Err()
 		}
+		if now, err := procstat.CountCalls(b.victim.pid()); err != nil || now.WriteBytes-before.WriteBytes < pathBytes {
+			return fmt.Errorf("%s is to be struck, and is not on the path of the messages (%v)", b.victim.name, err)
+		}
+		b.struck = time.Now()
 		if err := c.fault(b.victim); err != nil {
 			return fmt.Errorf("%s: %w", b.victim.name, err)
 		}

@@ -27,9 +27,9 @@ func main() {
 
 // options are the flags.
 type options struct {
-	run, binary, write, profiles string
-	repeats                      int
-	quick, json, noRelay         bool
+	run, binary, write, profiles, logs string
+	repeats                            int
+	quick, json, noRelay               bool
 }
 
 func (o *options) parse() {
@@ -41,6 +41,7 @@ func (o *options) parse() {
 	flag.BoolVar(&o.json, "json", false, "print every value as JSON instead of the table")
 	flag.StringVar(&o.write, "write", "", "put the table into this `page`, too")
 	flag.StringVar(&o.profiles, "profile", "", "record CPU profiles of the router into this `folder` (needs perf; costs a few percent)")
+	flag.StringVar(&o.logs, "logs", "", "leave what each process of the last repeat wrote in this `folder`")
 	flag.Parse()
 	if o.quick {
 		o.repeats = 1
@@ -63,7 +64,7 @@ func measure() error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	s := &suite{
 		ctx: ctx, dir: dir, binary: o.binary, only: only, repeats: max(o.repeats, 1), quick: o.quick,
-		profiles: o.profiles, progress: os.Stderr,
+		profiles: o.profiles, logs: o.logs, progress: os.Stderr,
 	}
 	if s.binary == "" {
 		if s.binary, err = build(ctx, dir); err != nil {

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/loadgen"
 	"github.com/meshway/meshway/linkstate"
 )
 
@@ -45,6 +47,17 @@ func TestConfigurationsOfMeshesAreGood(t *testing.T) {
 		if dialled != len(sh.adjacencies) {
 			t.Errorf("%s: %d connectors for %d adjacencies", sh.routers, dialled, len(sh.adjacencies))
 		}
+	}
+}
+
+func TestSilencesOfAFaultAreThoseAroundIt(t *testing.T) {
+	struck := time.Unix(100, 0)
+	at := func(ms int, long float64) loadgen.Silence {
+		return loadgen.Silence{From: struck.Add(time.Duration(ms) * time.Millisecond), Milliseconds: long}
+	}
+	all := []loadgen.Silence{at(-900, 800), at(1500, 500), at(-1, 200), at(400, 100)}
+	if got, want := around(all, struck), []loadgen.Silence{at(-1, 200), at(400, 100)}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

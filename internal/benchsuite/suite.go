@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"time"
 )
@@ -18,6 +20,7 @@ type suite struct {
 	repeats  int
 	quick    bool
 	profiles string // folder for CPU profiles; empty takes none
+	logs     string // folder for what processes wrote; empty is none
 	progress io.Writer
 	ended    []*process // of the present measurement
 }
@@ -71,7 +74,9 @@ func (s *suite) say(format string, args ...any) { _, _ = fmt.Fprintf(s.progress,
 
 // once measures a case once, with a fresh router each time.
 func (s *suite) once(c *testCase, m *measured) error {
-	if err := s.alone(m, func() error { return s.direct(c, m) }); err != nil {
+	err := s.alone(m, func() error { return s.direct(c, m) })
+	s.keepLogs(c)
+	if err != nil {
 		return err
 	}
 	if !c.relay || s.relay == "" {
@@ -103,6 +108,22 @@ const busyShare = 0.05
 func (s *suite) stop(p *process) {
 	p.stop()
 	s.ended = append(s.ended, p)
+}
+
+// keepLogs leaves what the processes of a measurement wrote.
+func (s *suite) keepLogs(c *testCase) {
+	if s.logs == "" {
+		return
+	}
+	err := os.MkdirAll(s.logs, 0o755)
+	for _, p := range s.ended {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(s.logs, c.name+" "+p.name+".log"), p.log.Bytes(), 0o644)
+		}
+	}
+	if err != nil {
+		s.say("-logs: %v", err)
+	}
 }
 
 func (s *suite) direct(c *testCase, m *measured) error {

@@ -8,11 +8,9 @@ import (
 // Ledger is the account of every message: what its receiver saw is compared with
 // what its sender was told.
 type Ledger struct {
-	// LongestSilence is the longest time, in milliseconds, in which some receiver
-	// got nothing while it was measured; SilenceAfter says how many seconds after
-	// the measurement's start it began.
-	LongestSilence float64 `json:"longestSilenceMilliseconds"`
-	SilenceAfter   float64 `json:"silenceAfterSeconds"`
+	// Silences are the longest times in which some receiver got nothing while it
+	// was measured, longest first.
+	Silences []Silence `json:"silences"`
 
 	// Of those that were sent, how many were never received, and how many of these
 	// the sender was told to have failed, was told nothing of, and was told to have
@@ -24,6 +22,17 @@ type Ledger struct {
 
 	Doubtful uint64 `json:"deliveredReturned"` // received, though the sender was told that they failed
 	Twice    uint64 `json:"deliveredTwice"`    // received more than once
+}
+
+// Silence is a time in which a receiver got nothing.
+type Silence struct {
+	From         time.Time `json:"from"`
+	Milliseconds float64   `json:"milliseconds"`
+}
+
+// End is when something came again.
+func (s Silence) End() time.Time {
+	return s.From.Add(time.Duration(s.Milliseconds * float64(time.Millisecond)))
 }
 
 // account notes something of each message of one sender, by sequence number. It
@@ -95,38 +104,49 @@ func (l *Ledger) balance(sent uint64, told account, came []account) {
 	l.Undelivered = l.Returned + l.Untold + l.Pretended
 }
 
-// silence finds the longest time without an arrival. It belongs to one goroutine.
-type silence struct {
-	last    time.Time     // of the arrivals
-	longest time.Duration // and when it began
-	since   time.Time
+// silences finds the longest times without an arrival. It belongs to one
+// goroutine.
+type silences struct {
+	last time.Time // of the arrivals
+	list []Silence // longest first, at most keptSilences
 }
+
+const keptSilences = 20
 
 // heard takes an arrival into account, or the end of the measurement that began
 // at from.
-func (s *silence) heard(from, now time.Time) {
+func (s *silences) heard(from, now time.Time) {
 	if s.last.Before(from) {
 		s.last = from
 	}
-	if d := now.Sub(s.last); d > s.longest {
-		s.longest, s.since = d, s.last
+	if now.After(s.last) {
+		s.add(Silence{s.last, now.Sub(s.last).Seconds() * 1e3})
+		s.last = now
 	}
-	s.last = now
+}
+
+func (s *silences) add(it Silence) {
+	i := len(s.list)
+	for i > 0 && s.list[i-1].Milliseconds < it.Milliseconds {
+		i--
+	}
+	if i < keptSilences {
+		s.list = slices.Insert(s.list, i, it)
+		s.list = s.list[:min(len(s.list), keptSilences)]
+	}
 }
 
 // ledger puts the accounts together. Every connection has ended.
 func (r *run) ledger(from, to counts) *Ledger {
 	l := new(Ledger)
-	var longest silence
+	var all silences
 	for _, c := range r.receivers {
-		if c.silence.heard(from.at, to.at); c.silence.longest > longest.longest {
-			longest = c.silence
+		c.silences.heard(from.at, to.at)
+		for _, it := range c.silences.list {
+			all.add(it)
 		}
 	}
-	if longest.longest > 0 {
-		l.LongestSilence = longest.longest.Seconds() * 1e3
-		l.SilenceAfter = longest.since.Sub(from.at).Seconds()
-	}
+	l.Silences = all.list
 	for i, s := range r.senders {
 		var came []account
 		for _, c := range r.receivers {

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"reflect"
 	"testing"
 	"time"
 )
@@ -19,7 +20,7 @@ func TestLedgerComparesWhatWasToldWithWhatCame(t *testing.T) {
 	a.came(ledgerLimit) // no number of ours
 	var l Ledger
 	l.balance(8, told, []account{a, b})
-	if want := (Ledger{Undelivered: 4, Returned: 2, Untold: 1, Pretended: 1, Doubtful: 1, Twice: 1}); l != want {
+	if want := (Ledger{Undelivered: 4, Returned: 2, Untold: 1, Pretended: 1, Doubtful: 1, Twice: 1}); !reflect.DeepEqual(l, want) {
 		t.Errorf("got %+v, want %+v", l, want)
 	}
 	if len(a) > 4 {
@@ -43,12 +44,30 @@ func TestSilenceIsMeasuredFromTheStartToTheEnd(t *testing.T) {
 		"warm-up does not count":          {[]int{-500, 1, 9}, 10, 8, 1},
 		"an arrival that crossed the end": {[]int{3, 12}, 11, 9, 3},
 	} {
-		var s silence
+		var s silences
 		for _, ms := range append(c.arrivals, c.end) {
 			s.heard(from, at(ms))
 		}
-		if s.longest != time.Duration(c.longest)*time.Millisecond || !s.since.Equal(at(c.since)) {
-			t.Errorf("%s: got %v since %v, want %d ms since %d", name, s.longest, s.since.Sub(from), c.longest, c.since)
+		if s.list[0].Milliseconds != float64(c.longest) || !s.list[0].From.Equal(at(c.since)) || !s.list[0].End().Equal(at(c.since+c.longest)) {
+			t.Errorf("%s: got %+v, want %d ms since %d", name, s.list[0], c.longest, c.since)
+		}
+	}
+}
+
+func TestOnlyTheLongestSilencesAreKept(t *testing.T) {
+	var s silences
+	now := time.Unix(100, 0)
+	for i := range 5 * keptSilences {
+		next := now.Add(time.Duration(i*7%100+1) * time.Millisecond)
+		s.heard(now, next)
+		now = next
+	}
+	if len(s.list) != keptSilences {
+		t.Fatalf("got %d, want %d", len(s.list), keptSilences)
+	}
+	for i, it := range s.list {
+		if want := float64(100 - i); it.Milliseconds != want {
+			t.Errorf("number %d: got %v ms, want %v", i, it.Milliseconds, want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type receiver struct {
 	lastFrom   uint32
 	throttle   throttle
 	came       []account // by sender; empty without a ledger
-	silence    silence   // with a ledger
+	silences   silences  // with a ledger
 
 	// Reached from everywhere.
 	received atomic.Uint64 // messages
@@ -95,7 +95,7 @@ func (r *receiver) afterRead(b *amqp.Batch) {
 	r.bytes.Add(r.readBytes)
 	r.readBytes = 0
 	if r.run.o.Ledger && r.presettled+len(r.unsettled) > 0 && r.run.measuring.Load() {
-		r.silence.heard(r.run.began, time.Now())
+		r.silences.heard(r.run.began, time.Now())
 	}
 	if r.presettled > 0 {
 		r.received.Add(uint64(r.presettled))
