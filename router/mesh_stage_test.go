@@ -24,6 +24,7 @@ type meshStage struct {
 	*stage
 	routers map[string]*router.Router // by host
 	configs map[string]config.Config
+	granted uint32 // credit that neighbours which are none grant
 
 	mu      sync.Mutex
 	dialled map[string][]*meshtest.Conn // what each host has dialled to other routers
@@ -35,7 +36,7 @@ type meshStage struct {
 func playMesh(t *testing.T, drawing string, change func(*config.Config), story func(s *meshStage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &meshStage{stage: &stage{t: t}, routers: map[string]*router.Router{}, configs: map[string]config.Config{}, dialled: map[string][]*meshtest.Conn{}}
+		s := &meshStage{stage: &stage{t: t}, routers: map[string]*router.Router{}, configs: map[string]config.Config{}, dialled: map[string][]*meshtest.Conn{}, granted: 1000}
 		for _, adjacency := range strings.Fields(drawing) {
 			ends, cost, _ := strings.Cut(adjacency, ":")
 			a, b, _ := strings.Cut(ends, "-")
