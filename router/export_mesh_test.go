@@ -113,3 +113,11 @@ func (r *Router) StaleRoutes() string {
 	}
 	return ""
 }
+
+// CostTo is what the way to a router costs; 0 if there is none.
+func (r *Router) CostTo(id string) uint32 {
+	routes := r.mesh.forwarding.Load().routes
+	i, _ := routes.Topology().Index(id)
+	cost, _ := routes.Cost(i)
+	return cost
+}

@@ -113,6 +113,7 @@ type app struct {
 	stage    *stage
 	sessions []*meshtest.Session
 	wire     *meshtest.Conn
+	at       string // the router, in a mesh
 }
 
 // app connects an application.
