@@ -51,7 +51,9 @@ type Broadcast struct {
 	Data   []byte
 }
 
-// Table says what a router announces of its address table.
+// Table says what a router announces of its address table. Our own is among them:
+// when its incarnation rises, because something older or foreign stood above it, the
+// table has to be made anew by that.
 type Table struct {
 	Owner                        string
 	Incarnation, Version, Digest uint64

@@ -150,7 +150,7 @@ func (d *database) topology(self string) *Topology {
 			if other == nil {
 				continue
 			}
-			cost, both := edgeCost(l, other.lsa, a.Cost)
+			back, both := other.lsa.cost(l.Origin)
 			if !both {
 				continue
 			}
@@ -160,7 +160,7 @@ func (d *database) topology(self string) *Topology {
 				place[a.Neighbour] = to
 				reached = append(reached, other)
 			}
-			n.Edges = append(n.Edges, Edge{To: to, Cost: cost})
+			n.Edges = append(n.Edges, Edge{To: to, Cost: max(a.Cost, back)})
 		}
 		nodes = append(nodes, n)
 	}
@@ -172,14 +172,4 @@ func (d *database) topology(self string) *Topology {
 	}
 	slices.Sort(t.unreachable)
 	return t
-}
-
-// edgeCost is what the adjacency costs which from says costs cost, if to reports
-// it, too: the larger of both, and InfiniteCost if either end is draining.
-func edgeCost(from, to *LSA, cost uint32) (uint32, bool) {
-	back, both := to.cost(from.Origin)
-	if from.Draining || to.Draining {
-		return InfiniteCost, both
-	}
-	return max(cost, back), both
 }

@@ -415,11 +415,7 @@ func (n *network) fresh(names []string) *Topology {
 		node := Node{ID: own.id, Incarnation: own.incarnation, Draining: own.draining}
 		for i, other := range names {
 			if l := n.links[pairOf(name, other)]; l != nil && n.routers[name].near[other] != nil {
-				cost := max(l.cost[0], l.cost[1])
-				if own.draining || n.routers[other].core.own.draining {
-					cost = InfiniteCost
-				}
-				node.Edges = append(node.Edges, Edge{To: i, Cost: cost})
+				node.Edges = append(node.Edges, Edge{To: i, Cost: max(l.cost[0], l.cost[1])})
 			}
 		}
 		nodes = append(nodes, node)

@@ -63,7 +63,9 @@ func (c *Core) SetTable(version, digest uint64, now time.Time) {
 }
 
 // SetDraining says that our router carries others' traffic only where there is no
-// other way: because it is about to leave, or is not ready yet.
+// other way: because it is about to leave, or is not ready yet. (That a router which
+// has just started knows the mesh needs no such flag: before its database agrees
+// with a neighbour's it announces no adjacency.)
 func (c *Core) SetDraining(draining bool, now time.Time) {
 	if c.own.draining != draining {
 		c.own.draining = draining

@@ -29,6 +29,15 @@ func TestLeftoversOfEarlierLivesAreNoSecondRouter(t *testing.T) {
 
 // The highest numbers that there are do not come from counting. Nobody can go above
 // them, but that is no reason to stop, or to send what others refuse.
+func TestWhenOurIncarnationRisesItIsHandedOut(t *testing.T) {
+	a, _, now := neighbours(t)
+	far := a.own.incarnation + 1000
+	receive(a, &LSA{Header: Header{"A", far, 77, 1}}, now)
+	if out := a.Flush(now); !slices.Equal(out.Tables, []Table{{Owner: "A", Incarnation: far + 1}}) {
+		t.Errorf("A hands out %v", out.Tables)
+	}
+}
+
 func TestTheHighestNumbersDoNotStopUs(t *testing.T) {
 	a, _, now := neighbours(t)
 	for _, boot := range []uint64{0, 1 << 63} {

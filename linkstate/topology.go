@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// InfiniteCost is what an adjacency costs at a router that is not to carry transit
-// traffic any more, or not yet. Paths over it remain, for want of others. [RFC 6987]
+// InfiniteCost is what a router that is draining adds to the cost of a path through
+// it. Such paths remain, for want of others. [RFC 6987]
 const InfiniteCost = 1 << 30
 
 // Topology is an immutable picture of the mesh as one router sees it: the routers
@@ -23,14 +23,14 @@ type Topology struct {
 type Node struct {
 	ID          string
 	Incarnation uint64
-	Draining    bool   // it is about to leave, or is not ready yet
+	Draining    bool   // it is to carry transit only where there is no other way
 	Edges       []Edge // its adjacencies in the order of To
 }
 
 // Edge is an adjacency as seen from one of its ends, and costs the same from both.
 type Edge struct {
 	To   int    // index of the neighbour
-	Cost uint32 // the larger of what both ends say, at least 1; InfiniteCost if one is draining
+	Cost uint32 // the larger of what both ends say, 1 to MaxCost, draining or not
 }
 
 // NewTopology makes a topology of nodes whose edges refer to each other by their
