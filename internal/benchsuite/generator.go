@@ -63,11 +63,17 @@ func (s *suite) generate(c *testCase, b *bed) (*loadgen.Result, error) {
 // a busy machine there are others.
 const faultEffect = time.Second
 
-// around picks the silences that a fault at that time can have caused.
-func around(all []loadgen.Silence, struck time.Time) []loadgen.Silence {
-	return slices.DeleteFunc(all, func(s loadgen.Silence) bool {
-		return s.End().Before(struck) || s.From.After(struck.Add(faultEffect))
+// around puts the longest silence that a fault at that time can have caused first.
+// Silences that were not kept are no longer than those that were: if none of these
+// is the fault's, the last stands for it.
+func around(kept []loadgen.Silence, struck time.Time) []loadgen.Silence {
+	i := slices.IndexFunc(kept, func(s loadgen.Silence) bool {
+		return !s.End().Before(struck) && !s.From.After(struck.Add(faultEffect))
 	})
+	if i < 0 {
+		i = len(kept) - 1
+	}
+	return kept[max(i, 0):]
 }
 
 // await waits for the generator's end, and has the fault of the case strike

@@ -55,9 +55,20 @@ func TestSilencesOfAFaultAreThoseAroundIt(t *testing.T) {
 	at := func(ms int, long float64) loadgen.Silence {
 		return loadgen.Silence{From: struck.Add(time.Duration(ms) * time.Millisecond), Milliseconds: long}
 	}
-	all := []loadgen.Silence{at(-900, 800), at(1500, 500), at(-1, 200), at(400, 100)}
-	if got, want := around(all, struck), []loadgen.Silence{at(-1, 200), at(400, 100)}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	long, late, own, short := at(-900, 800), at(1500, 500), at(-1, 200), at(-300, 100)
+	for name, c := range map[string]struct {
+		kept []loadgen.Silence
+		want float64
+	}{
+		"others were longer":               {[]loadgen.Silence{long, late, own, short}, 200},
+		"its own is not among the longest": {[]loadgen.Silence{long, late, short}, 100},
+	} {
+		if got := around(c.kept, struck); got[0].Milliseconds != c.want {
+			t.Errorf("%s: got %v, want one of %v ms first", name, got, c.want)
+		}
+	}
+	if got := around(nil, struck); len(got) != 0 {
+		t.Errorf("no silence at all: got %v", got)
 	}
 }
 

@@ -111,7 +111,7 @@ type silences struct {
 	list []Silence // longest first, at most keptSilences
 }
 
-const keptSilences = 20
+const keptSilences = 100
 
 // heard takes an arrival into account, or the end of the measurement that began
 // at from.

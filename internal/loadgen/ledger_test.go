@@ -58,7 +58,7 @@ func TestOnlyTheLongestSilencesAreKept(t *testing.T) {
 	var s silences
 	now := time.Unix(100, 0)
 	for i := range 5 * keptSilences {
-		next := now.Add(time.Duration(i*7%100+1) * time.Millisecond)
+		next := now.Add(time.Duration(i*7%(5*keptSilences)+1) * time.Millisecond)
 		s.heard(now, next)
 		now = next
 	}
@@ -66,7 +66,7 @@ func TestOnlyTheLongestSilencesAreKept(t *testing.T) {
 		t.Fatalf("got %d, want %d", len(s.list), keptSilences)
 	}
 	for i, it := range s.list {
-		if want := float64(100 - i); it.Milliseconds != want {
+		if want := float64(5*keptSilences - i); it.Milliseconds != want {
 			t.Errorf("number %d: got %v ms, want %v", i, it.Milliseconds, want)
 		}
 	}
