@@ -72,6 +72,30 @@ func TestAnUnreachableOwnersTableIsMaskedAndComesBackAsItWas(t *testing.T) {
 	want(t, "entries after ten minutes", p.target.shards[0].live, 0)
 }
 
+func TestAnOwnerThatComesBackAfterItsTableWasDroppedIsLearntAnew(t *testing.T) {
+	m := line(t, 3)
+	m.set(0, "queue", Entry{})
+	m.run(time.Second)
+	ts := m.nodes[2].tables
+	ts.Mask(m.nodes[0].owner(), m.now.Add(-keepMasked))
+	ts.Tick(m.now)
+	want(t, "addresses after it was dropped", ts.total, 0)
+	ts.Unmask(m.nodes[0].owner())
+	m.run(4 * time.Second)
+	m.wantEqual("after the owner came back")
+}
+
+func TestOwnersBeyondTheLimitAreNamedOnce(t *testing.T) {
+	var refused []string
+	ts := New(Options{OnRefused: func(err error) { refused = append(refused, err.Error()) }})
+	for i := range maxOwners + 2 {
+		ts.Unmask(Owner{Edge, fmt.Sprint(i)})
+	}
+	if len(refused) != 1 || !strings.Contains(refused[0], "edge 65536") {
+		t.Errorf("told: %q", refused)
+	}
+}
+
 func TestAnOwnerThatLinkStateDoesNotKnowDoesNotCount(t *testing.T) {
 	m := newMesh(t, 3)
 	for _, n := range m.nodes[1:] {
@@ -294,6 +318,11 @@ func TestNamesAreKeptOnceAndTheirMemoryIsUsedAgain(t *testing.T) {
 		}
 		owns = append(owns, own)
 	}
+	for i := range 500 { // these stay, so that no shard becomes empty
+		if err := owns[0].Set(fmt.Sprint("always/", i), Entry{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for round := range 8 {
 		for i := range 1000 {
 			for _, own := range owns {
@@ -315,8 +344,8 @@ func TestNamesAreKeptOnceAndTheirMemoryIsUsedAgain(t *testing.T) {
 		arena += cap(ts.shards[i].arena)
 		records += len(ts.shards[i].addresses)
 	}
-	if arena > 2000*13*2 || records > 2000*2 {
-		t.Errorf("after many rounds, %d bytes and %d records for at most 2000 names at a time", arena, records)
+	if arena > 2500*13*3/2 || records > 2500*2 {
+		t.Errorf("after many rounds, %d bytes and %d records for at most 2500 names at a time", arena, records)
 	}
 }
 

@@ -216,3 +216,17 @@ func TestDigestsThatDoNotAddUpToTheOwnersWordAreNotBelieved(t *testing.T) {
 		}
 	}
 }
+
+func TestACopyThatIsStillCatchingUpIsNotTakenForDamaged(t *testing.T) {
+	l := listening(t)
+	l.receive("peer", made(kindChanges, span{to: 5}, entryOf{5, "y", false}))
+	l.Check(source, 1, 5, 1000, noon)
+	if tb := l.byOwner[source]; tb.suspect || tb.exact {
+		t.Errorf("it is suspect: %v, exact: %v", tb.suspect, tb.exact)
+	}
+	l.receive("peer", made(kindChanges, span{from: 5, to: 6, flags: flagExact}, entryOf{6, "z", false}))
+	l.Check(source, 1, 6, 1000, noon)
+	if tb := l.byOwner[source]; !tb.suspect || !tb.exact {
+		t.Errorf("when it has caught up, it is suspect: %v, exact: %v", tb.suspect, tb.exact)
+	}
+}

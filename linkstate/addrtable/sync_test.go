@@ -177,6 +177,9 @@ func TestANeighbourThatWasAwayTooLongForTheTombstonesLosesNoAddressForAMoment(t 
 		}
 	}
 	m.wantEqual("after a long loss")
+	was := m.sent
+	m.run(5 * time.Second)
+	want(t, "messages afterwards", m.sent-was, 0)
 }
 
 func TestABulkOfOneTableDoesNotKeepOutAChangeOfAnother(t *testing.T) {
@@ -194,6 +197,21 @@ func TestABulkOfOneTableDoesNotKeepOutAChangeOfAnother(t *testing.T) {
 	if len(m.nodes[2].tables.Owners("queue/019999", nil)) != 0 {
 		t.Error("the bulk was through already: this proves nothing")
 	}
+}
+
+func TestChangesOfSeveralOwnersShareAMessage(t *testing.T) {
+	p := newPair(t, Options{})
+	for i := range 20 {
+		own, err := p.source.Originate(Owner{Edge, fmt.Sprint(i)}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := own.Set("queue", Entry{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.pass(p.source, "target", p.target, "source")
+	want(t, "addresses after one message", p.target.total, 20)
 }
 
 func TestMessagesArePacedUnlessSomethingIsUrgent(t *testing.T) {

@@ -25,6 +25,7 @@ type Tables struct {
 	dead        []deadList
 	freeSlots   []uint32 // of owners
 	total       int      // live entries
+	full        bool     // an owner was refused
 	changed     []string // to be told to OnChange on unlock
 	pending     []string // to be told to OnPending on unlock
 	refused     []error  // to be told to OnRefused on unlock
@@ -93,8 +94,13 @@ func (t *Tables) tableOf(o Owner, now time.Time) *table {
 		return tb
 	}
 	if len(t.list) >= maxOwners {
+		if !t.full {
+			t.full = true
+			t.refused = append(t.refused, fmt.Errorf("address table: the mesh has more than %d owners of addresses: %s and others are not reachable from here", maxOwners, o))
+		}
 		return nil
 	}
+	t.full = false
 	tb := &table{owner: o, masked: true, maskedSince: now, marks: make([]mark, len(t.bySlot))}
 	t.openSlot(tb)
 	t.byOwner[o] = tb
@@ -106,14 +112,15 @@ func (t *Tables) tableOf(o Owner, now time.Time) *table {
 func (t *Tables) openSlot(tb *table) {
 	info := &ownerInfo{owner: tb.owner}
 	info.masked.Store(tb.masked)
-	owners := slices.Clone(*t.owners.Load())
+	owners := *t.owners.Load()
 	if n := len(t.freeSlots); n > 0 {
 		tb.slot = t.freeSlots[n-1]
 		t.freeSlots = t.freeSlots[:n-1]
+		owners = slices.Clone(owners)
 		owners[tb.slot] = info
 	} else {
 		tb.slot = uint32(len(owners))
-		owners = append(owners, info)
+		owners = append(owners, info) // behind what a lookup can see
 	}
 	tb.info = info
 	t.owners.Store(&owners)

@@ -87,14 +87,14 @@ type Options struct {
 	// nothing before: time to ask [Tables.Due]. It must not wait.
 	OnPending func(neighbour string)
 	// OnRefused is called once for each table that does not fit the limits, until
-	// it fits again.
+	// it fits again; and once if there are more than 65,536 owners.
 	OnRefused func(error)
 }
 
 // Result is what a message did.
 type Result struct {
 	Changed int     // entries that are new, different or gone
-	Owners  []Owner // whose tables moved on
+	Owners  []Owner // whose tables moved on; one may be named twice
 	// Contested is set if the mesh has seen a table of one of our own owners that
 	// is not ours: that of an earlier life, or of another router with the same id.
 	// The owner's incarnation must be raised above it with [Own.Reincarnate].
