@@ -211,8 +211,8 @@ func (r *remote) costs(f *forwarding) (more bool) {
 	return r.cost.Swap(cost) < cost
 }
 
-// parking holds messages in transit that have no next hop now: for the next routes, and
-// not for long.
+// parking holds messages in transit, and copies of multicasts, that have no next hop now:
+// for the next routes, and not for long.
 type parking struct {
 	mu    sync.Mutex
 	list  []parked
@@ -229,8 +229,8 @@ const (
 	parkedBytes = 16 << 20
 )
 
-// park keeps a message for the next routes, or releases it.
-func (x *mesh) park(b *amqp.Batch, m *message) {
+// park keeps a message for the next routes until then, at most, or releases it.
+func (x *mesh) park(b *amqp.Batch, m *message, until time.Time) {
 	p := &x.parking
 	p.mu.Lock()
 	if p.bytes+len(m.payload) > parkedBytes {
@@ -241,11 +241,10 @@ func (x *mesh) park(b *amqp.Batch, m *message) {
 	it := *m
 	if m.stream == nil {
 		it.payload, it.buffer = append([]byte(nil), m.payload...), nil
-		m.in.link.Hold(len(it.payload))
-		it.held = len(it.payload)
+		it.hold(len(it.payload))
 	}
 	p.bytes += it.held
-	p.list = append(p.list, parked{it, time.Now().Add(parkedFor)})
+	p.list = append(p.list, parked{it, until})
 	p.mu.Unlock()
 }
 
@@ -282,28 +281,17 @@ func (p *parking) retry(b *amqp.Batch) {
 // tryOn sends a parked message, or parks it again for the rest of its time.
 func (m *message) tryOn(b *amqp.Batch, until time.Time) {
 	x := m.in.peer.router.mesh
-	head := m.payload
-	if m.stream != nil {
-		head = m.stream.beginning()
-	}
-	d, err := parseRoutingData(head)
-	if err != nil {
-		m.release(b)
-		return
-	}
 	held := m.held
 	m.held = 0
-	if x.send(b, m, d.egress, d.flow, m.in.peer.adj) {
-		m.held = held
-		m.unhold(b)
-		return
+	if m.isCopy() {
+		x.resplit(b, m, until)
+	} else if d, err := parseRoutingData(m.beginning()); err != nil {
+		m.release(b)
+	} else if !x.send(b, m, d.egress, d.flow, m.in.peer.adj) {
+		x.park(b, m, until)
 	}
 	m.held = held
-	p := &x.parking
-	p.mu.Lock()
-	p.bytes += m.held
-	p.list = append(p.list, parked{*m, until})
-	p.mu.Unlock()
+	m.unhold(b)
 }
 
 // expire releases what has waited long enough.

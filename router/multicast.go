@@ -3,6 +3,7 @@ package router
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/buf"
@@ -54,8 +55,11 @@ func (m *message) fanOut(b *amqp.Batch, list []*egress, shares []share) {
 	if m.stream != nil {
 		m.stream.expect(len(list) + len(shares))
 	}
-	for i, s := range shares {
-		m.sendShare(b, s, cp.fan, uint32(len(list)+i))
+	if len(shares) > 0 {
+		until := time.Now().Add(parkedFor)
+		for i, s := range shares {
+			m.sendShare(b, s, cp.fan, uint32(len(list)+i), until)
+		}
 	}
 	for i, e := range list {
 		cp.index = uint32(i)
@@ -69,16 +73,21 @@ func (m *message) fanOut(b *amqp.Batch, list []*egress, shares []share) {
 
 // share is the part of the egress routers of a multicast that one neighbour serves.
 type share struct {
-	to   *adjacency // nil: there is no way to them now
+	to   *adjacency // nil: it is not connected
+	lost bool       // there is no way to them
 	head []byte     // routing data
 }
 
-// sendShare sends the copy for a share to its neighbour.
-func (m *message) sendShare(b *amqp.Batch, s share, fan *fanout, index uint32) {
+// sendShare sends the copy for a share to its neighbour. If that is lost, the copy may
+// wait for another way until then.
+func (m *message) sendShare(b *amqp.Batch, s share, fan *fanout, index uint32, until time.Time) {
 	c := *m
 	c.fan, c.index, c.set, c.counted, c.here = fan, index, s.head, true, false
-	if s.to == nil || !s.to.forward(b, &c) {
+	switch {
+	case s.lost:
 		c.release(b)
+	case s.to == nil || !s.to.forward(b, &c):
+		m.in.peer.router.mesh.park(b, &c, until)
 	}
 }
 

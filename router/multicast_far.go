@@ -1,6 +1,8 @@
 package router
 
 import (
+	"time"
+
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/wire"
 	"github.com/meshway/meshway/routing"
@@ -24,7 +26,8 @@ func (x *mesh) fanOutFar(b *amqp.Batch, m *message, a *address, set *consumerSet
 			d.flags |= flagTraced
 		}
 	}
-	x.divide(set.egress, &d, m, func(_ bool, shares []share) { m.fanOut(b, set.list, shares) })
+	d.passed(x.key)
+	x.divide(set.egress, &d, func(_ bool, shares []share) { m.fanOut(b, set.list, shares) })
 }
 
 // fanOutOn gives copies of a multicast that came from a neighbour to the consumers here, if
@@ -37,7 +40,8 @@ func (x *mesh) fanOutOn(b *amqp.Batch, m *message, d *routingData) {
 	}
 	on := *d
 	on.hops--
-	x.divide(set, &on, m, func(self bool, shares []share) {
+	on.passed(x.key)
+	x.divide(set, &on, func(self bool, shares []share) {
 		if !self {
 			m.fanOut(b, nil, shares)
 			return
@@ -49,25 +53,25 @@ func (x *mesh) fanOutOn(b *amqp.Batch, m *message, d *routingData) {
 }
 
 // divide divides egress routers among the next hops, and calls f with what came of that.
-func (x *mesh) divide(set routing.Set, d *routingData, m *message, f func(self bool, shares []share)) {
-	d.passed(x.key)
+func (x *mesh) divide(set routing.Set, d *routingData, f func(self bool, shares []share)) {
 	now := x.forwarding.Load()
 	var parts routing.Parts
 	now.routes.Split(&parts, set, d.flow)
 	shares := make([]share, 0, len(parts.Hops)+1)
 	for _, p := range parts.Hops {
 		d.set = p.Egress
-		shares = append(shares, share{now.adjacencies[p.Hop], d.append(nil)})
+		shares = append(shares, share{to: now.adjacencies[p.Hop], head: d.append(nil)})
 	}
 	if len(parts.Lost) > 0 {
 		d.set = parts.Lost
-		shares = append(shares, share{nil, d.append(nil)})
+		shares = append(shares, share{lost: true, head: d.append(nil)})
 	}
 	f(parts.Self, shares)
 }
 
-// resplit divides a copy anew that waited for a neighbour which is lost.
-func (x *mesh) resplit(b *amqp.Batch, m *message) {
+// resplit divides a copy anew that waited for a neighbour which is lost. What has no way
+// now may wait for one until then.
+func (x *mesh) resplit(b *amqp.Batch, m *message, until time.Time) {
 	d, err := parseRoutingData(m.set)
 	set, bad := routing.ParseSet(d.set)
 	if err != nil || bad != nil || d.hops == 0 {
@@ -75,7 +79,7 @@ func (x *mesh) resplit(b *amqp.Batch, m *message) {
 		return
 	}
 	d.hops--
-	x.divide(set, &d, m, func(_ bool, shares []share) {
+	x.divide(set, &d, func(_ bool, shares []share) {
 		if m.stream != nil {
 			m.stream.expectMore(len(shares) - 1)
 		}
@@ -89,7 +93,7 @@ func (x *mesh) resplit(b *amqp.Batch, m *message) {
 			index = 0
 		}
 		for i, s := range shares {
-			m.sendShare(b, s, fan, index+uint32(i))
+			m.sendShare(b, s, fan, index+uint32(i), until)
 		}
 	})
 }

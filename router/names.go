@@ -132,11 +132,7 @@ func (a *address) class(m *message) uint8 {
 	if p := a.treatment.priority; p != nil {
 		return *p
 	}
-	payload := m.payload
-	if m.stream != nil {
-		payload = m.stream.beginning()
-	}
-	s, _, err := wire.NextSection(payload)
+	s, _, err := wire.NextSection(m.beginning())
 	if err != nil || s.Code != wire.SectionHeader {
 		return defaultPriority
 	}
@@ -150,6 +146,13 @@ func (a *address) class(m *message) uint8 {
 const defaultPriority = 4
 
 // beginning is the first bytes of the message, as long as they are kept.
+func (m *message) beginning() []byte {
+	if m.stream != nil {
+		return m.stream.beginning()
+	}
+	return m.payload
+}
+
 func (s *stream) beginning() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,6 +2,7 @@ package router
 
 import (
 	"bytes"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -99,7 +100,7 @@ func (in *ingress) onward(b *amqp.Batch, m *message, d *routingData) {
 		return
 	}
 	if !x.send(b, m, d.egress, d.flow, in.peer.adj) {
-		x.park(b, m)
+		x.park(b, m, time.Now().Add(parkedFor))
 	}
 }
 

@@ -179,8 +179,8 @@ func (m *message) reroute(b *amqp.Batch) {
 	switch r := m.in.peer.router; {
 	case m.abandoned():
 		m.forget(b)
-	case m.fan != nil:
-		r.mesh.resplit(b, m)
+	case m.isCopy():
+		r.mesh.resplit(b, m, time.Now().Add(parkedFor))
 	case m.hop != nil:
 		h := m.hop
 		h.done(b, 1)
@@ -189,6 +189,11 @@ func (m *message) reroute(b *amqp.Batch) {
 		a.route(b, m)
 		r.table.release(a)
 	default:
-		m.in.relay(b, m)
+		d, err := parseRoutingData(m.beginning()) // this hop is counted in it
+		if err != nil {
+			m.release(b)
+			return
+		}
+		m.in.onward(b, m, &d)
 	}
 }
