@@ -37,8 +37,8 @@
 // owner's word, for the content of those that differ. That comes in the order of
 // versions, too, and is merged with the copy: what the neighbour has is taken over,
 // what it lacks is dropped when all of it is there, so no address is gone for a
-// moment. A neighbour whose version is older than the oldest tombstone is sent all
-// buckets in the same way.
+// moment. A neighbour whose version is older than the oldest tombstone, or that
+// begins when some are gone, is sent all buckets in the same way.
 //
 // # Locks
 //

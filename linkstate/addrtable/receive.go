@@ -136,15 +136,12 @@ func (in *incoming) onChanges(s *span) {
 	if tb == nil || tb.own || tb.incarnation != s.incarnation {
 		return
 	}
-	if s.from > tb.version || tb.version > 0 && tb.version < s.floor {
+	if s.from > tb.version || tb.version < s.floor {
 		in.ask(tb)
 		return
 	}
 	if s.to <= tb.version {
 		return
-	}
-	if tb.version == 0 {
-		tb.floor = s.floor
 	}
 	hint := unknown
 	for all := s.entries(); all.next(); {

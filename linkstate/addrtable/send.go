@@ -80,7 +80,7 @@ func (t *Tables) turn(adj *adjacency, tb *table, w *writer) {
 	if fresh {
 		m.incarnation, m.version, m.at, m.out = tb.incarnation, 0, 0, nil
 	}
-	if m.version > 0 && m.version < tb.floor && !m.full() {
+	if m.version < tb.floor && !m.full() {
 		m.out = &stream{mask: allBuckets}
 	}
 	if !m.full() && (fresh || m.version < tb.version) {

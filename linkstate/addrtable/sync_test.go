@@ -182,6 +182,26 @@ func TestANeighbourThatWasAwayTooLongForTheTombstonesLosesNoAddressForAMoment(t 
 	want(t, "messages afterwards", m.sent-was, 0)
 }
 
+func TestANewRouterLearnsATableWithoutItsTombstonesOnce(t *testing.T) {
+	p := newPair(t, Options{})
+	p.fill(10_000)
+	for i := range 5000 {
+		p.own.Delete(device(i * 2))
+	}
+	if p.own.table.floor == 0 {
+		t.Fatal("all tombstones are still there")
+	}
+	p.bytes = 0
+	p.exchange()
+	want(t, "addresses", p.target.total, 5000)
+	if p.bytes > 5000*20 {
+		t.Errorf("5000 addresses took %d bytes", p.bytes)
+	}
+	if s := p.target.Status()[0]; !s.Exact || s.Digest != p.own.table.digest {
+		t.Errorf("it is not the owner's table: %+v", s)
+	}
+}
+
 func TestABulkOfOneTableDoesNotKeepOutAChangeOfAnother(t *testing.T) {
 	m := line(t, 3)
 	m.run(100 * time.Millisecond)
