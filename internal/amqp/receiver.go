@@ -26,7 +26,7 @@ type Receiver struct {
 	// plus the window less what is not finished.
 	deliveryCount uint32
 	limit         uint32 // the sender may send up to here, as told last
-	ceiling       uint32 // the highest limit ever told; what is excess is judged by it
+	ceiling       uint32 // the highest limit ever told, or some more; what is excess is judged by it
 	window        uint32 // deliveries that may be unfinished at a time; 0 stops credit
 	outstanding   uint32 // deliveries begun and not finished
 	flowPending   bool
@@ -128,10 +128,19 @@ func (l *Receiver) Revoke(b *Batch) {
 	b.touch(c)
 }
 
+// revokedSlack is how many deliveries beyond the highest limit ever told are taken
+// once credit was taken back. Some senders, go-amqp among them, compute their credit
+// without a sign: what crosses the flow makes it 4 billion instead of less than none,
+// until they are told again, which begin sees to. They must not lose the link by it.
+const revokedSlack = 256
+
 // revoke: the caller holds mu.
 func (l *Receiver) revoke() {
 	l.window = 0
 	if !l.gone && serialLess(l.deliveryCount, l.limit) {
+		if most := l.limit + revokedSlack; serialLess(l.ceiling, most) {
+			l.ceiling = most
+		}
 		l.limit = l.deliveryCount
 		l.noteFlow()
 	}

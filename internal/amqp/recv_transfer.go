@@ -109,6 +109,9 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 		return nil
 	}
 	l.outstanding++
+	if serialLess(l.limit, l.deliveryCount) {
+		l.noteFlow() // it crossed the flow that took credit back; its sender may count wrongly
+	}
 	l.extend() // what was too little to tell may be worth it now
 	if !l.settled {
 		s.incoming.put(id).link = l
