@@ -90,8 +90,8 @@ func TestMeshWhatWaitsForALostNeighbourGoesAnotherWay(t *testing.T) {
 					if n[wire.StateAccepted] == 0 || n[wire.StateAccepted]+n[wire.StateModified] != len(list) {
 						t.Errorf("outcomes: %v", n)
 					}
-					if cut == "B-C" {
-						equal(s.stage, "the way from A to B costs", s.cost("A", "B"), 1)
+					if lost := n[wire.StateModified] * size; lost > 400_000 {
+						t.Errorf("%d bytes of messages are lost: more than had left", lost)
 					}
 					came := 0
 					for _, d := range c.got {
