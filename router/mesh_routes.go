@@ -38,6 +38,9 @@ func (x *mesh) onUpdate(u linkstate.Update) {
 	if u.Topology != x.topology {
 		loss := lost(x.topology, u.Topology)
 		x.topology = u.Topology
+		if i, ok := u.Topology.Index(x.identity.ID); ok {
+			x.own.Reincarnate(u.Topology.Node(i).Incarnation) // if it rose: the table goes with the LSA
+		}
 		x.holddown.Changed(now, loss)
 	}
 	x.computeIfDue(now)
