@@ -23,7 +23,7 @@ type bed struct {
 	struck        time.Time  // when that was
 }
 
-// stop ends all that is up; the victim of a fault is beyond being asked.
+// stopBed ends all that is up; the victim of a fault is beyond being asked.
 func (s *suite) stopBed(b *bed) {
 	for _, p := range slices.Backward(b.servers) {
 		if p == b.victim {

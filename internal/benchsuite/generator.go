@@ -105,18 +105,30 @@ func (s *suite) await(p *process, c *testCase, b *bed) error {
 	return s.ctx.Err()
 }
 
-// stalled starts a load that gets stuck, and returns once it is. It has to be
-// killed.
-func (s *suite) stalled(b *bed, args []string) (*process, error) {
-	p, err := s.load(b, benchAddress+"/stalled", args...)
+// again makes the load of a case a second time, beside another one that is stuck
+// if the case has one.
+func (s *suite) again(c *testCase, b *bed) (*loadgen.Result, error) {
+	if c.beside == nil {
+		return s.generate(c, b)
+	}
+	p, err := s.load(b, benchAddress+"/stalled", c.beside...)
 	if err != nil {
 		return nil, err
 	}
-	if err := stuck(s.ctx, p); err != nil {
-		_ = p.end()
+	defer func() { _ = p.end(); s.stop(p) }()
+	before, err := stuck(s.ctx, p)
+	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	r, err := s.generate(c, b)
+	if err != nil {
+		return nil, err
+	}
+	after, err := procstat.CountCalls(p.pid())
+	if err == nil && after.WriteBytes-before > stuckBytes || p.hasExited() {
+		err = fmt.Errorf("the load that should have been stuck went on:\n%s", p.log.Bytes())
+	}
+	return r, err
 }
 
 // A load is stuck once it has written more than its first pieces, and then no
@@ -127,7 +139,8 @@ const (
 	stuckTicks = 5
 )
 
-func stuck(ctx context.Context, p *process) error {
+// stuck waits for that, and returns how much has been written.
+func stuck(ctx context.Context, p *process) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	again := time.NewTicker(stuckTick)
@@ -137,17 +150,17 @@ func stuck(ctx context.Context, p *process) error {
 		select {
 		case <-again.C:
 		case <-p.exited:
-			return fmt.Errorf("the load that should get stuck ended:\n%s", p.log.Bytes())
+			return 0, fmt.Errorf("the load that should get stuck ended:\n%s", p.log.Bytes())
 		case <-ctx.Done():
-			return errors.New("the load that should get stuck goes on and on, or never began")
+			return 0, errors.New("the load that should get stuck goes on and on, or never began")
 		}
 		calls, err := procstat.CountCalls(p.pid())
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if same++; calls.WriteBytes != last || last < stuckBytes {
 			last, same = calls.WriteBytes, 0
 		}
 	}
-	return nil
+	return last, nil
 }

@@ -102,7 +102,7 @@ func TestAProcessThatEndsBeforeItSaysSo(t *testing.T) {
 }
 
 func TestALoadThatEndsIsNotStuck(t *testing.T) {
-	if err := stuck(context.Background(), startEcho(t, "no route")); err == nil || !strings.Contains(err.Error(), "no route") {
+	if _, err := stuck(context.Background(), startEcho(t, "no route")); err == nil || !strings.Contains(err.Error(), "no route") {
 		t.Errorf("got %v, want what it wrote before it ended", err)
 	}
 }

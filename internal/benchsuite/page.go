@@ -48,12 +48,19 @@ The byte relay is nginx's ` + "`stream`" + ` module, which reads and writes the 
 and the receivers' connections go through it, so that it passes each message twice; its CPU is halved. It is measured
 right after the router each time. The ratio is what survives a change of machine.
 
+A mesh (P6, P7, P11, P12, P15, P20) is routers in processes of their own, connected over loopback. The load begins once each
+of them says that its adjacencies are up and that it can reach all others. CPU is that of all its routers, and the relay's that of as
+many passes. In P11 and P12 the router on the cheapest path is killed (SIGKILL) or stopped (SIGSTOP) four seconds after the load
+began; what counts is the longest silence at the receiver that began before that or within a second of it. Every message is accounted
+for: the sender must have been told of each that was not delivered, and none may come twice. The same mesh with nobody killed
+shows what the machine adds. In P20 the latency beside the streams is divided by that before they began, in the same mesh.
+
 The figures of qdrouterd and skupper-router were taken earlier on a machine of the same kind, with other load generators.
 
 ## How to reproduce it
 
 ` + "```" + `
-make bench                                          # all, three times each: about a quarter of an hour
+make bench                                          # all, three times each: about half an hour
 make bench ARGS="-quick"                            # once each, and shorter
 make bench ARGS="-run P4 -profile /tmp/profiles"    # one case, with CPU profiles of the router (needs perf)
 make bench ARGS="-write docs/performance.md"        # and put the table into this page

@@ -145,14 +145,7 @@ func (s *suite) direct(c *testCase, m *measured) error {
 	if c.again == nil {
 		return nil
 	}
-	if c.beside != nil {
-		p, err := s.stalled(b, c.beside)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = p.end(); s.stop(p) }()
-	}
-	second, err := s.generate(c, b)
+	second, err := s.again(c, b)
 	if err != nil {
 		return fmt.Errorf("the second time: %w", err)
 	}
