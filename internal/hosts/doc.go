@@ -12,6 +12,7 @@
 //	lab_linux_test.go        hosts, lines, and what is awaited of them
 //	  +- netns_linux_test.go   namespaces
 //	  +- fault_linux_test.go   what goes wrong with lines
+//	  +- tun_linux_test.go     a line that is slow
 //	  +- router_linux_test.go  the process on each host, its log, its end
 //	  +- traffic_linux_test.go messages, and an account of every one
 //

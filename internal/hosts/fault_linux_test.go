@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -44,4 +45,40 @@ func (l *lab) degrade(a, b string, percent int) {
 	for _, end := range [][2]string{{a, b}, {b, a}} {
 		l.hosts[end[0]].rule(fmt.Sprintf("add rule inet fault in iifname %q numgen random mod 100 < %d drop", device(end[1]), percent))
 	}
+}
+
+// unplug takes a host's end of a line down; plug takes it up again.
+func (l *lab) unplug(name, neighbour string) {
+	l.t.Helper()
+	l.in(l.hosts[name].namespace, "link set "+device(neighbour)+" down")
+}
+
+func (l *lab) plug(name, neighbour string) {
+	l.t.Helper()
+	l.in(l.hosts[name].namespace, "link set "+device(neighbour)+" up")
+}
+
+// silence lets nothing more out by the connections that the host's router has to its
+// neighbours now, as if the host had no power: not even that they are closed. New
+// connections are not affected.
+func (h *host) silence() {
+	h.lab.t.Helper()
+	list, err := output("", "ip", "netns", "exec", h.namespace, "ss", "-Htn", "state", "established")
+	h.lab.must(err)
+	var rules []string
+	for line := range strings.Lines(list) {
+		fields := strings.Fields(line) // bytes in either direction, here, there
+		if len(fields) != 4 {
+			h.lab.t.Fatalf("ss says %q", line)
+		}
+		here, there := netip.MustParseAddrPort(fields[2]), netip.MustParseAddrPort(fields[3])
+		if here.Port() == meshPort || there.Port() == meshPort {
+			rules = append(rules, fmt.Sprintf("add rule inet fault out ip saddr %s tcp sport %d ip daddr %s tcp dport %d drop",
+				here.Addr(), here.Port(), there.Addr(), there.Port()))
+		}
+	}
+	if len(rules) != len(h.towards) {
+		h.lab.t.Fatalf("%s has %d connections to %d neighbours:\n%s", h.name, len(rules), len(h.towards), list)
+	}
+	h.rule(rules...)
 }

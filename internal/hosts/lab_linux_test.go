@@ -204,3 +204,17 @@ func (l *lab) all() (list []*host) {
 	slices.SortFunc(list, func(a, b *host) int { return strings.Compare(a.name, b.name) })
 	return list
 }
+
+// flaps are how often routers lost an adjacency so far, and how often they left one
+// for a while.
+func (l *lab) flaps() (lost, suspects int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range l.hosts {
+		for _, r := range h.router.lives() {
+			lost += r.lost
+			suspects += r.suspects
+		}
+	}
+	return lost, suspects
+}

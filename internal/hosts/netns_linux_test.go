@@ -20,12 +20,19 @@ const (
 
 // command runs a command with something on its standard input.
 func command(input, name string, args ...string) error {
+	_, err := output(input, name, args...)
+	return err
+}
+
+// output is command, and returns what the command says.
+func output(input, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = strings.NewReader(input)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %s: %w: %s\n%s", name, strings.Join(args, " "), err, out, input)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w: %s\n%s", name, strings.Join(args, " "), err, out, input)
 	}
-	return nil
+	return string(out), nil
 }
 
 // inNamespace runs f on a thread that is in a network namespace: what f opens stays

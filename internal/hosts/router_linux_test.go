@@ -33,7 +33,8 @@ type router struct {
 	log      []string
 	adjacent map[string]string // what it last said of each neighbour: up, lost, suspect
 	reaches  map[string]bool
-	lost     int // adjacencies that it has lost
+	lost     int // how often it has lost an adjacency
+	suspects int // how often it has left one for a while
 	ready    bool
 }
 
@@ -103,8 +104,11 @@ func (r *router) note(line string) {
 		r.ready = true
 	case len(words) >= 5 && words[0] == "adjacency" && words[3] == "is":
 		r.adjacent[words[2]] = words[4]
-		if words[4] == "lost" {
+		switch words[4] {
+		case "lost":
 			r.lost++
+		case "suspect":
+			r.suspects++
 		}
 	case len(words) == 4 && words[0] == "router" && words[2] == "is":
 		r.reaches[words[1]] = words[3] == "reachable"
