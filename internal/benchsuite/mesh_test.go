@@ -42,7 +42,12 @@ func TestConfigurationsOfMeshesAreGood(t *testing.T) {
 			if err != nil {
 				t.Fatalf("router %c: %v", n.id, err)
 			}
-			dialled += len(cfg.Connectors)
+			for i, c := range cfg.Connectors {
+				if !slices.ContainsFunc(nodes, func(o *meshNode) bool { return o != n && c.DialAddress() == loopback(o.mesh) }) {
+					t.Errorf("router %c: connector %d leads to %s, where no router listens for others", n.id, i, c.DialAddress())
+				}
+				dialled++
+			}
 		}
 		if dialled != len(sh.adjacencies) {
 			t.Errorf("%s: %d connectors for %d adjacencies", sh.routers, dialled, len(sh.adjacencies))

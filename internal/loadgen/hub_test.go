@@ -18,7 +18,7 @@ type hub struct {
 	target  string
 	refuse  *wire.Error                    // of every attach; nil accepts
 	spoil   func(n int, p []byte) [][]byte // what becomes of the n-th message; nil leaves it
-	pretend bool                           // that messages spoiled away were accepted; else they are released
+	pretend bool                           // that messages spoiled away were accepted, and some that arrived modified; else they are released
 
 	mu    sync.Mutex
 	nodes map[string]*hubNode
@@ -170,7 +170,13 @@ func (p *hubProducer) OnTransfer(b *amqp.Batch, d *amqp.Delivery) {
 }
 
 func (p *hubProducer) OnOutcome(b *amqp.Batch, refs []uint32, o amqp.Outcome) {
-	p.link.Update(b, refs, true, o.State)
+	for _, ref := range refs {
+		state := o.State
+		if p.node.hub.pretend && ref%10 == 4 {
+			state = wire.DeliveryState{Kind: wire.StateModified}
+		}
+		p.link.Update(b, []uint32{ref}, true, state)
+	}
 }
 
 func (p *hubProducer) OnSenderState(*amqp.Batch, amqp.InDelivery, bool, wire.DeliveryState) {}

@@ -88,13 +88,16 @@ func TestLedgerOfAPeerThatReturnsMessages(t *testing.T) {
 	if l == nil || l.Undelivered != 140 || l.Returned != 140 || l.Twice != 0 || res.Total.Lost != 0 {
 		t.Errorf("got %+v of %+v", l, res.Total)
 	}
+	if len(l.Silences) <= 2 { // one each ends with the measurement
+		t.Errorf("got %d silences between arrivals", len(l.Silences))
+	}
 }
 
-func TestLedgerFindsMessagesThatNobodyGotThoughTheyWereAccepted(t *testing.T) {
+func TestLedgerOfAPeerThatSaysTheOpposite(t *testing.T) {
 	h := newHub(t)
 	h.spoil, h.pretend = spoilt, true
 	res := mustRun(t, h, Options{Size: 100, Count: 700, Ledger: true})
-	if l := res.Ledger; l == nil || l.Pretended != 70 || l.Returned != 0 || res.Total.Lost != 70 {
+	if l := res.Ledger; l == nil || l.Pretended != 70 || l.Returned != 0 || l.Doubtful != 70 || res.Total.Lost != 70 {
 		t.Errorf("got %+v of %+v", l, res.Total)
 	}
 }
