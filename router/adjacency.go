@@ -32,22 +32,27 @@ type adjacency struct {
 	control *control
 	trunks  [numClasses]*trunk
 
-	begun    bool          // our sessions are; owned by the reader
-	admitted bool          // it may be one; guarded by the mesh's mutex
-	over     chan struct{} // closed when it has ended
-	ready    atomic.Bool   // control messages can be sent
-	joined   atomic.Bool   // the mesh knows it
-	down     atomic.Bool   // it is over, or about to be
+	begun    bool                          // our sessions are; owned by the reader
+	admitted bool                          // it may be one; guarded by the mesh's mutex
+	over     chan struct{}                 // closed when it has ended
+	ready    atomic.Bool                   // control messages can be sent
+	joined   atomic.Bool                   // the mesh knows it
+	down     atomic.Bool                   // it is over, or about to be
+	answered atomic.Int64                  // when the heartbeat was sent that the neighbour answered last, by our clock
+	hears    atomic.Pointer[amqp.Receiver] // the neighbour's control link
 
-	mu       sync.Mutex // guards all below
-	lanes    []*trunk
-	opened   uint64 // lanes so far
-	sticky   map[*ingress]*trunk
-	detector linkstate.Detector
-	rtt      rtt
-	echo     uint64    // the clock that the neighbour's last heartbeat carried
-	echoAt   time.Time // when that came
-	suspect  bool
+	waiting  sources      // what the neighbour has sent and waits here
+	followed atomic.Int32 // entries of followers, for a look without the lock
+
+	mu        sync.Mutex // guards all below
+	lanes     []*trunk
+	opened    uint64              // lanes so far
+	followers map[follower]*trunk // links whose messages keep to a lane for now
+	detector  linkstate.Detector
+	rtt       rtt
+	echo      uint64    // the clock that the neighbour's last heartbeat carried
+	echoAt    time.Time // when that came
+	suspect   bool
 }
 
 const (
@@ -215,12 +220,7 @@ func (j *adjacency) trunkLost(t *trunk) {
 			break
 		}
 	}
-	for in, o := range j.sticky {
-		if o == t {
-			delete(j.sticky, in)
-			in.onLanes.Add(-1)
-		}
-	}
+	j.unfollow(t)
 }
 
 var errLinkLost = fmt.Errorf("the neighbour has detached a link that routers keep")
@@ -245,6 +245,7 @@ func (j *adjacency) attachTrunk(b *amqp.Batch, r *amqp.AttachRequest) *wire.Erro
 		link, err := r.AcceptReceiver(b, &controlReceiver{adj: j}, &answer)
 		if err == nil {
 			link.SetWindow(b, controlCredit)
+			j.hears.Store(link)
 		}
 		return nil
 	case err == nil && class < numClasses:
@@ -253,7 +254,7 @@ func (j *adjacency) attachTrunk(b *amqp.Batch, r *amqp.AttachRequest) *wire.Erro
 	default:
 		return refusal(wire.CondNotFound, "%q is no link between routers", name)
 	}
-	in := &ingress{peer: j.peer, trunk: true, class: class, outcomes: outcomesOf(nil)}
+	in := &ingress{peer: j.peer, trunk: true, class: class, outcomes: outcomesOf(nil), waiting: &j.waiting}
 	link, aerr := r.AcceptReceiver(b, in, &answer)
 	if aerr == nil {
 		in.link = link

@@ -127,9 +127,6 @@ func (x *mesh) onControl(b *amqp.Batch, j *adjacency, kind controlKind, msg []by
 	case controlGossip:
 		x.gossip.Receive(id, msg)
 	case controlTables:
-		if !x.carries(j) {
-			return // what a standby has left over
-		}
 		result, err := x.tables.Receive(id, msg, time.Now())
 		if err != nil {
 			j.peer.log(zap.WarnLevel, "address tables: bad message", zap.Error(err))
@@ -168,7 +165,9 @@ func (x *mesh) onHeartbeat(j *adjacency, msg []byte) {
 	j.mu.Lock()
 	j.echo, j.echoAt = binary.BigEndian.Uint64(msg[0:]), now
 	if held := binary.BigEndian.Uint64(msg[16:]); held > 0 {
-		sent := x.started.Add(time.Duration(binary.BigEndian.Uint64(msg[8:])))
+		at := time.Duration(binary.BigEndian.Uint64(msg[8:]))
+		j.answered.Store(int64(at))
+		sent := x.started.Add(at)
 		if took := now.Sub(sent) - time.Duration(held-1); took >= 0 && took < time.Minute {
 			j.rtt.add(took)
 			j.detector.SetRTO(j.rtt.rto())

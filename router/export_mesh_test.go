@@ -34,15 +34,13 @@ func (x *mesh) meshResidue(note func(string, ...any)) {
 		}
 		j.mu.Lock()
 		lanes := slices.Clone(j.lanes)
-		for in := range j.sticky { // those of neighbours stay, until they are looked at again
-			if !in.trunk {
-				note("to %s: link %q keeps to a lane", j.neighbour.ID, in.link.Name())
-			}
+		for f := range j.followers {
+			note("to %s: messages of class %d of %v keep to a lane", j.neighbour.ID, f.class, f.from)
 		}
 		j.mu.Unlock()
 		for _, t := range lanes {
 			t.residue(note)
-			if t.picked != 0 || !t.quiet() {
+			if t.picked != 0 || !t.idle() {
 				note("to %s: a lane is not quiet, picked %d times", j.neighbour.ID, t.picked)
 			}
 		}
@@ -120,4 +118,15 @@ func (r *Router) CostTo(id string) uint32 {
 	i, _ := routes.Topology().Index(id)
 	cost, _ := routes.Cost(i)
 	return cost
+}
+
+// TableWords is what the router knows of the addresses of each: their version and digest.
+func (r *Router) TableWords() map[string]string {
+	words := make(map[string]string)
+	for _, s := range r.mesh.tables.Status() {
+		if !s.Masked {
+			words[s.Owner.ID] = fmt.Sprintf("version %d digest %x", s.Version, s.Digest)
+		}
+	}
+	return words
 }

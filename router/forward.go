@@ -65,6 +65,9 @@ func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
 	if m.stream == nil && len(m.payload) > buf.Large {
 		m.becomeStream(b)
 	}
+	if e.trunk != nil && e.trunk.aside(b, m) {
+		return true
+	}
 	if m.stream != nil {
 		return m.stream.start(b, m, e)
 	}
@@ -80,7 +83,7 @@ func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
 		out.Head = m.head()
 		out.Settled = m.settled && m.hop == nil
 	}
-	id, settled, res := e.link.Send(b, &out, m.origin(a), ref)
+	id, settled, res := e.send(b, &out, m.origin(a), ref)
 	switch res {
 	case amqp.Sent:
 		m.left(b, e, id, settled)

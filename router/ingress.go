@@ -21,9 +21,8 @@ type ingress struct {
 	trunk    bool   // the peer is a neighbour, which says of each message where it goes
 	class    uint8  // of what comes by a trunk
 
-	hops    atomic.Pointer[[]*hop] // to the egress routers that it has sent to
-	onLanes atomic.Int32           // long messages of it that keep to lanes
-	way     *way                   // of the last message that came by the mesh; owned by the reader
+	hops atomic.Pointer[[]*hop] // to the egress routers that it has sent to
+	way  *way                   // of the last message that came by the mesh; owned by the reader
 
 	// Owned by the reader: the delivery whose frames are arriving, nil between two.
 	partial *partial
@@ -33,11 +32,7 @@ type ingress struct {
 	place    int        // among the address's producers; guarded by its mutex
 	creditMu sync.Mutex // orders those who apply the address's credit to the link
 
-	// queues are those of this link that have something in them. A link with a
-	// target has them all at one address, whose mutex guards the list; of an
-	// anonymous link each is guarded by queuesMu as well.
-	queuesMu sync.Mutex
-	queues   []*queue
+	waiting *sources // immutable after the attach; a neighbour's links share one
 }
 
 // OnTransfer is where every message enters the router. [2.7.5]
@@ -321,10 +316,10 @@ func (in *ingress) OnSenderState(b *amqp.Batch, d amqp.InDelivery, settled bool,
 // settledWaiting marks a delivery that its sender settled while it still waits:
 // it goes on as a presettled one.
 func (in *ingress) settledWaiting(id uint32) {
-	in.eachQueue(func(q *queue) {
+	in.waiting.each(func(q *queue) {
 		for i := range q.count {
 			m := &q.items[(q.head+i)&(len(q.items)-1)]
-			if m.id == id && !m.settled {
+			if m.in == in && m.id == id && !m.settled {
 				m.settled, m.counted = true, true
 			}
 		}
@@ -349,9 +344,6 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 		}
 	}
 	in.forgetHops()
-	if in.onLanes.Load() > 0 {
-		in.peer.router.mesh.forgetLanes(in)
-	}
 	// Presettled ones were handed over for good, and go on.
 	in.over.Store(true)
 	in.drop(b, func(m *message) bool { return !m.settled })
@@ -364,67 +356,31 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 // queueFor is the queue in which the message waits at a, made if need be; nil
 // when the link has enough waiting there. The caller holds a's mutex.
 func (in *ingress) queueFor(a *address, m *message) *queue {
-	class := a.class(m)
-	in.queuesMu.Lock()
-	defer in.queuesMu.Unlock()
-	waiting := 0
-	var found *queue
-	for _, q := range in.queues {
-		if q.addr != a {
-			continue
-		}
-		waiting += q.count
-		if q.class == class && q.arrived == m.here {
-			found = q
-		}
-	}
-	if in.addr == nil && !in.trunk && a.trunk == nil && waiting >= int(in.peer.anonymousWindow()/2) {
+	k := sourceKey{a, a.class(m), m.here, m.from}
+	s := in.waiting
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if in.addr == nil && !in.trunk && a.trunk == nil && s.waitingAt(a) >= int(in.peer.anonymousWindow()/2) {
 		// An anonymous sender always has credit: one address that takes nothing
 		// must not use up all of it.
 		return nil
 	}
-	if found == nil {
-		found = &queue{addr: a, in: in, class: class, arrived: m.here}
-		in.queues = append(in.queues, found)
+	q := s.find(k)
+	if q == nil {
+		q = &queue{addr: a, sources: s, class: k.class, arrived: k.here, from: k.from}
+		s.add(q)
 		a.users++
 	}
-	return found
-}
-
-// queueEmpty forgets a queue with nothing in it. The caller holds its address's
-// mutex.
-func (in *ingress) queueEmpty(q *queue) {
-	in.queuesMu.Lock()
-	defer in.queuesMu.Unlock()
-	for i, o := range in.queues {
-		if o == q {
-			in.queues = append(in.queues[:i], in.queues[i+1:]...)
-			break
-		}
-	}
-	q.addr.users-- // the tick takes it out of the table if that was the last
+	return q
 }
 
 // drop takes out of the link's queues what gone says.
 func (in *ingress) drop(b *amqp.Batch, gone func(*message) bool) {
 	var removed []message
-	in.eachQueue(func(q *queue) { removed = append(removed, q.remove(gone)...) })
+	in.waiting.each(func(q *queue) {
+		removed = append(removed, q.remove(func(m *message) bool { return m.in == in && gone(m) })...)
+	})
 	for i := range removed {
 		removed[i].forget(b)
-	}
-}
-
-// eachQueue calls f for each queue of the link that has something in it, under
-// its address's mutex.
-func (in *ingress) eachQueue(f func(q *queue)) {
-	in.queuesMu.Lock()
-	queues := append([]*queue(nil), in.queues...)
-	in.queuesMu.Unlock()
-	for _, q := range queues {
-		q.addr.mu.Lock()
-		if q.count > 0 {
-			f(q)
-		}
-		q.addr.mu.Unlock()
 	}
 }

@@ -20,6 +20,7 @@ type message struct {
 	stream  *stream
 
 	hop     *hop    // its way to the egress router; nil if it has none, or is in transit
+	from    flow    // where it came into the mesh, if not here
 	way     *way    // how it came by the mesh to its egress; nil for others
 	here    bool    // this is its egress: it is for the consumers here
 	settle  bool    // it was presettled before it entered the mesh
@@ -98,9 +99,9 @@ func (m *message) left(b *amqp.Batch, e *egress, out uint32, outSettled bool) {
 		in.Unhold(b, m.held)
 	case m.settled:
 		in.Finish(b, m.held)
-	case outSettled:
-		// The receiver wants it settled: that it was sent is all that will ever
-		// be known of it. [2.8.2]
+	case outSettled, m.settle:
+		// The receiver wants it settled, or its sender did: that it was sent is all that
+		// will ever be known of it. [2.8.2]
 		in.Forwarded(b, m.id, nil, 0, m.held)
 		in.Update(b, []uint32{m.id}, true, wire.DeliveryState{Kind: wire.StateAccepted})
 	default:

@@ -15,10 +15,14 @@ const numClasses = 10
 
 // queue holds what waits from one link in one class.
 type queue struct {
+	// Immutable after it is made.
 	addr    *address
-	in      *ingress
+	sources *sources
 	class   uint8
 	arrived bool // by the mesh: only consumers of this router can take it
+	from    flow
+
+	place int // in sources, whose mutex guards it
 
 	items  []message // a circular list: head is the oldest
 	head   int
@@ -176,7 +180,9 @@ func (q *queue) pop() {
 func (q *queue) leave() {
 	q.addr.waiting.ring(q).remove(q)
 	q.items, q.head, q.chunks, q.served = nil, 0, nil, 0
-	q.in.queueEmpty(q)
+	q.sources.remove(q)
+	q.addr.users--
+	q.addr.attend() // the tick takes it out of the table if that was the last
 }
 
 // freeFirst forgets the bytes of the oldest item.
@@ -366,7 +372,7 @@ func (a *address) drain(b *amqp.Batch) {
 		// One that could not be given all, for want of window or room, is asked about
 		// again when there is some.
 		if !waits || !e.hasCredit() {
-			e.link.Drained(b)
+			e.drained(b)
 		}
 	}
 }

@@ -21,6 +21,7 @@ func (in *ingress) relay(b *amqp.Batch, m *message) {
 		in.unreadable(b, m, err)
 		return
 	}
+	m.from = flow{d.ingress, d.flow}
 	switch x := in.peer.router.mesh; {
 	case d.flags&flagMulticast != 0:
 		in.copied(m, &d)
@@ -45,6 +46,7 @@ func (in *ingress) relayStream(b *amqp.Batch, m *message) {
 		in.peer.garbled(err)
 		return
 	}
+	m.from = flow{d.ingress, d.flow}
 	x := in.peer.router.mesh
 	if d.flags&flagMulticast == 0 && d.egress != x.key {
 		if on := x.hopOn(m, first.bytes, &d); len(on) != len(first.bytes) {

@@ -1,12 +1,12 @@
 package router
 
 import (
+	"maps"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/meshway/meshway/internal/amqp"
-	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/config"
 )
 
@@ -46,12 +46,6 @@ func (t *trunk) idle() bool {
 	return t.egress.stream.Load() == nil && t.addr.busy.Load() == 0
 }
 
-// quiet says that all that went by the lane has come to its end.
-func (t *trunk) quiet() bool {
-	unsettled, _ := t.egress.link.Load()
-	return unsettled == 0 && t.idle()
-}
-
 // maxLanes is how many long messages one adjacency carries at a time in each
 // direction; one more shares the lane of another, and waits for its end.
 const maxLanes = 256
@@ -59,56 +53,81 @@ const maxLanes = 256
 // forward sends a message to the neighbour, or lets it wait for that. False means that
 // the adjacency is over, and nothing happened.
 func (j *adjacency) forward(b *amqp.Batch, m *message) bool {
-	var t *trunk
-	if long := m.stream != nil || len(m.payload) > buf.Large; long || m.in.onLanes.Load() > 0 {
-		if t = j.laneFor(b, m.in, long); t != nil {
-			defer j.unpick(t)
-		}
-	}
-	if t == nil {
-		t = j.trunks[m.trunkClass()]
-	}
 	if j.down.Load() {
 		return false
 	}
-	t.addr.route(b, m)
+	j.trunks[m.trunkClass()].addr.route(b, m)
 	return true
 }
 
-// laneFor is the lane for a message of a link: that of the long message before it, until
-// nothing of that is left, and another one for a long message. Nil is none.
-func (j *adjacency) laneFor(b *amqp.Batch, in *ingress, long bool) *trunk {
+// follower is the messages of one sender and class: they keep their order.
+type follower struct {
+	in    *ingress // nil if they come by the mesh
+	from  flow
+	class uint8
+}
+
+// aside sends a message by a lane when it has come to its turn at a trunk: a long one,
+// and what follows that before it has left whole. False means that it goes by the trunk.
+func (t *trunk) aside(b *amqp.Batch, m *message) bool {
+	j := t.adj
+	long := m.stream != nil
+	if t.lane || !long && j.followed.Load() == 0 {
+		return false
+	}
+	f := follower{from: m.from, class: m.trunkClass()}
+	if !m.in.trunk {
+		f.in = m.in
+	}
+	lane := j.laneFor(b, f, long)
+	if lane == nil {
+		return false
+	}
+	lane.addr.route(b, m)
+	j.mu.Lock()
+	lane.picked--
+	j.mu.Unlock()
+	return true
+}
+
+// laneFor is the lane for a message: that of the long one before it, as long as that is
+// there, and another one for a long message. Nil is none.
+func (j *adjacency) laneFor(b *amqp.Batch, f follower, long bool) *trunk {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if t := j.sticky[in]; t != nil {
-		if !t.quiet() || t.picked > 0 {
-			t.picked++
-			return t
+	t := j.followers[f]
+	if t != nil && t.picked == 0 && t.idle() {
+		j.unfollow(t)
+		t = nil
+	}
+	if t == nil && long {
+		if t = j.freeLane(b); t != nil {
+			if j.followers == nil {
+				j.followers = make(map[follower]*trunk)
+			}
+			j.followers[f] = t
+			j.followed.Store(int32(len(j.followers)))
 		}
-		delete(j.sticky, in)
-		in.onLanes.Add(-1)
 	}
-	if !long {
-		return nil
-	}
-	t := j.freeLane(b)
 	if t != nil {
 		t.picked++
-		if j.sticky == nil {
-			j.sticky = make(map[*ingress]*trunk)
-		}
-		j.sticky[in] = t
-		in.onLanes.Add(1)
 	}
 	return t
 }
 
-// freeLane finds a lane that is free, or opens one; nil while the adjacency is down. The
-// caller holds mu.
+// unfollow lets those go who kept to the lane. The caller holds mu.
+func (j *adjacency) unfollow(t *trunk) {
+	maps.DeleteFunc(j.followers, func(_ follower, o *trunk) bool { return o == t })
+	j.followed.Store(int32(len(j.followers)))
+}
+
+// freeLane finds a lane that is free, or opens one; nil while the adjacency is down. When
+// there are too many, it is the one on which the least waits. The caller holds mu.
 func (j *adjacency) freeLane(b *amqp.Batch) *trunk {
 	var best *trunk
 	for _, t := range j.lanes {
-		if t.picked == 0 && t.quiet() {
+		if t.picked == 0 && t.idle() {
+			j.unfollow(t)
 			return t
 		}
 		if best == nil || t.addr.busy.Load() < best.addr.busy.Load() {
@@ -122,6 +141,20 @@ func (j *adjacency) freeLane(b *amqp.Batch) *trunk {
 		}
 	}
 	return best
+}
+
+// tendLanes lets those go who kept to a lane on which nothing is any more.
+func (j *adjacency) tendLanes() {
+	if j.followed.Load() == 0 {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, t := range j.lanes {
+		if t.picked == 0 && t.idle() {
+			j.unfollow(t)
+		}
+	}
 }
 
 // stuckFor is how long messages in transit wait for a neighbour that takes nothing: two
@@ -145,24 +178,6 @@ func (t *trunk) breakStuck(b *amqp.Batch, now time.Time) {
 			list[i].release(b)
 		}
 	}
-}
-
-// forgetLanes forgets the lanes of a link that is over.
-func (x *mesh) forgetLanes(in *ingress) {
-	for _, j := range x.carriers() {
-		j.mu.Lock()
-		if j.sticky[in] != nil {
-			delete(j.sticky, in)
-			in.onLanes.Add(-1)
-		}
-		j.mu.Unlock()
-	}
-}
-
-func (j *adjacency) unpick(t *trunk) {
-	j.mu.Lock()
-	t.picked--
-	j.mu.Unlock()
 }
 
 // detached is called when the trunk's link is over: with the adjacency most often. What
