@@ -49,6 +49,10 @@ type address struct {
 	asked     []*egress                // consumers that asked for a drain and have no answer yet
 
 	opened atomic.Bool // credit.open, for a look without the lock
+
+	gone       bool        // out of the table; guarded by mu
+	attended   atomic.Bool // in its shard's attended, at attendedAt; changed under the shard's attention
+	attendedAt int
 }
 
 // treatment is what configuration says of the addresses that match it.
@@ -96,6 +100,9 @@ func (a *address) replaceConsumers(list []*egress, remotes []*remote) {
 		a.consumers.Store(&consumerSet{list: list, remotes: remotes, egress: egressSet(remotes)})
 	}
 	a.epoch.Add(1)
+	if len(remotes) > 0 {
+		a.attend()
+	}
 }
 
 // removeConsumer takes e out, and says whether it was the last one, also of those at
@@ -115,6 +122,7 @@ func (a *address) removeConsumer(e *egress) (last bool) {
 	}
 	remotes := a.consumers.Load().remotes
 	a.replaceConsumers(list, remotes)
+	a.attend() // the others may have no credit
 	return len(list)+len(remotes) == 0
 }
 
@@ -130,6 +138,9 @@ const tableShards = 64
 type tableShard struct {
 	mu sync.Mutex
 	m  map[string]*address
+
+	attention sync.Mutex // taken last of all; guards attended
+	attended  []*address
 }
 
 // shardOf chooses the shard by FNV-1a over the key.
@@ -228,6 +239,7 @@ func (t *addressTable) sweep(a *address) {
 	defer a.mu.Unlock()
 	if a.users == 0 && s.m[a.key] == a {
 		delete(s.m, a.key)
+		a.gone = true
 		if x := t.router.mesh; x != nil && isMobile(a.key) {
 			x.tables.Unwatch(a.key)
 		}

@@ -41,7 +41,10 @@ func (e *egress) OnSendable(b *amqp.Batch, l *amqp.Sender) {
 	}
 	a.epoch.Add(1)
 	_, credit := l.Load()
-	if credit > 0 && a.trunk == nil {
+	switch {
+	case credit == 0:
+		a.attend()
+	case a.trunk == nil:
 		e.able(b)
 	}
 	if l.Draining() {
@@ -72,7 +75,7 @@ func (e *egress) able(b *amqp.Batch) {
 func (e *egress) askDrain(b *amqp.Batch) {
 	if e.addr.treatment.distribution == config.Multicast {
 		if !e.awaited() || !e.hasCredit() {
-			e.link.Drained(b)
+			e.drained(b)
 		}
 		return
 	}
@@ -81,6 +84,33 @@ func (e *egress) askDrain(b *amqp.Batch) {
 	a.asked = append(a.asked, e)
 	a.mu.Unlock()
 	a.drain(b)
+}
+
+// send is Send of the link.
+func (e *egress) send(b *amqp.Batch, m *amqp.Outgoing, origin amqp.Origin, ref uint32) (id uint32, settled bool, res amqp.Result) {
+	id, settled, res = e.link.Send(b, m, origin, ref)
+	e.spent()
+	return id, settled, res
+}
+
+// start is Start of the link.
+func (e *egress) start(b *amqp.Batch, m *amqp.Outgoing, origin amqp.Origin, ref uint32) (id uint32, settled bool, res amqp.Result) {
+	id, settled, res = e.link.Start(b, m, origin, ref)
+	e.spent()
+	return id, settled, res
+}
+
+// drained is Drained of the link.
+func (e *egress) drained(b *amqp.Batch) {
+	e.link.Drained(b)
+	e.spent()
+}
+
+// spent has the address looked at if the consumer's credit was used up just now.
+func (e *egress) spent() {
+	if !e.hasCredit() {
+		e.addr.attend()
+	}
 }
 
 func (e *egress) hasCredit() bool {

@@ -43,14 +43,10 @@ func (x *mesh) onUpdate(u linkstate.Update) {
 		}
 		x.holddown.Changed(now, loss)
 	}
+	x.synced = u.Synced
 	x.computeIfDue(now)
 	f := x.forwarding.Load()
-	w := f.waits
-	for _, id := range u.Synced {
-		if i, ok := f.routes.Topology().Index(id); ok {
-			w = w.Without(i)
-		}
-	}
+	w := x.unacknowledged(f.routes, f.waits)
 	changed := w != f.waits
 	if changed {
 		next := *f
@@ -65,6 +61,17 @@ func (x *mesh) onUpdate(u linkstate.Update) {
 	for _, t := range u.Tables {
 		x.tables.Check(owner(t.Owner), t.Incarnation, t.Version, t.Digest, now)
 	}
+}
+
+// unacknowledged is what still waits when those do not that lead to neighbours who know
+// all that we know. The caller holds computing.
+func (x *mesh) unacknowledged(routes *routing.Routes, w *routing.Waits) *routing.Waits {
+	for _, id := range x.synced {
+		if i, ok := routes.Topology().Index(id); ok {
+			w = w.Without(i)
+		}
+	}
+	return w
 }
 
 // lost says whether the new topology lacks something that the old one has.
@@ -105,7 +112,7 @@ func (x *mesh) computeIfDue(now time.Time) {
 func (x *mesh) compute() {
 	old := x.forwarding.Load()
 	routes := routing.Update(old.routes, x.topology)
-	next := &forwarding{routes: routes, adjacencies: x.wired(routes), waits: routes.Waits(x.base)}
+	next := &forwarding{routes: routes, adjacencies: x.wired(routes), waits: x.unacknowledged(routes, routes.Waits(x.base))}
 	x.forwarding.Store(next)
 	x.rebase(next)
 	if w := next.waits; w != nil {
@@ -181,7 +188,7 @@ func (x *mesh) retry() {
 	var b amqp.Batch
 	x.parking.retry(&b)
 	f := x.forwarding.Load()
-	x.router.table.each(func(a *address) {
+	x.router.table.eachAttended(func(a *address) {
 		set := a.consumers.Load()
 		if len(set.remotes) == 0 {
 			return

@@ -181,7 +181,7 @@ func (e *egress) sendCopy(b *amqp.Batch, c *copyOf) bool {
 	if c.fan != nil {
 		origin = c.fan
 	}
-	id, settled, res := e.link.Send(b, &out, origin, c.index)
+	id, settled, res := e.send(b, &out, origin, c.index)
 	if res == amqp.NoWindow && !e.link.Fits(len(m.payload)) {
 		// A copy with a stream of its own: what it shares with the others is only
 		// where it came from.

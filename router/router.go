@@ -200,12 +200,7 @@ func (r *Router) ticks() {
 			return
 		case now := <-t.C:
 			var b amqp.Batch
-			r.table.each(func(a *address) {
-				a.tick(&b)
-				if a.lingersNoMore() {
-					r.table.sweep(a)
-				}
-			})
+			r.table.tick(&b)
 			r.streams.breakStalled(&b, now)
 			b.Flush()
 			r.mu.Lock()

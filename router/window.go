@@ -137,6 +137,7 @@ func (x *mesh) onAsk(b *amqp.Batch, from routing.Key, body []byte) error {
 		if a.ingresses == nil {
 			a.ingresses = make(map[routing.Key]*granted)
 		}
+		a.attend()
 		g := a.ingresses[from]
 		if g == nil {
 			g = new(granted)
@@ -196,7 +197,7 @@ func (x *mesh) tendWindows(b *amqp.Batch, now time.Time) {
 		}
 		return m[k]
 	}
-	x.router.table.each(func(a *address) {
+	x.router.table.eachAttended(func(a *address) {
 		a.mu.Lock()
 		wanted := len(a.credit.producers) > 0
 		a.tendGrants(now, func(k routing.Key, window uint32) {
