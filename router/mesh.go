@@ -42,6 +42,7 @@ type mesh struct {
 	computing  sync.Mutex
 	holddown   routing.Holddown    // guarded by computing
 	topology   *linkstate.Topology // the newest; guarded by computing
+	synced     []string            // neighbours that know all that we know; guarded by computing
 	base       *routing.Routes     // the last that all neighbours know the reason of; guarded by computing
 	pending    *time.Timer         // of a computation that is due; guarded by computing
 
@@ -273,6 +274,7 @@ func (x *mesh) tend(now time.Time) {
 		j.peer.conn.Abort(errors.New("the neighbour did not attach its links in time"))
 	}
 	for _, j := range x.carriers() {
+		j.tendLanes()
 		for _, t := range j.trunks {
 			t.breakStuck(&b, now)
 		}
