@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/meshway/meshway/internal/amqp"
@@ -12,7 +13,7 @@ import (
 // Shutdown ends the router: it takes no more connections, leaves the mesh's paths and
 // withdraws its addresses, stops credit, lets what is in flight settle until ctx ends, and
 // closes every connection with amqp:connection:forced: clients first, so that what waited
-// for them can go elsewhere, then neighbours.
+// for them can go elsewhere, then neighbours, when nothing more is on its way through here.
 func (r *Router) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
 	if r.stopped {
@@ -33,7 +34,7 @@ func (r *Router) Shutdown(ctx context.Context) error {
 	var b amqp.Batch
 	for _, p := range r.eachPeer() {
 		if p.adj == nil {
-			p.conn.StopCredit(&b)
+			p.conn.StopCredit(&b, nil)
 		}
 	}
 	b.Flush()
@@ -43,6 +44,10 @@ func (r *Router) Shutdown(ctx context.Context) error {
 		moved, cancel := context.WithTimeout(ctx, moveGrace)
 		_ = r.awaitSettled(moved)
 		cancel()
+		r.mesh.quiesce(ctx)
+		if late := r.awaitSettled(ctx); err == nil {
+			err = late
+		}
 		r.mesh.stop()
 		r.closePeers(func(*peer) bool { return true })
 		r.mesh.close()
@@ -59,6 +64,9 @@ const (
 	// moveGrace is how long what waited for clients of this router may take to get to
 	// those of another one.
 	moveGrace = time.Second
+	// quietGrace, and two heartbeats, is how long neighbours have to answer that they
+	// send no more.
+	quietGrace = 2 * time.Second
 	// closeGrace is how long peers have to answer the close. The engine waits
 	// two seconds for it, so this is only for what hangs beyond that.
 	closeGrace = 4 * time.Second
@@ -141,6 +149,32 @@ func (x *mesh) withdraw() {
 	x.leaving.Store(true)
 	x.speaker.SetDraining(true)
 	x.router.table.each((*address).advertise)
+}
+
+// quiesce has neighbours send no more deliveries, and returns when all that they sent
+// before they knew has come, or they do not answer. What they keep goes another way once
+// their connection is over.
+func (x *mesh) quiesce(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, quietGrace+2*x.heartbeat)
+	defer cancel()
+	var b amqp.Batch
+	list := x.adjacencies()
+	for _, j := range list {
+		j.peer.conn.StopCredit(&b, j.hears.Load())
+	}
+	b.Flush()
+	// Who has answered a heartbeat that is sent from now on has heard before, and its
+	// answer overtakes nothing that it sent.
+	asked := int64(time.Since(x.started))
+	t := time.NewTicker(settlePoll)
+	defer t.Stop()
+	for slices.ContainsFunc(list, func(j *adjacency) bool { return j.answered.Load() < asked && !j.down.Load() }) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
 }
 
 // others are the ids of the other routers of the mesh.

@@ -253,10 +253,11 @@ func TestStopCredit(t *testing.T) {
 	opened(t, func(p *peer) {
 		p.attachSender("q", 0)
 		p.attachSender("r", 1)
+		p.attachSender("kept", 2)
 		p.deliver(1, 0, 1)
 		p.begin(1)
-		p.do(func(b *Batch) { p.conn.StopCredit(b) })
-		p.want("every link hears of it", credit(0, 0, 0), credit(1, 1, 0))
+		p.do(func(b *Batch) { p.conn.StopCredit(b, p.receiver("kept")) })
+		p.want("every link but that hears of it", credit(0, 0, 0), credit(1, 1, 0))
 		if n := p.conn.Unsettled(); n != 1 {
 			p.t.Errorf("%d deliveries are unsettled, want 1", n)
 		}

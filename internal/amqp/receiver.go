@@ -146,14 +146,15 @@ func (l *Receiver) revoke() {
 	}
 }
 
-// StopCredit revokes the credit of every link of the connection, and lets none
-// be given any more. It may be called from any goroutine.
-func (c *Conn) StopCredit(b *Batch) {
+// StopCredit revokes the credit of every link of the connection but one that is kept
+// (nil if none is), and lets no link begin to give any. It may be called from any
+// goroutine.
+func (c *Conn) StopCredit(b *Batch, keep *Receiver) {
 	c.mu.Lock()
 	c.noCredit = true
 	c.sessions.each(func(_ uint32, s *Session) {
 		s.handles.each(func(_ uint32, l *link) {
-			if l.recv != nil {
+			if l.recv != nil && l.recv != keep {
 				l.recv.revoke()
 			}
 		})

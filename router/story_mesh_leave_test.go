@@ -1,0 +1,54 @@
+package router_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// What a router that leaves does to messages that only pass it: nothing, whether or not
+// there is another way while it does, and however far away its neighbours are.
+func TestMeshTransitGoesOnWhileARouterIsShutDown(t *testing.T) {
+	for _, delay := range []time.Duration{0, 3 * time.Millisecond, 30 * time.Millisecond} {
+		t.Run(fmt.Sprint("a line of ", delay), func(t *testing.T) {
+			playMesh(t, square, nil, func(s *meshStage) {
+				far := meshtest.Line{Delay: delay}
+				s.net.Between("A", "B").Set(far, far)
+				c := s.at("C", "receiver").consumer("q", 1000)
+				s.known()
+				p := s.at("A", "sender").producer("q")
+				var all []*meshtest.Out
+				send := func() {
+					all = append(all, p.send(text("x")))
+					c.acceptAll()
+					s.advance(time.Millisecond)
+				}
+				for range 100 {
+					send()
+				}
+				done := make(chan error, 1)
+				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+				defer cancel()
+				go func() { done <- s.routers["B"].Shutdown(ctx) }()
+				for len(done) == 0 {
+					send()
+				}
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				delete(s.routers, "B")
+				send()
+				s.advance(time.Second)
+				c.acceptAll()
+				for i, o := range all {
+					ended(s.stage, fmt.Sprintf("message %d of %d", i, len(all)), o, wire.StateAccepted)
+				}
+				equal(s.stage, "came", c.count(), len(all))
+			})
+		})
+	}
+}
