@@ -343,9 +343,9 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 			to.senderState(b, true, wire.DeliveryState{})
 		}
 	}
-	in.forgetHops()
 	// Presettled ones were handed over for good, and go on.
 	in.over.Store(true)
+	in.forgetHops()
 	in.drop(b, func(m *message) bool { return !m.settled })
 	in.peer.detached(in.link.Name(), e)
 	if in.addr != nil {

@@ -78,23 +78,28 @@ func simulate(t *testing.T, seed uint64) (done stats) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, seed)
 		w.run(planOf(seed))
-		for _, what := range w.ledger.violations {
-			t.Error(what)
-		}
-		shown := 0
-		if t.Failed() {
-			shown = shownLines
-		}
-		if *traceFlag {
-			shown = len(w.ledger.trace.lines)
-		}
-		if shown > 0 {
-			t.Logf("what happened:\n%s", w.ledger.trace.last(shown))
-		}
-		if t.Failed() {
-			t.Logf("seed %d; to play it again: go test ./router -race -run %s -seed %d", seed, "TestLawsHoldWhateverApplicationsDo", seed)
-		}
+		w.ledger.report(t, seed, "TestLawsHoldWhateverApplicationsDo")
 		done = w.ledger.stats
 	})
 	return done
+}
+
+// report tells the test what was found, and how to find it again.
+func (l *ledger) report(t *testing.T, seed uint64, test string) {
+	for _, what := range l.violations {
+		t.Error(what)
+	}
+	shown := 0
+	if t.Failed() {
+		shown = shownLines
+	}
+	if *traceFlag {
+		shown = len(l.trace.lines)
+	}
+	if shown > 0 {
+		t.Logf("what happened:\n%s", l.trace.last(shown))
+	}
+	if t.Failed() {
+		t.Logf("seed %d; to play it again: go test ./router -race -run %s -seed %d", seed, test, seed)
+	}
 }

@@ -150,7 +150,7 @@ func (r *remote) excuse(b *amqp.Batch) {
 	}
 }
 
-// keep remembers a hop that a link will use again; false if the link is over.
+// keep remembers a hop that a link will use again.
 func (r *remote) keep(h *hop) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -227,6 +227,9 @@ func (in *ingress) hopTo(r *remote, m *message, units int32) *hop {
 		list = append(list, h)
 		in.hops.Store(&list)
 		r.keep(h)
+		if in.over.Load() {
+			in.forgetHops() // what waited goes on, and nobody else comes back to this
+		}
 	}
 	return h
 }

@@ -17,8 +17,9 @@ type simApp struct {
 	rng    *rand.Rand // guarded by the client's lock, as all below
 	client *meshtest.Client
 	conn   *meshtest.Conn
-	window int  // linkCapacity of the listener
-	plain  bool // messages come as they were sent, to the byte
+	at     string // the host of its router
+	window int    // linkCapacity of the listener
+	plain  bool   // messages come as they were sent, to the byte
 
 	sessions []*simSession
 	sends    []*sendLink
@@ -39,16 +40,17 @@ func (w *world) connect(slot int) *simApp {
 	w.born++
 	a := &simApp{w: w, name: fmt.Sprintf("app%d", w.born), rng: rand.New(rand.NewPCG(w.seed, uint64(w.born)))}
 	listener := w.cfg.Listeners[a.rng.IntN(len(w.cfg.Listeners))]
-	w.linesOf(a.name, a.rng)
+	w.linesOf(a.name, listener.Host, a.rng)
 	nc, err := w.net.Dial(context.Background(), a.name, listener.Host+":"+listener.Port)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	a.at = listener.Host
 	a.conn, a.window, a.plain = nc, listener.LinkCapacity, listener.StripAnnotations.Out()
 	frames := []uint32{512, 1000, 4 << 10, 64 << 10}
 	l := &w.ledger
 	l.mu.Lock()
-	l.note("%s: connects to %s", a.name, listener.Name)
+	l.note("%s: connects to %s of %s", a.name, listener.Name, listener.Host)
 	l.mu.Unlock()
 	a.client = meshtest.NewClient(a.name, nc, meshtest.ClientOptions{
 		MaxFrame: frames[a.rng.IntN(len(frames))],
@@ -76,7 +78,7 @@ func (w *world) connect(slot int) *simApp {
 
 // linesOf decides how bytes travel between an application and the router: small
 // pieces, and a line towards the application that is soon full.
-func (w *world) linesOf(name string, rng *rand.Rand) {
+func (w *world) linesOf(name, host string, rng *rand.Rand) {
 	var up, down meshtest.Line
 	if rng.IntN(3) == 0 {
 		up.Piece = 1 + rng.IntN(300)
@@ -89,10 +91,10 @@ func (w *world) linesOf(name string, rng *rand.Rand) {
 	}
 	down.Waits = rng.IntN(2) == 0
 	there, back := up, down
-	if name > listenHost {
+	if name > host {
 		there, back = down, up
 	}
-	w.net.Between(name, listenHost).Set(there, back)
+	w.net.Between(name, host).Set(there, back)
 }
 
 // closed is called when the connection is over, after what was on it.

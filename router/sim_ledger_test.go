@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,9 @@ type ledger struct {
 	unproved   []*letter // whose outcome was not explained yet
 	trace      trace
 	stats      stats
+
+	mesh      bool   // there are several routers: some laws of one alone do not hold
+	disturbed []span // while paths between routers were not what they should be
 }
 
 // stats says how much was done.
@@ -63,8 +67,19 @@ type simAddress struct {
 	onLoss       wire.StateKind
 
 	receivers []*recvLink // all that there ever were
+	volume    int         // bytes sent to it
 	sure      int         // attached as far as they know, and not leaving
 	bare      []span      // when sure was 0
+}
+
+// made says that a router made the address up.
+func (a *simAddress) made() bool { return strings.Contains(a.name, "_topo/0/") }
+
+// canBeFrom says that a receiver at that host may attach to the address: to one that was
+// made up by a router only there.
+func (a *simAddress) canBeFrom(host string) bool {
+	_, made, ok := strings.Cut(a.name, "_topo/0/")
+	return !ok || strings.HasPrefix(made, host+"/") || host == listenHost
 }
 
 // span is a stretch of the ledger's clock; to is 0 while it lasts.
@@ -80,6 +95,7 @@ type letter struct {
 	class    uint8
 	payload  []byte
 	sentAt   uint64
+	sentTime time.Time
 	crowded  bool // anonymous, with half a window of others before it
 	settled  bool // presettled
 	lastFrom bool // settled by its last frame
@@ -92,6 +108,7 @@ type letter struct {
 	heard     bool               // its sender heard a terminal state
 	over      bool               // the router settled
 	heardAt   uint64
+	heardTime time.Time
 	forgotten bool      // its sender settled before it heard
 	moved     time.Time // when bytes of it were last written
 	orphan    bool      // its sender went away while it waited, not settled
@@ -161,7 +178,8 @@ func (l *ledger) failed() bool {
 // send notes a letter that is about to be sent. The caller holds mu.
 func (l *ledger) send(m *letter) {
 	m.sentAt = l.tick()
-	m.moved = time.Now()
+	m.sentTime, m.moved = time.Now(), time.Now()
+	m.to.volume += len(m.payload)
 	l.letters = append(l.letters, m)
 	l.byID[m.id] = m
 	l.active = append(l.active, m)
@@ -228,11 +246,18 @@ func (l *ledger) begin(r *recvLink, d *meshtest.In, m *letter) *letterCopy {
 	c := &letterCopy{letter: m, to: r, in: d}
 	d.Context = c
 	m.copies = append(m.copies, c)
-	if last, ok := r.order[orderKey{m.from, m.class}]; ok && last > m.seq {
+	if last, ok := r.order[orderKey{m.from, m.class}]; ok && last > m.seq && l.ordered(m) {
 		l.violation("%v: %v came behind number %d of its link and priority", r, m, last)
 	}
 	r.order[orderKey{m.from, m.class}] = m.seq
 	return c
+}
+
+// ordered says whether the order of a letter and those sent after it is promised: what
+// waits for a receiver that leaves moves on to others, and what goes another way may be
+// overtaken.
+func (l *ledger) ordered(m *letter) bool {
+	return !l.mesh || !l.wasDisturbed(m.sentAt, l.clock) && !m.to.someLeft(m.sentTime)
 }
 
 // orderKey is within what order is promised.
@@ -298,7 +323,7 @@ func (l *ledger) hear(m *letter, state wire.DeliveryState, settled bool) {
 	}
 	m.over = m.over || settled
 	if state.Terminal() && !m.heard {
-		m.heard, m.state, m.heardAt = true, state, now
+		m.heard, m.state, m.heardAt, m.heardTime = true, state, now, time.Now()
 		l.unproved = append(l.unproved, m)
 		l.stats.count(state.Kind)
 	}
@@ -322,7 +347,7 @@ func (s *stats) count(k wire.StateKind) {
 func (l *ledger) attached(r *recvLink) {
 	a := r.addr
 	now := l.tick()
-	r.attached, r.attachedAt = true, now
+	r.attached, r.attachedAt, r.attachedTime = true, now, time.Now()
 	if a.sure++; a.sure == 1 {
 		a.bare[len(a.bare)-1].to = now
 	}
@@ -335,7 +360,7 @@ func (l *ledger) leaving(r *recvLink, killed bool) {
 	if r.leaving {
 		return
 	}
-	r.leaving, r.leavingAt = true, now
+	r.leaving, r.leavingAt, r.leavingTime = true, now, time.Now()
 	a := r.addr
 	if r.attached {
 		if a.sure--; a.sure == 0 {
@@ -353,8 +378,10 @@ func (l *ledger) newAddress(name string, d config.Distribution) *simAddress {
 
 // wasBare says that there was a moment in a stretch of time when nobody was sure
 // to be a consumer of the address.
-func (a *simAddress) wasBare(from, to uint64) bool {
-	for _, s := range a.bare {
+func (a *simAddress) wasBare(from, to uint64) bool { return overlaps(a.bare, from, to) }
+
+func overlaps(list []span, from, to uint64) bool {
+	for _, s := range list {
 		if s.from <= to && (s.to == 0 || s.to >= from) {
 			return true
 		}

@@ -3,6 +3,7 @@ package router_test
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/meshtest"
@@ -23,15 +24,17 @@ type recvLink struct {
 	unsettled []*letterCopy // that it has not ended
 
 	// Guarded by the ledger.
-	order      map[orderKey]int // number of the letter that began last
-	attached   bool
-	attachedAt uint64
-	leaving    bool // or has left
-	leavingAt  uint64
-	killed     bool   // what was on the way to it may be lost
-	deadAt     uint64 // when everybody had noticed that
-	gone       bool
-	returned   uint32 // credit that came back by a drain, since the last rest
+	order        map[orderKey]int // number of the letter that began last
+	attached     bool
+	attachedAt   uint64
+	attachedTime time.Time
+	leaving      bool // or has left
+	leavingAt    uint64
+	leavingTime  time.Time
+	killed       bool   // what was on the way to it may be lost
+	deadAt       uint64 // when everybody had noticed that
+	gone         bool
+	returned     uint32 // credit that came back by a drain, since the last rest
 }
 
 // creditHabit is how a receiver gives credit.
@@ -87,7 +90,9 @@ func (a *simApp) attachReceiver() bool {
 		o.Source = &wire.Source{Dynamic: true}
 		r.addr = l.newAddress("", config.Balanced) // its name comes with the answer
 	} else {
-		r.addr = a.w.someAddress(a.rng)
+		for r.addr == nil || !r.addr.canBeFrom(a.at) {
+			r.addr = a.w.someAddress(a.rng)
+		}
 		o.Source = meshtest.From(r.addr.name)
 	}
 	r.addr.receivers = append(r.addr.receivers, r)

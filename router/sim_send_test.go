@@ -255,6 +255,9 @@ func (s *sendLink) credited() {
 		l := &s.app.w.ledger
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		if len(l.disturbed) > 0 {
+			return // what is on a path that was lost holds no credit
+		}
 		l.violation("%v: credit %d and %d unsettled are more than the window, %d", s, s.Room(), s.Unsettled(), s.app.window)
 	}
 }

@@ -24,7 +24,7 @@ type world struct {
 	t      *testing.T
 	seed   uint64
 	rng    *rand.Rand
-	net    meshtest.Network
+	net    *meshtest.Network
 	cfg    config.Config
 	router *router.Router
 	ledger ledger
@@ -58,7 +58,7 @@ func planOf(seed uint64) plan {
 
 // newWorld starts a router with what is special about the seed.
 func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1<<32))}
+	w := &world{t: t, seed: seed, net: new(meshtest.Network), rng: rand.New(rand.NewPCG(seed, 1<<32))}
 	w.ledger.byID = make(map[uint64]*letter)
 	w.configure()
 	r, err := router.New(w.cfg, zap.NewNop())
@@ -87,6 +87,11 @@ func (w *world) configure() {
 	} else {
 		w.cfg.Listeners = w.cfg.Listeners[:1]
 	}
+	w.addresses()
+}
+
+// addresses are those that applications use.
+func (w *world) addresses() {
 	nine := uint8(9)
 	w.cfg.Addresses = append(w.cfg.Addresses, config.Address{Prefix: "urgent", Distribution: config.Balanced, Priority: &nine})
 	for i := range 1 + w.rng.IntN(2) {

@@ -65,6 +65,18 @@ func TestMeshPresettledArrivesPresettled(t *testing.T) {
 	})
 }
 
+func TestMeshPresettledToAReceiverThatWantsUnsettledOnly(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		c := s.at("B", "receiver").consumerWith(meshtest.ReceiverOptions{Source: meshtest.From("q"), Snd: wire.SndUnsettled, Credit: 10})
+		s.known()
+		p := s.at("A", "sender").producer("q")
+		p.post(text("1"), long(200_000))
+		s.known()
+		equal(s.stage, "credit", p.credit(), capacity)
+		c.acceptAll()
+	})
+}
+
 func TestMeshPresettledWaitsForCreditAndIsNotDropped(t *testing.T) {
 	playPair(t, "q", 1, func(s *meshStage, p *producer, c *consumer) {
 		p.post(counted(200)...)

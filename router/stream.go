@@ -46,7 +46,7 @@ type streamCopy struct {
 	lost    bool // done because the consumer went away
 	told    bool // what follows its end has been done
 	left    bool // done because it was too slow for the others
-	accept  bool // unsettled by the sender, settled for the receiver: accepted once all has left
+	accept  bool // it came unsettled, and nobody will hear of its receiver: accepted once all has left
 	ref     copyRef
 	hop     *hop // of one that goes to another router
 }
@@ -105,7 +105,7 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 		return s.isCanceled()
 	case m.hop != nil:
 		m.leftFor(b, e, id)
-	case m.settled, outSettled:
+	case m.settled, m.settle, outSettled:
 	case !m.in.link.Forwarded(b, m.id, e.link, id, 0):
 		e.link.Update(b, id, true, wire.DeliveryState{})
 	}
@@ -132,7 +132,7 @@ func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settle
 	s.mu.Lock()
 	c.pumping = false
 	c.at += len(p.bytes) - len(out.Payload)
-	c.accept = c.accept && outSettled // before anybody else can find the end of it
+	c.accept = c.accept && (settled || outSettled) // before anybody else can find the end of it
 	c.begun = res == amqp.Sent
 	switch {
 	case !c.begun:
