@@ -83,7 +83,11 @@ func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
 		out.Head = m.head()
 		out.Settled = m.settled && m.hop == nil
 	}
+	owes := m.owe()
 	id, settled, res := e.send(b, &out, m.origin(a), ref)
+	if owes && res != amqp.Sent {
+		m.unowe()
+	}
 	switch res {
 	case amqp.Sent:
 		m.left(b, e, id, settled)

@@ -354,6 +354,7 @@ func (a *address) drain(b *amqp.Batch) {
 			q.freeFirst() // it became a stream on the way
 			q.items[q.head] = m
 		}
+		q.items[q.head].counted = q.items[q.head].counted || m.counted
 		if q.items[q.head].abandoned() { // while it was in our hands, and so left to us
 			q.pop()
 			a.mu.Unlock()

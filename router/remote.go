@@ -87,6 +87,7 @@ type hop struct {
 	origins [3]hopOrigin
 	onward  atomic.Pointer[onward] // the last one, to be used again
 	out     atomic.Int32           // messages that are on their way
+	owes    atomic.Int32           // of them, presettled ones that have left: their sender's credit is to follow
 	excused atomic.Bool            // its path was lost: what is on its way counts no more
 }
 
@@ -94,26 +95,40 @@ type hop struct {
 func (h *hop) sent() { h.out.Add(1) }
 
 // done counts n messages as over, and gives back their units, unless they were excused.
-// It returns how many were not.
-func (h *hop) done(b *amqp.Batch, n int) int {
-	counted := h.uncount(int32(n))
-	if counted > 0 {
+func (h *hop) done(b *amqp.Batch, n int) {
+	if counted := lower(&h.out, int32(n)); counted > 0 {
 		h.remote.give(b, h.units*counted)
 	}
-	return int(counted)
 }
 
 // unsent takes back that a message is on its way. Nothing is tried again for that: it
 // was this message that could not go.
-func (h *hop) unsent() { h.remote.used.Add(-h.units * h.uncount(1)) }
+func (h *hop) unsent() { h.remote.used.Add(-h.units * lower(&h.out, 1)) }
 
-// uncount counts n messages less, or as many as were not excused, and returns how many.
-func (h *hop) uncount(n int32) int32 {
+// owe counts a presettled message that is about to leave, if its sender's credit is to
+// follow its outcome. It says whether it does.
+func (m *message) owe() bool {
+	if m.hop == nil || !m.settled || m.counted {
+		return false
+	}
+	m.hop.owes.Add(1)
+	return true
+}
+
+// unowe takes back owe for a message that could not leave.
+func (m *message) unowe() {
+	if lower(&m.hop.owes, 1) == 0 {
+		m.counted = true // it was excused meanwhile
+	}
+}
+
+// lower counts n less, or as many as there are, and returns how many that was.
+func lower(count *atomic.Int32, n int32) int32 {
 	for {
-		out := h.out.Load()
-		counted := min(out, n)
-		if h.out.CompareAndSwap(out, out-counted) {
-			return counted
+		there := count.Load()
+		n = min(n, there)
+		if count.CompareAndSwap(there, there-n) {
+			return n
 		}
 	}
 }
@@ -128,7 +143,7 @@ func (h *hop) excuse(b *amqp.Batch) {
 	}
 	h.remote.give(b, h.units*n)
 	if h.data.flags&flagPresettled != 0 {
-		for range n {
+		for range h.owes.Swap(0) {
 			h.in.link.Finish(b, 0)
 		}
 		return
@@ -273,9 +288,8 @@ func (h *hop) origin(m *message) amqp.Origin {
 // OnOutcome gives back the window of the egress, and tells the sender.
 func (o *hopOrigin) OnOutcome(b *amqp.Batch, ids []uint32, out amqp.Outcome) {
 	h := o.hop
-	counted := 0
 	if out.Settled || out.Lost {
-		counted = h.done(b, len(ids))
+		h.done(b, len(ids))
 	}
 	switch o.mode {
 	case hopUnsettled:
@@ -285,8 +299,10 @@ func (o *hopOrigin) OnOutcome(b *amqp.Batch, ids []uint32, out amqp.Outcome) {
 		}
 		origin.OnOutcome(b, ids, out)
 	case hopPresettled:
-		for range counted {
-			h.in.link.Finish(b, 0)
+		if out.Settled || out.Lost {
+			for range lower(&h.owes, int32(len(ids))) {
+				h.in.link.Finish(b, 0)
+			}
 		}
 	}
 }
