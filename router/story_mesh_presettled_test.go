@@ -8,21 +8,8 @@ import (
 	"github.com/meshway/meshway/internal/wire"
 )
 
-// Presettled messages travel unsettled through the mesh, and end with their egress.
-
-func TestMeshPresettledToAReceiverThatWantsUnsettledOnly(t *testing.T) {
-	playMesh(t, "A-B B-C", nil, func(s *meshStage) {
-		c := s.at("C", "receiver").consumerWith(meshtest.ReceiverOptions{Source: meshtest.From("q"), Snd: wire.SndUnsettled, Credit: 1000})
-		s.known()
-		p := s.at("A", "sender").producer("q")
-		for range 300 {
-			p.post(text("x"))
-			c.acceptAll()
-		}
-		equal(s.stage, "came", c.count(), 300)
-		equal(s.stage, "credit", p.credit(), capacity)
-	})
-}
+// What was presettled, or settled early, holds its sender's credit until it leaves the mesh:
+// once.
 
 // What its sender has settled while it waited has given back its credit: losing its path
 // does not give it back again.
