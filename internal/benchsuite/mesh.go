@@ -115,11 +115,12 @@ func (n *meshNode) config(sh *shape, nodes []*meshNode) string {
 	return b.String()
 }
 
-// What routers log when an adjacency can be used, and when there is a path to
-// another one.
+// What routers log when an adjacency can be used, when there is a path to another
+// one, and when they avoid a neighbour.
 const (
 	saysAdjacency = "adjacency to %c is up with cost %d"
 	saysReachable = "router %c is reachable"
+	saysSuspect   = "is suspect"
 )
 
 // stands is what a router has logged once the mesh stands.

@@ -20,6 +20,9 @@ func TestMeshesStandWhenRoutersSaySo(t *testing.T) {
 		linkstate.AdjacencyAnnounced{Neighbour: "B", Cost: 1}.String(), linkstate.AdjacencyAnnounced{Neighbour: "D", Cost: 2}.String(),
 		linkstate.RouterReachable{ID: "A"}.String(), linkstate.RouterReachable{ID: "B"}.String(), linkstate.RouterReachable{ID: "D"}.String(),
 	}
+	if log := (linkstate.AdjacencyWithdrawn{Neighbour: "B", Why: linkstate.Suspect.String()}).String(); !strings.Contains(log, saysSuspect) {
+		t.Errorf("%q does not say %q", log, saysSuspect)
+	}
 	if got := n.stands(square); !slices.Equal(got, want) {
 		t.Errorf("got %q, want what routers log: %q", got, want)
 	}
