@@ -75,7 +75,7 @@ func (c *Core) send(a *adjacency) {
 	}
 	s := &a.sync
 	var p packer
-	for _, id := range slices.Sorted(maps.Keys(s.send)) {
+	for _, id := range sorted(s.send) {
 		if r := c.db.records[id]; r != nil {
 			p.frame(kindLSA, r.raw)
 		}
@@ -100,8 +100,17 @@ func (c *Core) send(a *adjacency) {
 	}
 }
 
+// sorted are the members of a set in order. It is mostly empty, and looking through an
+// empty map takes as long as when it was at its largest.
+func sorted(set map[string]bool) []string {
+	if len(set) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
 func (c *Core) broadcast() {
-	for _, id := range slices.Sorted(maps.Keys(c.changed)) {
+	for _, id := range sorted(c.changed) {
 		if r := c.db.records[id]; r != nil && len(r.raw) <= maxBroadcast {
 			c.out.Broadcasts = append(c.out.Broadcasts, Broadcast{id, message(kindLSA, r.raw)})
 		}

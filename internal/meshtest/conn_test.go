@@ -92,6 +92,19 @@ func TestBytesTakeTheirTime(t *testing.T) {
 	})
 }
 
+func TestWhatTakesLessLongDoesNotOvertake(t *testing.T) {
+	extra := []time.Duration{time.Second, 0}
+	connected(t, Line{Delay: time.Second, Jitter: func() (d time.Duration) { d, extra = extra[0], extra[1:]; return d }}, func(t *testing.T, a, b *Conn) {
+		got := reading(b)
+		send(t, a, "first ")
+		send(t, a, "second")
+		time.Sleep(1999 * time.Millisecond)
+		want(t, "before", got, "", nil)
+		time.Sleep(time.Millisecond)
+		want(t, "both after two seconds", got, "first second", nil)
+	})
+}
+
 func TestAWriterWaitsForRoom(t *testing.T) {
 	connected(t, Line{Buffer: 4}, func(t *testing.T, a, b *Conn) {
 		if n, err := a.TryWrite([]byte("abcdef")); n != 4 || err != nil {

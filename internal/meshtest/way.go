@@ -17,6 +17,10 @@ type Line struct {
 	Buffer int           // bytes on the way before a writer waits; 0 is no limit
 	Piece  int           // most bytes that one Read returns; 0 is no limit
 	Waits  bool          // a writer cannot try without waiting: TryWrite takes nothing
+
+	// Jitter is how much longer the bytes of one write take. What comes after them
+	// does not overtake. Nil is none; it is called with locks held.
+	Jitter func() time.Duration
 }
 
 // way is one direction of a connection: what its writer wrote and its reader has
@@ -142,7 +146,11 @@ func (w *way) put(b []byte) (int, error) {
 	if w.line.Rate > 0 {
 		w.free = w.free.Add(time.Duration(len(b)) * time.Second / time.Duration(w.line.Rate))
 	}
-	w.pieces = append(w.pieces, piece{bytes: append([]byte(nil), b...), at: w.free.Add(w.line.Delay)})
+	delay := w.line.Delay
+	if w.line.Jitter != nil {
+		delay += w.line.Jitter()
+	}
+	w.pieces = append(w.pieces, piece{bytes: append([]byte(nil), b...), at: w.free.Add(delay)})
 	w.size += len(b)
 	w.wake.Broadcast()
 	return len(b), nil
