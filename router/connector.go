@@ -35,12 +35,11 @@ func (c *connector) run() {
 	defer x.router.tasks.Done()
 	wait := time.Duration(0)
 	for {
-		began := time.Now()
-		err := c.connect()
+		stood, err := c.connect()
 		if x.ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) >= stableAfter {
+		if stood >= stableAfter {
 			wait = 0
 		}
 		wait = min(max(2*wait, firstRetry), longestRetry)
@@ -56,18 +55,18 @@ func (c *connector) run() {
 	}
 }
 
-// connect dials once, and returns when the connection is over.
-func (c *connector) connect() error {
+// connect dials once, and returns when the connection is over, and how long it stood.
+func (c *connector) connect() (stood time.Duration, err error) {
 	x := c.mesh
 	login, err := c.login()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, dialTimeout)
 	nc, err := x.router.dial(ctx, "tcp", c.cfg.DialAddress())
 	cancel()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	conf := &amqp.Config{
 		ContainerID: x.identity.ID, Hostname: c.cfg.Host,
@@ -78,14 +77,18 @@ func (c *connector) connect() error {
 	p := newNeighbourPeer(x, nc, conf, c.cfg.Name, c.cfg.Cost)
 	if !x.router.join(p) {
 		_ = nc.Close()
-		return context.Canceled
+		return 0, context.Canceled
 	}
+	began := time.Now()
 	ended := make(chan error, 1)
 	p.conn.Start(func(err error) {
 		p.ended(err)
 		ended <- err
 	})
-	return <-ended
+	if err = <-ended; p.conn.Peer() != nil {
+		stood = time.Since(began)
+	}
+	return stood, err
 }
 
 // login is how the connector proves who it is.
