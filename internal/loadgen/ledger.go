@@ -82,9 +82,9 @@ func (a account) get(seq uint64) uint8 {
 // the receivers got it.
 func (l *Ledger) balance(sent uint64, told account, came []account) {
 	for seq := range min(sent, ledgerLimit) {
-		n := uint8(0)
+		n := 0
 		for _, c := range came {
-			n += c.get(seq)
+			n += int(c.get(seq))
 		}
 		outcome := int(told.get(seq)) - 1
 		switch {
