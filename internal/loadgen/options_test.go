@@ -40,14 +40,17 @@ func TestWhatIsTimed(t *testing.T) {
 
 func TestWhatCannotBeDone(t *testing.T) {
 	for want, o := range map[string]Options{
-		"target":      {Address: "a"},
-		"address":     {Target: "h:1"},
-		"negative":    {Target: "h:1", Address: "a", Senders: -1},
-		"body":        {Target: "h:1", Address: "a", Size: -1},
-		"rate":        {Target: "h:1", Address: "a", Rate: -1},
-		"times":       {Target: "h:1", Address: "a", Duration: -time.Second},
-		"order needs": {Target: "h:1", Address: "a", CheckOrder: true, Size: 10},
-		"no stream":   {Target: "h:1", Address: "a", Idle: 1, Stream: 1},
+		"target":                           {Address: "a"},
+		"address":                          {Target: "h:1"},
+		"negative":                         {Target: "h:1", Address: "a", Senders: -1},
+		"body":                             {Target: "h:1", Address: "a", Size: -1},
+		"rate":                             {Target: "h:1", Address: "a", Rate: -1},
+		"times":                            {Target: "h:1", Address: "a", Duration: -time.Second},
+		"need bodies of at least 24 bytes": {Target: "h:1", Address: "a", CheckOrder: true, Size: 10},
+		"cannot receive elsewhere":         {Target: "h:1", ReceiveTarget: "h:2", Address: "a", Idle: 1},
+		"keeping a ledger need":            {Target: "h:1", Address: "a", Ledger: true, Size: 10},
+		"a ledger needs senders":           {Target: "h:1", Address: "a", Ledger: true, Size: 100, Receivers: 1},
+		"no stream":                        {Target: "h:1", Address: "a", Idle: 1, Stream: 1},
 	} {
 		o = o.withDefaults()
 		if err := o.check(); err == nil || !strings.Contains(err.Error(), want) {
