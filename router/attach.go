@@ -127,6 +127,8 @@ func (p *peer) addressFor(name string, consumer bool) (*address, *wire.Error) {
 	switch {
 	case key == "":
 		return nil, refusal(wire.CondInvalidField, "the address %q is empty", name)
+	case len(key) > maxAddressLength:
+		return nil, longAddress(key)
 	case key == managementPrefix || strings.HasPrefix(key, managementPrefix+"/"):
 		return nil, refusal(wire.CondNotImplemented, "management is not built into this router")
 	case strings.HasPrefix(key, meshPrefix):

@@ -82,6 +82,10 @@ type controlReceiver struct {
 
 // OnTransfer takes a control message.
 func (c *controlReceiver) OnTransfer(b *amqp.Batch, d *amqp.Delivery) {
+	if d.Aborted {
+		c.held = nil
+		return
+	}
 	if d.More || len(c.held) > 0 {
 		if c.held = append(c.held, d.Payload...); len(c.held) > controlRoom {
 			c.adj.peer.conn.Abort(errLongControl)
@@ -95,7 +99,7 @@ func (c *controlReceiver) OnTransfer(b *amqp.Batch, d *amqp.Delivery) {
 	if len(c.held) > 0 {
 		msg, c.held = c.held, nil
 	}
-	if !d.Aborted && len(msg) > 0 && c.adj.joined.Load() {
+	if len(msg) > 0 && c.adj.joined.Load() {
 		c.adj.mesh.onControl(b, c.adj, msg[0], msg[1:])
 	}
 	if d.Settled {

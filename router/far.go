@@ -161,9 +161,9 @@ func egressSet(remotes []*remote) routing.Set {
 		return nil
 	}
 	keys := make([]routing.Key, 0, len(remotes))
-	for _, r := range remotes[:min(len(remotes), routing.MaxSet)] {
+	for _, r := range remotes[:min(len(remotes), maxEgress)] {
 		keys = append(keys, r.key)
 	}
-	b, _ := routing.AppendSet(nil, keys) // never more than MaxSet
+	b, _ := routing.AppendSet(nil, keys) // fewer than it takes
 	return routing.Set(bytes.Clone(b))
 }

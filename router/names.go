@@ -72,6 +72,9 @@ func (r *Router) resolveTo(payload []byte) (*address, *wire.Error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(to) > maxAddressLength {
+		return nil, longAddress(to)
+	}
 	var a *address
 	if isPlain(to) {
 		a = r.table.find(to)
@@ -95,6 +98,11 @@ func (r *Router) resolveTo(payload []byte) (*address, *wire.Error) {
 		return nil, &wire.Error{Condition: wire.CondNotFound, Description: fmt.Sprintf("messages cannot be sent to %q: it is configured as unavailable", to)}
 	}
 	return a, nil
+}
+
+// longAddress refuses an address that has no room in front of a message.
+func longAddress[K string | []byte](key K) *wire.Error {
+	return refusal(wire.CondInvalidField, "the address %.40q has %d bytes; it must have at most %d", key, len(key), maxAddressLength)
 }
 
 // messageTo finds the field "to" of a message's properties. [3.2.4]

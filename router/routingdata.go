@@ -47,8 +47,9 @@ const (
 const (
 	routingDataVersion = 1
 	routingDataFixed   = 28
-	maxHops            = 64 // routers that a message passes at most
-	maxAddressLength   = 4096
+	maxHops            = 64   // routers that a message passes at most
+	maxAddressLength   = 4096 // of any address; one that has consumers at other routers is shorter
+	maxEgress          = 1500 // egress routers of a multicast: all of this goes into one frame, see leastFrameSize
 	keySize            = 8
 	hopsAt             = 2
 )
@@ -69,7 +70,7 @@ func parseRoutingData(p []byte) (d routingData, err error) {
 	d.flow = binary.BigEndian.Uint32(p[8:])
 	d.ingress = routing.Key(binary.BigEndian.Uint64(p[12:]))
 	d.egress = routing.Key(binary.BigEndian.Uint64(p[20:]))
-	if d.size < routingDataFixed+n || d.size > len(p) || n == 0 {
+	if d.size < routingDataFixed+n || d.size > len(p) || n == 0 || n > maxAddressLength {
 		return d, fmt.Errorf("%w: its length %d, of the address %d, in %d bytes", errRoutingData, d.size, n, len(p))
 	}
 	d.address = p[routingDataFixed : routingDataFixed+n]
