@@ -22,7 +22,7 @@ const (
 //	 |                      +---------------------------------------------------+
 //	 +------------- AdjacencyDown, from anywhere -------------------------------+
 //
-// Leaving announced is a flap. A neighbour that is down stays here until its flaps
+// Leaving announced is a flap, but for the first time that it was only suspect. A neighbour that is down stays here until its flaps
 // are forgotten.
 type adjacency struct {
 	neighbour string
@@ -36,6 +36,7 @@ type adjacency struct {
 	announced  bool
 	readySince time.Time // zero if not ready
 	flaps      int       // not forgotten
+	doubted    bool      // it was suspect once without having been lost, which is no flap yet
 	lostAt     time.Time // the last flap
 
 	sync syncState
@@ -161,7 +162,11 @@ func (c *Core) announce(a *adjacency, now time.Time) {
 
 func (c *Core) withdraw(a *adjacency, why string, now time.Time) {
 	a.announced = false
-	a.flaps++
+	if why == "suspect" && !a.doubted {
+		a.doubted = true // a machine that is busy for a moment is no bad connection
+	} else {
+		a.flaps++
+	}
 	a.lostAt = now
 	c.log(AdjacencyWithdrawn{a.neighbour, why})
 	c.originateAt(now)
@@ -171,7 +176,7 @@ func (c *Core) withdraw(a *adjacency, why string, now time.Time) {
 // else is left of it.
 func (c *Core) forgetFlaps(a *adjacency, now time.Time) {
 	if !now.Before(a.lostAt.Add(stablePeriod)) {
-		a.flaps = 0
+		a.flaps, a.doubted = 0, false
 	}
 	if a.flaps == 0 && !a.open {
 		at, _ := c.adjacency(a.neighbour)
