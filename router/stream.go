@@ -128,7 +128,7 @@ func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settle
 	p, _ := c.next()
 	s.mu.Unlock()
 	out := amqp.Outgoing{Format: s.format, Settled: settled, Head: head, Payload: p.bytes, In: p.in}
-	id, outSettled, res := e.link.Start(b, &out, origin, ref)
+	id, outSettled, res := e.start(b, &out, origin, ref)
 	s.mu.Lock()
 	c.pumping = false
 	c.at += len(p.bytes) - len(out.Payload)
