@@ -57,8 +57,9 @@ func (m *message) head() []byte {
 // isCopy says that the message is a copy of a multicast, on its way to other routers.
 func (m *message) isCopy() bool { return m.set != nil }
 
-// arrived says that the message came by the mesh and has left it.
-func (m *message) arrived() bool { return m.way != nil }
+// arrived says that the message came by the mesh to its egress. Copies of a multicast that
+// go on from there to other routers are in transit.
+func (m *message) arrived() bool { return m.way != nil && !m.isCopy() }
 
 // hold counts bytes of the message that wait here. What has come to its egress was
 // granted by it, and must not narrow the window of the router that it came from.
