@@ -185,10 +185,13 @@ func (j *adjacency) openLane(b *amqp.Batch) *trunk {
 }
 
 // isReady is called when control messages can be sent: the mesh may have the adjacency.
-func (j *adjacency) isReady() {
-	if j.ready.CompareAndSwap(false, true) {
+// True means that it was the first time.
+func (j *adjacency) isReady() bool {
+	first := j.ready.CompareAndSwap(false, true)
+	if first {
 		j.mesh.adjacencyReady(j)
 	}
+	return first
 }
 
 // ended is called when the connection is over, after all of its links.

@@ -40,8 +40,10 @@ type control struct {
 func (c *control) Attaching(l *amqp.Sender) { c.link = l }
 
 // OnSendable is called when the neighbour has granted credit.
-func (c *control) OnSendable(*amqp.Batch, *amqp.Sender) {
-	c.adj.isReady()
+func (c *control) OnSendable(b *amqp.Batch, _ *amqp.Sender) {
+	if c.adj.isReady() {
+		c.adj.beat(b, time.Now()) // the neighbour announces the adjacency once it has heard us
+	}
 	if c.adj.joined.Load() {
 		c.adj.mesh.pump.wake()
 	}
@@ -125,7 +127,7 @@ func (x *mesh) onControl(b *amqp.Batch, j *adjacency, kind controlKind, msg []by
 	id := j.neighbour.ID
 	switch kind {
 	case controlHeartbeat:
-		x.onHeartbeat(j, msg)
+		x.onHeartbeat(b, j, msg)
 	case controlLinkState:
 		x.speaker.Receive(id, msg)
 	case controlGossip:
@@ -161,12 +163,13 @@ func (j *adjacency) beat(b *amqp.Batch, now time.Time) {
 	j.send(b, controlHeartbeat, true, msg[:])
 }
 
-func (x *mesh) onHeartbeat(j *adjacency, msg []byte) {
+func (x *mesh) onHeartbeat(b *amqp.Batch, j *adjacency, msg []byte) {
 	if len(msg) < heartbeatSize {
 		return
 	}
 	now := time.Now()
 	j.mu.Lock()
+	first := j.echoAt.IsZero()
 	j.echo, j.echoAt = binary.BigEndian.Uint64(msg[0:]), now
 	if held := binary.BigEndian.Uint64(msg[16:]); held > 0 {
 		at := time.Duration(binary.BigEndian.Uint64(msg[8:]))
@@ -178,6 +181,9 @@ func (x *mesh) onHeartbeat(j *adjacency, msg []byte) {
 		}
 	}
 	j.mu.Unlock()
+	if first {
+		j.beat(b, now) // what we sent first may have come too early
+	}
 	if x.carries(j) {
 		x.speaker.Heartbeat(j.neighbour.ID, binary.BigEndian.Uint64(msg[24:]))
 	}

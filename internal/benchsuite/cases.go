@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/meshway/meshway/internal/loadgen"
@@ -25,6 +27,10 @@ type testCase struct {
 	rows    []string // that it fills
 	figures func(*loadgen.Result) map[string]float64
 	again   func(first, second *loadgen.Result) map[string]float64 // of the same load a second time on the same routers; nil is none
+
+	// simulate measures without load and processes, and all else but name and rows is
+	// unused; nil for others.
+	simulate func(ctx context.Context, quick bool) (map[string]float64, error)
 }
 
 const (
@@ -33,7 +39,7 @@ const (
 	holdLength  = 15 * time.Second // the router looks at what it can give back every 10 s
 )
 
-var cases = append(routerCases, meshCases...)
+var cases = slices.Concat(routerCases, meshCases, simulatedCases)
 
 var routerCases = []testCase{
 	messages("P1", fullLength, []string{"p1", "p2"}, func(r *loadgen.Result) map[string]float64 {

@@ -46,6 +46,14 @@ func (s *suite) length(c *testCase) time.Duration {
 	return c.full
 }
 
+// repeatsOf is how often a case is measured: in virtual time nothing differs.
+func (s *suite) repeatsOf(c *testCase) int {
+	if c.simulate != nil {
+		return 1
+	}
+	return s.repeats
+}
+
 // run measures every case that was asked for, the relay right after the router
 // each time, so that both see the machine in the same mood.
 func (s *suite) run() (*measured, error) {
@@ -55,7 +63,7 @@ func (s *suite) run() (*measured, error) {
 		if !s.only.MatchString(c.name) {
 			continue
 		}
-		for n := range s.repeats {
+		for n := range s.repeatsOf(c) {
 			if err := s.once(c, m); err != nil {
 				if s.ctx.Err() != nil {
 					return m, s.ctx.Err()
@@ -64,7 +72,7 @@ func (s *suite) run() (*measured, error) {
 				s.say("%s: %v", c.name, err)
 				break
 			}
-			s.say("%-8s %d of %d  %s", c.name, n+1, s.repeats, m.last(c))
+			s.say("%-8s %d of %d  %s", c.name, n+1, s.repeatsOf(c), m.last(c))
 		}
 	}
 	return m, nil
@@ -74,6 +82,11 @@ func (s *suite) say(format string, args ...any) { _, _ = fmt.Fprintf(s.progress,
 
 // once measures a case once, with a fresh router each time.
 func (s *suite) once(c *testCase, m *measured) error {
+	if c.simulate != nil {
+		figures, err := c.simulate(s.ctx, s.quick)
+		m.add(figures)
+		return err
+	}
 	err := s.alone(m, func() error { return s.direct(c, m) })
 	s.keepLogs(c)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 var small = []struct {
 	kind string
 	size int
-}{{"random", 16}, {"ring", 12}, {"line", 10}}
+}{{"random", 12}, {"ring", 10}, {"line", 10}}
 
 // inSmallMeshes runs a story in each of them, once all routers know the whole mesh.
 func inSmallMeshes(t *testing.T, story func(m *mesh)) {
@@ -22,7 +22,7 @@ func inSmallMeshes(t *testing.T, story func(m *mesh)) {
 			inMesh(t, s.kind, s.size, 2, uint64(i), func(m *mesh) {
 				m.startAll()
 				m.agree(5*time.Second, "the start")
-				time.Sleep(5 * time.Second)
+				time.Sleep(3 * time.Second)
 				story(m)
 			})
 		})
@@ -63,27 +63,20 @@ func TestRoutersWhoseAdjacencyIsLostAreRoutedAround(t *testing.T) {
 			p := anyOf(m, m.pairs())
 			m.lose(p)
 			m.agree(promised, fmt.Sprint("the loss of ", p))
-			m.mend(p)
-			m.agree(5*time.Second, fmt.Sprint("the return of ", p))
+			time.Sleep(time.Second)
 		}
 	})
 }
 
-func TestANewAdjacencyIsUsed(t *testing.T) {
+func TestANewAdjacencyIsUsedOnceItsEndsKnow(t *testing.T) {
 	inSmallMeshes(t, func(m *mesh) {
 		for _, p := range m.spare {
 			m.mend(p)
+			routed, usable := m.took(promised, fmt.Sprint("the new adjacency ", p), same)
+			if wait := usable - routed; wait > 20*time.Millisecond {
+				t.Errorf("%s: new next hops waited for %v; a neighbour knows within a few milliseconds", m.kind, wait)
+			}
 			m.agree(promised, fmt.Sprint("the new adjacency ", p))
-		}
-	})
-}
-
-func TestANewNextHopIsUsedOnceTheNeighbourKnows(t *testing.T) {
-	inSmallMeshes(t, func(m *mesh) {
-		m.mend(m.spare[0])
-		routed, usable := m.took(promised, "the new adjacency", same)
-		if wait := usable - routed; wait > 20*time.Millisecond {
-			t.Errorf("%s: new next hops waited for %v; a neighbour knows within a few milliseconds", m.kind, wait)
 		}
 	})
 }
@@ -113,10 +106,8 @@ func TestTwoHalvesThatMeetAgainAreOne(t *testing.T) {
 			m.lose(p)
 		}
 		m.agree(promised, "the split")
-		time.Sleep(forgiven)
 		m.mend(cut...)
-		m.took(promised, "every router reaches every other", reaches)
-		m.agree(5*time.Minute, "the healed split")
+		m.agree(10*time.Second, "the healed split")
 	})
 }
 
@@ -124,13 +115,13 @@ func TestALossCostsAFewLSAsAndHashesOnEachAdjacency(t *testing.T) {
 	inSmallMeshes(t, func(m *mesh) {
 		adjacencies := len(m.edges)
 		before := m.meter.read()
-		time.Sleep(changeTime)
+		time.Sleep(3 * time.Second)
 		if n := m.meter.since(before)[trafficLinkState]; n != 0 {
 			t.Errorf("%s: %d bytes of link state while nothing changed", m.kind, n)
 		}
 		before = m.meter.read()
 		m.lose(anyOf(m, m.pairs()))
-		time.Sleep(changeTime)
+		time.Sleep(3 * time.Second)
 		n := m.meter.since(before)[trafficLinkState]
 		// Two LSAs of 200 bytes at most and some hashes, each way.
 		if most := uint64(adjacencies * 2 * 800); n == 0 || n > most {
