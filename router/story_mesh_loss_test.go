@@ -222,6 +222,21 @@ func TestMeshSilenceIsSuspectFirstAndDeadThen(t *testing.T) {
 	})
 }
 
+// Its deliveries hold no credit any more, and still end with it.
+func TestMeshSenderLeavesWhileItsPathIsSuspect(t *testing.T) {
+	playMesh(t, square, nil, func(s *meshStage) {
+		c := s.at("C", "receiver").consumer("q", 100)
+		s.known()
+		p := s.at("A", "sender").producer("q")
+		p.send(text("sent"))
+		s.silence("B", "C")
+		s.advance(1500 * time.Millisecond)
+		p.detach()
+		s.advance(3 * time.Second) // its path is dead: nobody is there to be told so
+		equal(s.stage, "came", c.bodies(), "sent")
+	})
+}
+
 func TestMeshSilenceThatEndsInTimeLosesNothing(t *testing.T) {
 	playMesh(t, square, nil, func(s *meshStage) {
 		c := s.at("C", "receiver").consumer("q", 100)

@@ -29,6 +29,7 @@ type Receiver struct {
 	ceiling       uint32 // the highest limit ever told, or some more; what is excess is judged by it
 	window        uint32 // deliveries that may be unfinished at a time; 0 stops credit
 	outstanding   uint32 // deliveries begun and not finished
+	excused       uint32 // unsettled deliveries that count no more for credit, and are not over
 	flowPending   bool
 	anchored      bool // deliveryCount is known: the peer's attach has arrived
 }
@@ -174,7 +175,7 @@ func (c *Conn) Unsettled() int {
 			switch {
 			case l.gone: // nothing more will be heard of its deliveries
 			case l.recv != nil:
-				n += int(l.recv.outstanding)
+				n += int(l.recv.outstanding + l.recv.excused)
 			default:
 				n += int(l.send.outstanding)
 			}
@@ -319,9 +320,11 @@ func (l *Receiver) finished(n uint32) {
 
 // over counts an unsettled delivery as over. The caller holds mu.
 func (l *Receiver) over(r *inRecord) {
-	if !r.excused {
-		l.finished(1)
+	if r.excused {
+		l.excused--
+		return
 	}
+	l.finished(1)
 }
 
 // Excuse gives back the credit of unsettled deliveries whose context (see
@@ -334,6 +337,7 @@ func (l *Receiver) Excuse(b *Batch, match func(context any) bool) (n int) {
 	s.incoming.each(func(_ uint32, r *inRecord) {
 		if r.link == l && !r.excused && match(r.context) {
 			r.excused = true
+			l.excused++
 			l.finished(1)
 			n++
 		}

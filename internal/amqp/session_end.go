@@ -89,7 +89,7 @@ func markGone(links []*link) (ended []*link, in, out bool) {
 		case l.gone:
 			continue
 		case l.recv != nil:
-			in = in || l.recv.outstanding > 0
+			in = in || l.recv.outstanding+l.recv.excused > 0
 		default:
 			out = out || l.send.outstanding > 0
 			l.send.stop()
