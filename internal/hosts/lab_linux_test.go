@@ -39,8 +39,9 @@ type host struct {
 	router *router // the present one
 }
 
-// patience is how long anything is waited for that will happen. A machine may be busy.
-const patience = time.Minute
+// patience is how long anything is waited for that will happen. A machine may be busy,
+// and an adjacency that is lost again and again is left alone for a minute.
+const patience = 2 * time.Minute
 
 var labs atomic.Int32
 
