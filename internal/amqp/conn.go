@@ -38,6 +38,9 @@ type Config struct {
 
 	// As a client: the mechanism to log in with; nil skips SASL.
 	Login sasl.ClientMechanism
+	// Those to take, the strongest first, from a server that does not offer Login.
+	// Who is in between can bring about the weakest of them.
+	WeakerLogins []sasl.ClientMechanism
 }
 
 // Handler is told what happens on a connection. All calls come from the

@@ -50,7 +50,7 @@ func (c *Conn) recvHeader(id wire.ProtoID) error {
 func (c *Conn) recvServerHeader(id wire.ProtoID) error {
 	switch {
 	case c.phase == phaseHeader && id == wire.ProtoIDSASL && c.cfg.Login != nil:
-		c.sasl = &saslState{client: c.cfg.Login.Start()}
+		c.sasl = new(saslState)
 		c.phase = phaseSASL
 		return nil
 	case id == wire.ProtoIDAMQP && (c.phase == phaseAMQPHeader || c.phase == phaseHeader && c.cfg.Login == nil):

@@ -3,6 +3,8 @@ package amqp
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/sasl"
@@ -11,11 +13,10 @@ import (
 
 // saslState is a SASL exchange under way, owned by the reader. [5.3]
 type saslState struct {
-	server    sasl.Exchange // nil until sasl-init
-	client    sasl.ClientExchange
+	server    sasl.Exchange       // nil until sasl-init
+	client    sasl.ClientExchange // nil until sasl-init
 	mechanism string
 	steps     int
-	initSent  bool
 }
 
 // maxSASLSteps bounds an exchange: the longest mechanism in use takes three.
@@ -117,13 +118,13 @@ func (c *Conn) refuseLogin(reason string, code wire.SASLCode) error {
 
 func (c *Conn) recvSASLClient(code wire.Code, fields wire.List) error {
 	switch {
-	case code == wire.CodeSASLMechanisms && !c.sasl.initSent:
+	case code == wire.CodeSASLMechanisms && c.sasl.client == nil:
 		var m wire.SASLMechanisms
 		if err := m.Decode(fields); err != nil {
 			return &HandshakeError{Reason: err.Error()}
 		}
 		return c.chooseMechanism(m.Mechanisms)
-	case code == wire.CodeSASLChallenge && c.sasl.initSent:
+	case code == wire.CodeSASLChallenge && c.sasl.client != nil:
 		var ch wire.SASLChallenge
 		if err := ch.Decode(fields); err != nil {
 			return &HandshakeError{Reason: err.Error()}
@@ -134,39 +135,53 @@ func (c *Conn) recvSASLClient(code wire.Code, fields wire.List) error {
 		}
 		c.sendSASL(&wire.SASLResponse{Response: response})
 		return nil
-	case code == wire.CodeSASLOutcome && c.sasl.initSent:
+	case code == wire.CodeSASLOutcome && c.sasl.client != nil:
 		var o wire.SASLOutcome
 		if err := o.Decode(fields); err != nil {
 			return &HandshakeError{Reason: err.Error()}
 		}
-		if o.Code != wire.SASLOk {
-			return &HandshakeError{Reason: fmt.Sprintf("SASL: the server refused the login with %s (outcome code %d)", c.cfg.Login.Name(), o.Code)}
-		}
-		c.mechanism = c.cfg.Login.Name()
-		c.sasl = nil
-		c.phase = phaseAMQPHeader
-		c.mu.Lock()
-		c.appendHeader(wire.ProtoAMQP)
-		c.appendOpen()
-		c.mu.Unlock()
-		return nil
+		return c.finishLogin(&o)
 	}
 	return &HandshakeError{Reason: fmt.Sprintf("SASL: %v was not expected now", code)}
 }
 
-func (c *Conn) chooseMechanism(offered []wire.Symbol) error {
-	name := wire.Symbol(c.cfg.Login.Name())
-	for _, m := range offered {
-		if m != name {
-			continue
-		}
-		initial, err := c.sasl.client.Step(nil)
-		if err != nil {
-			return &HandshakeError{Reason: "SASL: " + err.Error()}
-		}
-		c.sasl.initSent = true
-		c.sendSASL(&wire.SASLInit{Mechanism: name, InitialResponse: initial, Hostname: c.cfg.Hostname})
-		return nil
+// finishLogin goes on to AMQP, if the server is content with the client and the
+// other way round.
+func (c *Conn) finishLogin(o *wire.SASLOutcome) error {
+	if o.Code != wire.SASLOk {
+		return &HandshakeError{Reason: fmt.Sprintf("SASL: the server refused the login with %s (outcome code %d)", c.sasl.mechanism, o.Code)}
 	}
-	return &HandshakeError{Reason: fmt.Sprintf("SASL: the server offers %v, the login is %s", offered, name)}
+	if err := c.sasl.client.Finish(o.AdditionalData); err != nil {
+		return &HandshakeError{Reason: "SASL: " + err.Error()}
+	}
+	c.mechanism = c.sasl.mechanism
+	c.sasl = nil
+	c.phase = phaseAMQPHeader
+	c.mu.Lock()
+	c.appendHeader(wire.ProtoAMQP)
+	c.appendOpen()
+	c.mu.Unlock()
+	return nil
+}
+
+// chooseMechanism begins the login with the strongest mechanism that both sides have.
+func (c *Conn) chooseMechanism(offered []wire.Symbol) error {
+	var names []string
+	for _, login := range append([]sasl.ClientMechanism{c.cfg.Login}, c.cfg.WeakerLogins...) {
+		if slices.Contains(offered, wire.Symbol(login.Name())) {
+			return c.startLogin(login)
+		}
+		names = append(names, login.Name())
+	}
+	return &HandshakeError{Reason: fmt.Sprintf("SASL: the server offers %v, the login is %s", offered, strings.Join(names, " or "))}
+}
+
+func (c *Conn) startLogin(login sasl.ClientMechanism) error {
+	c.sasl.mechanism, c.sasl.client = login.Name(), login.Start()
+	initial, err := c.sasl.client.Step(nil)
+	if err != nil {
+		return &HandshakeError{Reason: "SASL: " + err.Error()}
+	}
+	c.sendSASL(&wire.SASLInit{Mechanism: wire.Symbol(login.Name()), InitialResponse: initial, Hostname: c.cfg.Hostname})
+	return nil
 }

@@ -42,10 +42,16 @@ type ClientMechanism interface {
 	Start() ClientExchange
 }
 
-// ClientExchange is the client's side of one authentication.
+// ClientExchange is the client's side of one authentication. It is used by one
+// goroutine, and not again after it was finished or failed.
 type ClientExchange interface {
 	// Step takes the server's challenge and returns the response to it. The
 	// first call takes nil and returns the initial-response of sasl-init; a
 	// nil response leaves that field absent.
 	Step(challenge []byte) (response []byte, err error)
+	// Finish is called when the server says that the login has succeeded, with
+	// the additional-data of its outcome; nil if the field was absent. An error
+	// says that the server has not proven what the mechanism wants of it: the
+	// client must not go on. [5.3.3.6]
+	Finish(additional []byte) error
 }
