@@ -118,6 +118,10 @@ func (m *message) left(b *amqp.Batch, e *egress, out uint32, outSettled bool) {
 func (m *message) leftFor(b *amqp.Batch, e *egress, out uint32) {
 	in, h := m.in.link, m.hop
 	switch {
+	case m.settled && h.data.flags&flagPresettled == 0:
+		// It was settled while it waited for the neighbour, and is told so behind it.
+		m.unhold(b)
+		h.onwardBy(e.link).senderState(b, out, true, wire.DeliveryState{})
 	case m.settled:
 		m.unhold(b) // its outcome finishes it
 	case !in.Forwarded(b, m.id, h.onwardBy(e.link), out, m.held):

@@ -127,6 +127,47 @@ func TestMeshSenderSettlesWhatWaitsAtTheEgress(t *testing.T) {
 	})
 }
 
+func TestMeshSenderSettlesWhatWaitsForANeighbour(t *testing.T) {
+	for name, size := range map[string]int{"small": 2_000, "long": 100_000} {
+		t.Run(name, func(t *testing.T) {
+			playMesh(t, "A-B", nil, func(s *meshStage) {
+				c := s.at("B", "receiver").consumerWith(meshtest.ReceiverOptions{Source: meshtest.From("q"), Snd: wire.SndMixed, Rcv: wire.RcvSecond, Credit: 1000})
+				s.known()
+				p := s.at("A", "sender").producer("q")
+				s.advance(3 * time.Second)
+				s.narrow("A", "B")
+				var list []*meshtest.Out
+				p.app.do(func() {
+					for range 150 {
+						list = append(list, p.Send(&meshtest.Out{Payload: long(size), SettleAtEnd: size > 64<<10}))
+					}
+					for _, o := range list {
+						o.Settle(wire.DeliveryState{})
+					}
+				})
+				s.net.Between("A", "B").Set(meshtest.Line{}, meshtest.Line{})
+				s.advance(time.Minute)
+				c.app.do(func() {
+					for _, d := range c.got {
+						if !d.Settled && !d.RemoteSettled {
+							d.Settle(accepted, false) // and waits for the sender
+						}
+					}
+				})
+				s.known()
+				for i, d := range c.got {
+					if !d.Settled && !d.RemoteSettled {
+						t.Errorf("the %dth is not settled", i)
+						break
+					}
+				}
+				equal(s.stage, "came", c.count(), 150)
+				equal(s.stage, "credit", p.credit(), capacity)
+			})
+		})
+	}
+}
+
 func TestMeshReceiverThatWantsSettledOnly(t *testing.T) {
 	playMesh(t, "A-B B-C", nil, func(s *meshStage) {
 		c := s.at("C", "receiver").consumerWith(meshtest.ReceiverOptions{Source: meshtest.From("q"), Snd: wire.SndSettled, Credit: 10})
