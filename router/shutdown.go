@@ -39,6 +39,7 @@ func (r *Router) Shutdown(ctx context.Context) error {
 	}
 	b.Flush()
 	err := r.awaitSettled(ctx)
+	lastWords(ctx)
 	r.closePeers(func(p *peer) bool { return p.adj == nil })
 	if r.mesh != nil {
 		moved, cancel := context.WithTimeout(ctx, moveGrace)
@@ -60,7 +61,8 @@ func (r *Router) Shutdown(ctx context.Context) error {
 }
 
 const (
-	settlePoll = 5 * time.Millisecond
+	settlePoll     = 5 * time.Millisecond
+	lastWordsGrace = 100 * time.Millisecond
 	// moveGrace is how long what waited for clients of this router may take to get to
 	// those of another one.
 	moveGrace = time.Second
@@ -71,6 +73,17 @@ const (
 	// two seconds for it, so this is only for what hangs beyond that.
 	closeGrace = 4 * time.Second
 )
+
+// lastWords gives clients time to take in what they were told last: some look at a close
+// before the outcomes that came ahead of it, and would think those lost.
+func lastWords(ctx context.Context) {
+	t := time.NewTimer(lastWordsGrace)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
 
 // awaitSettled waits until no delivery is in flight, or ctx ends.
 func (r *Router) awaitSettled(ctx context.Context) error {
