@@ -137,6 +137,9 @@ func messageTo(payload []byte) ([]byte, *wire.Error) {
 // class is the priority in which the message waits: the address's, else the
 // message's own. [3.2.1]
 func (a *address) class(m *message) uint8 {
+	if a.trunk != nil {
+		return m.trunkClass()
+	}
 	if p := a.treatment.priority; p != nil {
 		return *p
 	}

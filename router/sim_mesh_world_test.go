@@ -165,7 +165,9 @@ func (w *meshWorld) run() {
 		w.pass(time.Millisecond) // everybody notices
 		w.calmDown(false)
 	}
-	if !w.ledger.failed() {
+	if w.ledger.failed() {
+		w.describeMesh()
+	} else {
 		w.finish()
 	}
 	w.abandon()

@@ -162,7 +162,7 @@ func (s *sendLink) letter() *letter {
 	if p := m.to.priority; p != nil {
 		m.class = *p
 	}
-	if m.to.distribution == config.Multicast {
+	if m.to.distribution == config.Multicast && !l.mesh {
 		m.class = 0 // order is kept across priorities, since nothing of one link waits beside another's
 	}
 	if rng.IntN(3) == 0 {

@@ -1,10 +1,12 @@
 package router_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/meshtest"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -149,17 +151,39 @@ func TestMeshPrioritiesOvertakeWhereTheyWait(t *testing.T) {
 	})
 }
 
-func TestMeshAddressWithAPriorityOfItsOwn(t *testing.T) {
+// pressing makes an address with a priority of its own, which goes before the messages'.
+func pressing(c *config.Config) {
 	nine := uint8(9)
-	playMesh(t, "A-B", func(c *config.Config) {
-		c.Addresses = append(c.Addresses, config.Address{Prefix: "pressing", Distribution: config.Balanced, Priority: &nine})
-	}, func(s *meshStage) {
+	c.Addresses = append(c.Addresses, config.Address{Prefix: "pressing", Distribution: config.Balanced, Priority: &nine})
+}
+
+func TestMeshAddressWithAPriorityOfItsOwn(t *testing.T) {
+	playMesh(t, "A-B", pressing, func(s *meshStage) {
 		c := s.at("B", "receiver").consumer("pressing.q", 1)
 		s.known()
 		p := s.at("A", "sender").producer("pressing.q")
 		p.send(text("1"), urgent(0, "2"), urgent(9, "3"))
 		c.grant(10)
 		equal(s.stage, "came", c.bodies(), "1 2 3")
+	})
+}
+
+func TestMeshAddressWithAPriorityOfItsOwnInFrontOfASlowNeighbour(t *testing.T) {
+	playMesh(t, "A-B", pressing, func(s *meshStage) {
+		c := s.at("B", "receiver").consumer("pressing.q", 1000)
+		s.known()
+		p := s.at("A", "sender").producer("pressing.q")
+		s.advance(3 * time.Second)
+		s.net.Between("A", "B").Set(meshtest.Line{Rate: 100_000, Buffer: 2000}, meshtest.Line{})
+		p.send(long(200_000))
+		for i := range 30 {
+			p.send(urgent(uint8(i%10), fmt.Sprint(i)))
+		}
+		s.advance(10 * time.Second)
+		equal(s.stage, "came", c.count(), 31)
+		for i, d := range c.got[1:] {
+			equal(s.stage, "number", textOf(d.bytes), fmt.Sprint(i))
+		}
 	})
 }
 
