@@ -77,9 +77,12 @@ func (x *mesh) challenge(j, old *adjacency) {
 	old.peer.conn.Abort(errors.New("the neighbour was started anew"))
 	<-old.over
 	x.linking.Lock()
-	x.enter(j)
+	entered := !j.down.Load() // else nobody would take it out again
+	if entered {
+		x.enter(j)
+	}
 	x.linking.Unlock()
-	if j.ready.Load() {
+	if entered && j.ready.Load() {
 		x.adjacencyReady(j)
 	}
 }
@@ -105,7 +108,11 @@ func (x *mesh) carry(n *neighbour, j *adjacency) {
 	x.mu.Lock()
 	n.carrier = j
 	x.mu.Unlock()
+	j.mu.Lock()
+	suspect := j.suspect
+	j.mu.Unlock()
 	x.speaker.AdjacencyUp(id, j.cost)
+	x.speaker.Suspect(id, suspect) // not what the one before it was
 	x.tables.AdjacencyUp(id)
 	x.gossip.AdjacencyUp(id)
 	x.rewire()

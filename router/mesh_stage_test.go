@@ -116,15 +116,20 @@ func (s *meshStage) at(id, name string) *app {
 // cutOne cuts one of the connections between two routers that stand: the first for even
 // i, the last for odd.
 func (s *meshStage) cutOne(a, b string, i int) {
+	live := s.standing(a, b)
+	live[i%2*(len(live)-1)].Cut()
+}
+
+// standing is the connections between two routers that stand.
+func (s *meshStage) standing(a, b string) (live []*meshtest.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var live []*meshtest.Conn
 	for _, c := range append(append([]*meshtest.Conn(nil), s.dialled[a]...), s.dialled[b]...) {
 		if _, err := c.TryWrite(nil); err == nil {
 			live = append(live, c)
 		}
 	}
-	live[i%2*(len(live)-1)].Cut()
+	return live
 }
 
 // cost is what the way from one router to another costs.
