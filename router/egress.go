@@ -130,7 +130,7 @@ func (e *egress) OnDetach(b *amqp.Batch, err *wire.Error) {
 	}
 	a := e.addr
 	if a.removeConsumer(e) {
-		a.closeCredit(b, func() bool { return len(a.consumers.Load().list) == 0 })
+		a.closeCredit(b, func() bool { return !a.consumers.Load().any(false) })
 	}
 	a.advertise()
 	a.consumersChanged(b)

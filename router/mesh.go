@@ -232,7 +232,10 @@ func (x *mesh) beats() {
 		now := time.Now()
 		if starting && (x.anySynced() || now.Sub(x.started) > startTime) {
 			starting = false
-			x.speaker.SetDraining(x.leaving.Load())
+			x.speaker.SetDraining(false)
+			if x.leaving.Load() { // it may have said so just before
+				x.speaker.SetDraining(true)
+			}
 		}
 		var b amqp.Batch
 		for _, j := range x.adjacencies() {

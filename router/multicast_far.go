@@ -98,9 +98,12 @@ func (x *mesh) resplit(b *amqp.Batch, m *message, until time.Time) {
 	})
 }
 
-// expectMore says that the stream will have so many copies more.
+// expectMore says that the stream will have so many copies more, unless it is too late for
+// those that have not begun.
 func (s *stream) expectMore(n int) {
 	s.mu.Lock()
-	s.expected += n
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if !s.late {
+		s.expected += n
+	}
 }

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -57,11 +58,15 @@ func (r *remote) reachable() bool { return r.open.Load() && r.cost.Load() != unr
 // take reserves units of the window. One message may go beyond it, so that none is
 // too large for ever.
 func (r *remote) take(units int32) bool {
-	if r.used.Add(units)-units >= r.window.Load() {
-		r.used.Add(-units)
-		return false
+	for {
+		used := r.used.Load()
+		if used >= r.window.Load() {
+			return false
+		}
+		if r.used.CompareAndSwap(used, used+units) {
+			return true
+		}
 	}
-	return true
 }
 
 // give returns units, and has sent what waited for them.
@@ -165,26 +170,49 @@ func (r *remote) excuse(b *amqp.Batch) {
 	}
 }
 
-// keep remembers a hop that a link will use again.
-func (r *remote) keep(h *hop) {
+// keep remembers a hop that the link will use again, in the place of the oldest if there
+// are too many. before is what it remembered when it had no such hop.
+func (in *ingress) keep(h *hop, before *[]*hop) {
+	var list []*hop
+	if before != nil {
+		list = slices.DeleteFunc(slices.Clone(*before), func(o *hop) bool { return o.excused.Load() })
+	}
+	list = append(list, h)
+	var oldest *hop
+	if len(list) > keptHops {
+		oldest, list = list[0], list[1:]
+	}
+	if !in.hops.CompareAndSwap(before, &list) {
+		return // another goroutine was faster, and this one will not be found again
+	}
+	if oldest != nil {
+		oldest.forget()
+	}
+	r := h.remote
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.hops == nil {
 		r.hops = make(map[*hop]struct{})
 	}
 	r.hops[h] = struct{}{}
+	r.mu.Unlock()
+	if in.over.Load() {
+		in.forgetHops() // what waited goes on, and nobody else comes back to this
+	}
 }
 
-// forget forgets the hops of a link that is over.
+// forget ends keep at the remote.
+func (h *hop) forget() {
+	h.remote.mu.Lock()
+	defer h.remote.mu.Unlock()
+	delete(h.remote.hops, h)
+}
+
+// forgetHops forgets the hops of a link that is over.
 func (in *ingress) forgetHops() {
-	p := in.hops.Load()
-	if p == nil {
-		return
-	}
-	for _, h := range *p {
-		h.remote.mu.Lock()
-		delete(h.remote.hops, h)
-		h.remote.mu.Unlock()
+	if p := in.hops.Load(); p != nil {
+		for _, h := range *p {
+			h.forget()
+		}
 	}
 }
 
@@ -218,34 +246,19 @@ func (in *ingress) hopTo(r *remote, m *message, units int32) *hop {
 	if r.traced.Load() {
 		flags |= flagTraced
 	}
-	common := units == 1 && m.way == nil
-	var known []*hop
-	if common {
-		if p := in.hops.Load(); p != nil {
-			known = *p
-		}
-		for _, h := range known {
+	if units > 1 || m.way != nil {
+		return newHop(in, r, m, units, flags)
+	}
+	known := in.hops.Load()
+	if known != nil {
+		for _, h := range *known {
 			if h.remote == r && h.data.flags == flags && !h.excused.Load() {
 				return h
 			}
 		}
 	}
 	h := newHop(in, r, m, units, flags)
-	if common && len(known) < keptHops {
-		// Another goroutine may do the same: then one of the two is made again.
-		list := make([]*hop, 0, len(known)+1)
-		for _, o := range known {
-			if !o.excused.Load() {
-				list = append(list, o)
-			}
-		}
-		list = append(list, h)
-		in.hops.Store(&list)
-		r.keep(h)
-		if in.over.Load() {
-			in.forgetHops() // what waited goes on, and nobody else comes back to this
-		}
-	}
+	in.keep(h, known)
 	return h
 }
 

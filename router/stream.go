@@ -102,7 +102,13 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 	id, outSettled, ok := c.begin(b, m.origin(e.addr), m.id, m.settled && m.hop == nil || m.settle, m.head())
 	switch {
 	case !ok:
-		return s.isCanceled()
+		if !s.isCanceled() {
+			return false
+		}
+		if m.hop != nil { // it has this message alone: once is enough
+			m.hop.done(b, 1)
+		}
+		return true
 	case m.hop != nil:
 		m.leftFor(b, e, id)
 	case m.settled, m.settle, outSettled:
