@@ -86,3 +86,32 @@ func TestMeshEndsANeighbourWhoseAddressesAreTooLong(t *testing.T) {
 		s.stillWorks("A", "B")
 	})
 }
+
+// A neighbour asks for windows in the names of routers that nobody knows.
+func TestMeshGrantsNothingToRoutersThatDoNotExist(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		s.at("A", "receiver").consumer("q", 10)
+		s.known()
+		c, _ := s.openAt("A", "X", neighbour(uint32(1), uint64(7), int32(1)), 0)
+		var l *meshtest.Sender
+		c.Do(func() {
+			l = c.Begin(meshtest.SessionOptions{}).AttachSender(meshtest.SenderOptions{Target: meshtest.To("$meshway.control")})
+		})
+		s.advance(100 * time.Millisecond)
+		c.Do(func() {
+			for i := range 100 {
+				ask := append(make([]byte, 0, 32), 5)
+				ask = binary.BigEndian.AppendUint64(ask, uint64(routing.KeyOf("A")))
+				ask = binary.BigEndian.AppendUint64(ask, uint64(i))
+				ask = append(ask, 9, 1, 0, 1, 'q')
+				l.Send(&meshtest.Out{Payload: ask, Settled: true})
+			}
+		})
+		s.advance(100 * time.Millisecond)
+		equal(s.stage, "routers that have a window", s.routers["A"].Granted("q"), 0)
+		c.Kill()
+		s.at("B", "sender").producer("q")
+		s.known()
+		equal(s.stage, "routers that have a window", s.routers["A"].Granted("q"), 1)
+	})
+}

@@ -126,6 +126,9 @@ func eachAddress(body []byte, behind int, f func(addr, rest []byte)) error {
 
 // onAsk answers an ingress that wants to send to consumers here.
 func (x *mesh) onAsk(b *amqp.Batch, from routing.Key, body []byte) error {
+	if _, ok := x.forwarding.Load().routes.ByKey(from); !ok {
+		return nil // nobody of that name could hear the answer
+	}
 	answer := routedMessage{mesh: x, to: from, kind: routedGrant}
 	now := time.Now()
 	err := eachAddress(body, 0, func(addr, _ []byte) {
