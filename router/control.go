@@ -127,7 +127,7 @@ func (x *mesh) onControl(b *amqp.Batch, j *adjacency, kind controlKind, msg []by
 	id := j.neighbour.ID
 	switch kind {
 	case controlHeartbeat:
-		x.onHeartbeat(b, j, msg)
+		x.onHeartbeat(j, msg)
 	case controlLinkState:
 		x.speaker.Receive(id, msg)
 	case controlGossip:
@@ -163,13 +163,12 @@ func (j *adjacency) beat(b *amqp.Batch, now time.Time) {
 	j.send(b, controlHeartbeat, true, msg[:])
 }
 
-func (x *mesh) onHeartbeat(b *amqp.Batch, j *adjacency, msg []byte) {
+func (x *mesh) onHeartbeat(j *adjacency, msg []byte) {
 	if len(msg) < heartbeatSize {
 		return
 	}
 	now := time.Now()
 	j.mu.Lock()
-	first := j.echoAt.IsZero()
 	j.echo, j.echoAt = binary.BigEndian.Uint64(msg[0:]), now
 	if held := binary.BigEndian.Uint64(msg[16:]); held > 0 {
 		at := time.Duration(binary.BigEndian.Uint64(msg[8:]))
@@ -181,9 +180,6 @@ func (x *mesh) onHeartbeat(b *amqp.Batch, j *adjacency, msg []byte) {
 		}
 	}
 	j.mu.Unlock()
-	if first {
-		j.beat(b, now) // what we sent first may have come too early
-	}
 	if x.carries(j) {
 		x.speaker.Heartbeat(j.neighbour.ID, binary.BigEndian.Uint64(msg[24:]))
 	}

@@ -59,6 +59,12 @@ func (m *mesh) across() []ends {
 	return slices.DeleteFunc(m.pairs(), func(p ends) bool { return p[0] >= half || p[1] < half })
 }
 
+// inHalves are all others.
+func (m *mesh) inHalves() []ends {
+	across := m.across()
+	return slices.DeleteFunc(m.pairs(), func(p ends) bool { return slices.Contains(across, p) })
+}
+
 // anyOf picks one of a list.
 func anyOf[T any](m *mesh, list []T) T {
 	m.mu.Lock()

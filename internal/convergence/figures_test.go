@@ -35,7 +35,7 @@ type figures struct {
 	Added  float64 `json:"added"`  // an adjacency, since it was dialled
 	Silent float64 `json:"silent"` // an adjacency, that nobody closes
 	Killed float64 `json:"killed"` // a router
-	Healed float64 `json:"healed"` // two halves, since the first adjacency between them was dialled
+	Healed float64 `json:"healed"` // two halves, since the first adjacency between them was dialled again
 
 	// Bytes a second that a router sends while nothing changes.
 	Heartbeats float64 `json:"heartbeats"` // the hash of the database is in them
@@ -85,7 +85,9 @@ func TestFigures(t *testing.T) {
 
 const (
 	trials   = 3
-	settling = time.Minute // after a start, until gossip has nothing to tell any more
+	settling = 30 * time.Second // after a start, until gossip has nothing to tell any more
+	idling   = 30 * time.Second // for which what is sent meanwhile is counted
+	split    = 5 * time.Second  // for which two halves are apart
 )
 
 // measure does all that is measured to a mesh, one after the other. What tears it apart
@@ -109,7 +111,7 @@ func (f *figures) measure(m *mesh) {
 	}
 	if !*briefFlag {
 		f.silence(m)
-		f.split(m)
+		f.heal(m)
 		f.kill(m)
 	}
 }
@@ -131,19 +133,19 @@ func used() time.Duration {
 
 func (f *figures) idle(m *mesh) {
 	before := m.meter.read()
-	time.Sleep(time.Minute)
+	time.Sleep(idling)
 	n := m.meter.since(before)
-	per := float64(f.Routers) * time.Minute.Seconds()
+	per := float64(f.Routers) * idling.Seconds()
 	f.Heartbeats, f.Gossip = float64(n[trafficHeartbeats])/per, float64(n[trafficGossip])/per
 	f.Rest = float64(n[trafficLinkState]+n[trafficTables]+n[trafficOther]) / per
 }
 
 // lose loses adjacencies, and lets them come back. What is counted is the last of them.
 func (f *figures) lose(m *mesh) {
-	list := m.pairs()
+	list := m.inHalves()
 	for range trials {
 		p := anyOf(m, list)
-		list = slices.DeleteFunc(list, func(o ends) bool { return o == p }) // the next time it would wait
+		list = slices.DeleteFunc(list, func(o ends) bool { return o == p }) // it was lost once
 		routes, _ := m.routers[p[0]].Routes()
 		f.before = routes.Topology()
 		before := m.meter.read()
@@ -160,7 +162,7 @@ func (f *figures) lose(m *mesh) {
 }
 
 func (f *figures) silence(m *mesh) {
-	p := anyOf(m, m.pairs())
+	p := anyOf(m, m.inHalves())
 	m.silence(p)
 	f.Silent = m.usable(time.Minute, "an adjacency is silent", same)
 	time.Sleep(changeTime)
@@ -169,15 +171,14 @@ func (f *figures) silence(m *mesh) {
 	time.Sleep(changeTime)
 }
 
-// split tears the mesh into halves, for so long that their adjacencies are not held back
-// any more for having been lost.
-func (f *figures) split(m *mesh) {
+// heal tears the mesh into halves, and lets them find each other again.
+func (f *figures) heal(m *mesh) {
 	cut := m.across()
 	for _, p := range cut {
 		m.lose(p)
 	}
 	m.usable(time.Minute, "a split", same)
-	time.Sleep(forgiven)
+	time.Sleep(split)
 	m.mend(cut...)
 	f.Healed = m.usable(time.Minute, "a healed split", reaches)
 	m.usable(5*time.Minute, "all adjacencies of a healed split", same)

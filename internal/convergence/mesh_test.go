@@ -57,8 +57,7 @@ const (
 	wireJitter = 200 * time.Microsecond // at most, on top
 	startsIn   = 100 * time.Millisecond // in which all routers start
 	lookEvery  = time.Millisecond
-	changeTime = 10 * time.Second  // after which a change costs nothing more
-	forgiven   = 130 * time.Second // after which an adjacency that was lost is as good as new
+	changeTime = 5 * time.Second // after which a change costs nothing more
 )
 
 // inMesh runs a story in a mesh of that many routers, and ends them after it.
@@ -72,8 +71,8 @@ func inMesh(t *testing.T, kind string, size, spares int, seed uint64, story func
 		}
 		m.shape(size)
 		m.addSpares(spares)
+		defer m.endAll()
 		story(m)
-		m.endAll()
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/meshway/meshway/linkstate"
 	"github.com/meshway/meshway/routing"
 )
 
@@ -54,7 +55,7 @@ const (
 	// somebody has noticed it.
 	promised = time.Second
 	// noticed is how long it may take until a silent neighbour is noticed.
-	noticed = time.Second
+	noticed = 500 * time.Millisecond
 )
 
 func TestRoutersWhoseAdjacencyIsLostAreRoutedAround(t *testing.T) {
@@ -75,6 +76,9 @@ func TestANewAdjacencyIsUsedOnceItsEndsKnow(t *testing.T) {
 			routed, usable := m.took(promised, fmt.Sprint("the new adjacency ", p), same)
 			if wait := usable - routed; wait > 20*time.Millisecond {
 				t.Errorf("%s: new next hops waited for %v; a neighbour knows within a few milliseconds", m.kind, wait)
+			}
+			if routed >= linkstate.HeartbeatInterval/2 {
+				t.Errorf("%s: a new adjacency was used after %v: its ends wait for heartbeats", m.kind, routed)
 			}
 			m.agree(promised, fmt.Sprint("the new adjacency ", p))
 		}
@@ -123,8 +127,8 @@ func TestALossCostsAFewLSAsAndHashesOnEachAdjacency(t *testing.T) {
 		m.lose(anyOf(m, m.pairs()))
 		time.Sleep(3 * time.Second)
 		n := m.meter.since(before)[trafficLinkState]
-		// Two LSAs of 200 bytes at most and some hashes, each way.
-		if most := uint64(adjacencies * 2 * 800); n == 0 || n > most {
+		// Two LSAs and as many hashes, each way at most.
+		if most := uint64(adjacencies * 2 * 250); n == 0 || n > most {
 			t.Errorf("%s: %d bytes of link state over %d adjacencies, it should be some, and at most %d", m.kind, n, adjacencies, most)
 		}
 	})
