@@ -135,7 +135,8 @@ func TestMeshSenderSettlesWhatWaitsForANeighbour(t *testing.T) {
 				s.known()
 				p := s.at("A", "sender").producer("q")
 				s.advance(3 * time.Second)
-				s.narrow("A", "B")
+				slow := meshtest.Line{Rate: 4000, Buffer: 2000} // and not so slow that the neighbour counts as dead
+				s.net.Between("A", "B").Set(slow, slow)
 				var list []*meshtest.Out
 				p.app.do(func() {
 					for range 150 {
