@@ -89,7 +89,9 @@ func (x *mesh) onOwnersChanged(addr string) {
 	}
 	var b amqp.Batch
 	had := len(a.consumers.Load().remotes) > 0
-	a.findRemotes()
+	for _, r := range a.findRemotes() {
+		r.excuse(&b)
+	}
 	set := a.consumers.Load()
 	a.consumersChanged(&b)
 	switch {
@@ -105,26 +107,32 @@ func (x *mesh) onOwnersChanged(addr string) {
 	x.router.table.release(a)
 }
 
-// findRemotes makes the address's set of remotes what the mesh knows of it.
-func (a *address) findRemotes() {
+// findRemotes makes the address's set of remotes what the mesh knows of it. It returns
+// those, also of them that it takes out, to which the path has been lost.
+func (a *address) findRemotes() (lost []*remote) {
 	x := a.router.mesh
 	if x == nil || a.trunk != nil {
-		return
+		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	set := a.consumers.Load()
+	for _, r := range set.remotes {
+		if r.costs() {
+			lost = append(lost, r)
+		}
+	}
 	remotes := x.remotesOf(a, set.remotes)
 	if !slices.Equal(remotes, set.remotes) {
 		a.replaceConsumers(set.list, remotes)
 	} else {
 		a.epoch.Add(1) // some may have opened
 	}
+	return lost
 }
 
 // remotesOf is the routers with consumers of an address, those in old as they are.
 func (x *mesh) remotesOf(a *address, old []*remote) (list []*remote) {
-	f := x.forwarding.Load()
 	add := func(id string, flags addrtable.Flags) {
 		var r *remote
 		if i := slices.IndexFunc(old, func(r *remote) bool { return r.id == id }); i >= 0 {
@@ -132,8 +140,8 @@ func (x *mesh) remotesOf(a *address, old []*remote) (list []*remote) {
 		} else {
 			r = &remote{addr: a, id: id, key: routing.KeyOf(id)}
 			r.window.Store(defaultWindow)
+			r.costs()
 		}
-		r.costs(f)
 		r.open.Store(flags&addrtable.Open != 0)
 		r.traced.Store(flags&flagTrace != 0)
 		list = append(list, r)

@@ -187,14 +187,13 @@ func (x *mesh) mask(old, now *routing.Routes) {
 func (x *mesh) retry() {
 	var b amqp.Batch
 	x.parking.retry(&b)
-	f := x.forwarding.Load()
 	x.router.table.eachAttended(func(a *address) {
 		set := a.consumers.Load()
 		if len(set.remotes) == 0 {
 			return
 		}
 		for _, r := range set.remotes {
-			if r.costs(f) {
+			if r.costs() {
 				r.excuse(&b)
 			}
 		}
@@ -211,14 +210,22 @@ func (x *mesh) retry() {
 
 // costs takes over what the way to the egress costs now. True means that it costs more
 // than before: what is on its way there has lost its path.
-func (r *remote) costs(f *forwarding) (more bool) {
-	cost := uint32(unreachable)
-	if i, ok := f.routes.Topology().Index(r.id); ok {
-		if c, ok := f.routes.Cost(i); ok {
-			cost = min(c, unreachable-1)
+func (r *remote) costs() (more bool) {
+	x := r.addr.router.mesh
+	for {
+		f := x.forwarding.Load()
+		cost := uint32(unreachable)
+		if i, ok := f.routes.Topology().Index(r.id); ok {
+			if c, ok := f.routes.Cost(i); ok {
+				cost = min(c, unreachable-1)
+			}
 		}
+		more = r.cost.Swap(cost) < cost || more
+		if x.forwarding.Load() == f {
+			return more
+		}
+		// Another goroutine may have been here with newer routes, just before.
 	}
-	return r.cost.Swap(cost) < cost
 }
 
 // parking holds messages in transit, and copies of multicasts, that have no next hop now:

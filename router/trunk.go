@@ -43,7 +43,8 @@ func newTrunk(j *adjacency, lane bool) *trunk {
 
 // idle says that nothing is on the lane or waits for it.
 func (t *trunk) idle() bool {
-	return t.egress.stream.Load() == nil && t.addr.busy.Load() == 0
+	// In this order: what leaves the queue for the link is on it first.
+	return t.addr.busy.Load() == 0 && t.egress.stream.Load() == nil
 }
 
 // maxLanes is how many long messages one adjacency carries at a time in each
