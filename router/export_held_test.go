@@ -14,3 +14,22 @@ func (r *Router) Granted(addr string) int {
 	defer a.mu.Unlock()
 	return len(a.ingresses)
 }
+
+// Hold makes so many bytes more wait in the router, by themselves.
+func (r *Router) Hold(n int) { r.budget.Add(n) }
+
+// Window is the window that a router has granted this one for an address, and how much of
+// it is in use.
+func (r *Router) Window(addr, id string) (window, used int32) {
+	a := r.table.find([]byte(addr))
+	if a == nil {
+		return 0, 0
+	}
+	defer r.table.release(a)
+	for _, m := range a.consumers.Load().remotes {
+		if m.id == id {
+			return m.window.Load(), m.used.Load()
+		}
+	}
+	return 0, 0
+}

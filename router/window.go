@@ -168,6 +168,9 @@ func (a *address) grant() uint32 {
 	least := uint64(leastGrant)
 	if a.router.budget.Held() >= waitingLimit/2 {
 		least = 1
+		if a.busy.Load() > 0 { // these consumers are among those that are behind
+			total = 0
+		}
 	}
 	return uint32(min(max(total/uint64(max(len(a.ingresses), 1)), least), largestGrant))
 }
