@@ -27,7 +27,7 @@ type Crowd struct {
 // member is one consumer.
 type member struct {
 	crowd *Crowd
-	link  *amqp.Receiver // nil when it is not attached
+	link  *amqp.Receiver // the last
 }
 
 const (
@@ -70,19 +70,21 @@ func (c *Crowd) Received() uint64 { return c.received.Load() }
 // Come attaches the consumers from the one number to just before the other, and returns
 // when all have the router's answer.
 func (c *Crowd) Come(ctx context.Context, from, to int) error {
-	return c.all(ctx, from, to, c.attach)
+	if err := c.each(ctx, from, to, c.attach); err != nil {
+		return err
+	}
+	return c.answered(ctx)
 }
 
 // Leave detaches them.
 func (c *Crowd) Leave(ctx context.Context, from, to int) error {
-	return c.all(ctx, from, to, func(i int) error {
-		c.members[i].link.Detach(&c.batch, nil)
-		c.members[i].link = nil
-		return nil
-	})
+	if err := c.each(ctx, from, to, c.detach); err != nil {
+		return err
+	}
+	return c.answered(ctx)
 }
 
-func (c *Crowd) all(ctx context.Context, from, to int, change func(i int) error) error {
+func (c *Crowd) each(ctx context.Context, from, to int, change func(i int) error) error {
 	for i := from; i < to; i++ {
 		if err := c.ask(ctx); err != nil {
 			return err
@@ -92,7 +94,12 @@ func (c *Crowd) all(ctx context.Context, from, to int, change func(i int) error)
 		}
 	}
 	c.batch.Flush()
-	return c.answered(ctx)
+	return nil
+}
+
+func (c *Crowd) detach(i int) error {
+	c.members[i].link.Detach(&c.batch, nil)
+	return nil
 }
 
 func (c *Crowd) attach(i int) error {
@@ -144,36 +151,39 @@ func (c *Crowd) answered(ctx context.Context) error {
 // churnTick is how far apart the changes of Churn are.
 const churnTick = 20 * time.Millisecond
 
-// Churn has consumers go and come again, one after the other, as many changes a second as
-// rate says, until ctx ends or most changes were made; at the end all are there again.
-// What a slow router keeps it from is not made up for. It returns how many changes it made.
-func (c *Crowd) Churn(ctx context.Context, rate, most int) (changes int, err error) {
-	part := max(rate*int(churnTick)/int(time.Second)/2, 1)
-	part = min(part, len(c.members)/2)
+// Churn has the first n consumers, all of which are there, go and come again, one after the
+// other: as many changes a second as rate says, until there were about most of them or ctx
+// ends. In the end all are there again. It returns how many changes it made.
+func (c *Crowd) Churn(ctx context.Context, n, rate, most int) (changes int, err error) {
 	t := time.NewTicker(churnTick)
 	defer t.Stop()
 	still := context.WithoutCancel(ctx)
-	for at := 0; ; {
-		if at+part > len(c.members) {
+	began := time.Now()
+	from, to := 0, 0 // who is away
+	for over := false; ; {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			over = true
+		}
+		due := min(int(time.Since(began).Seconds()*float64(rate)), most)
+		part := max(0, min((due-changes+1)/2, n/4))
+		if over = over || changes >= most; over {
+			part = 0
+		}
+		at := to
+		if at+part > n {
 			at = 0
 		}
-		if err := c.Leave(still, at, at+part); err != nil {
+		if err := c.each(still, at, at+part, c.detach); err != nil {
 			return changes, err
 		}
-		over := changes+2*part >= most
-		if !over {
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				over = true
-			}
-		}
-		if err := c.Come(still, at, at+part); err != nil {
+		if err := c.each(still, from, to, c.attach); err != nil {
 			return changes, err
 		}
-		changes += 2 * part
-		if at += part; over {
-			return changes, nil
+		changes += part + to - from
+		if from, to = at, at+part; over {
+			return changes, c.answered(still)
 		}
 	}
 }

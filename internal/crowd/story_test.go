@@ -49,7 +49,7 @@ func TestManyAddressesAndChangesBesideTraffic(t *testing.T) {
 		t.Logf("C has them after %v", time.Since(began).Round(time.Millisecond))
 	})
 	during := s.beside("addresses that change", func() {
-		changes, err := s.crowd.Churn(t.Context(), story.rate, story.changes)
+		changes, err := s.crowd.Churn(t.Context(), story.addresses, story.rate, story.changes)
 		s.must(err)
 		t.Logf("%d changes", changes)
 	})
@@ -132,8 +132,7 @@ func (s *stage) beside(what string, f func()) *loadgen.Latency {
 	}
 	s.t.Logf("beside %s: %d messages, latency %.0f us (median), %.0f us (99th percentile)", what, r.Total.Sent, r.Latency.P50, r.Latency.P99)
 	if l := r.Ledger; l.Undelivered != 0 || l.Doubtful != 0 || l.Twice != 0 || r.Total.Accepted != r.Total.Sent {
-		s.t.Errorf("beside %s, of %d messages: %d accepted, %d not delivered, %d delivered and given back, %d delivered twice",
-			what, r.Total.Sent, r.Total.Accepted, l.Undelivered, l.Doubtful, l.Twice)
+		s.t.Errorf("beside %s: %+v, %+v, %d unsettled", what, r.Total, *l, r.Unsettled)
 	}
 	return r.Latency
 }
