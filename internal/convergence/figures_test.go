@@ -197,7 +197,11 @@ func (f *figures) kill(m *mesh) {
 func (f *figures) compute() {
 	var all []float64
 	for i := range f.before.Len() {
-		old := routing.Compute(f.before, f.before.Node(i).ID)
+		id := f.before.Node(i).ID
+		if _, ok := f.after.Index(id); !ok {
+			continue // the adjacency was the only way to it
+		}
+		old := routing.Compute(f.before, id)
 		began := time.Now()
 		routing.Update(old, f.after).Waits(old)
 		all = append(all, milliseconds(time.Since(began)))
