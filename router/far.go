@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/linkstate/addrtable"
 	"github.com/meshway/meshway/routing"
@@ -75,8 +77,9 @@ func (a *address) advertise() {
 	if slices.ContainsFunc(set.list, func(e *egress) bool { return e.annotate }) {
 		e.Flags |= flagTrace
 	}
-	if err := x.own.Set(a.key, e); err != nil {
-		x.log.Error(err.Error())
+	if err := x.own.Set(a.key, e); err != nil && !x.withheld.Swap(true) {
+		x.log.Error("too many addresses have consumers at this router: some are not announced to others until there are fewer; connect part of the consumers elsewhere",
+			zap.String("first", a.key), zap.Error(err))
 	}
 }
 

@@ -33,6 +33,7 @@ type mesh struct {
 	gossip    *gossip.Gossip
 	tables    *addrtable.Tables
 	own       *addrtable.Own
+	withheld  atomic.Bool // own has refused addresses of ours
 	pump      *pump
 	stop      context.CancelFunc
 	ctx       context.Context
@@ -85,13 +86,7 @@ func newMesh(r *Router) (*mesh, error) {
 	x.topology = x.speaker.Topology()
 	x.base = routing.Compute(x.topology, x.identity.ID)
 	x.forwarding.Store(&forwarding{routes: x.base})
-	x.tables = addrtable.New(addrtable.Options{
-		OnChange:  x.onOwnersChanged,
-		OnPending: func(string) { x.pump.wake() },
-		OnRefused: func(err error) { x.log.Error(err.Error()) },
-	})
-	incarnation := uint64(now.UnixMilli())
-	if x.own, err = x.tables.Originate(owner(x.identity.ID), incarnation); err != nil {
+	if err := x.makeTables(addrtable.Options{}); err != nil {
 		return nil, err
 	}
 	x.ctx, x.stop = context.WithCancel(context.Background())
@@ -103,6 +98,16 @@ func newMesh(r *Router) (*mesh, error) {
 		OnDead:    func(id string) { x.log.Debug("gossip has buried a router", zap.String("router", id)) },
 	})
 	return x, err
+}
+
+// makeTables makes the address tables, with the limits of o.
+func (x *mesh) makeTables(o addrtable.Options) (err error) {
+	o.OnChange = x.onOwnersChanged
+	o.OnPending = func(string) { x.pump.wake() }
+	o.OnRefused = func(err error) { x.log.Error(err.Error()) }
+	x.tables = addrtable.New(o)
+	x.own, err = x.tables.Originate(owner(x.identity.ID), uint64(x.started.UnixMilli()))
+	return err
 }
 
 func owner(id string) addrtable.Owner { return addrtable.Owner{Kind: addrtable.Router, ID: id} }
@@ -269,6 +274,10 @@ func (x *mesh) tend(now time.Time) {
 	x.tables.Tick(now)
 	_, version, digest := x.own.Word()
 	x.speaker.SetTable(version, digest)
+	if x.withheld.Load() && x.own.HasRoom() {
+		x.withheld.Store(false)
+		x.router.background(func() { x.router.table.each((*address).advertise) })
+	}
 	var b amqp.Batch
 	x.parking.expire(&b, now)
 	x.tendWindows(&b, now)

@@ -85,10 +85,17 @@ func (s *meshStage) draw(a, b, cost string) {
 
 func (s *meshStage) startRouter(id string) {
 	s.t.Helper()
-	r, err := router.New(s.configs[id], testLog(s.t).With(zap.String("router", id)))
+	s.startRouterWith(id, testLog(s.t).With(zap.String("router", id)), func(*router.Router) {})
+}
+
+// startRouterWith starts a router with a log of its own, which is prepared before.
+func (s *meshStage) startRouterWith(id string, log *zap.Logger, prepare func(*router.Router)) {
+	s.t.Helper()
+	r, err := router.New(s.configs[id], log)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	prepare(r)
 	s.routers[id] = r
 	r.ListenBy(s.net.Listen)
 	r.DialBy(func(ctx context.Context, _, address string) (net.Conn, error) {

@@ -64,6 +64,14 @@ func (o *Own) Delete(addr string) {
 	t.moved(tb)
 }
 
+// HasRoom says whether what Set has refused because it was one too many is worth
+// trying again: a tenth of what may be there is free.
+func (o *Own) HasRoom() bool {
+	o.tables.mu.Lock()
+	defer o.tables.mu.Unlock()
+	return o.tables.roomAgain(o.table)
+}
+
 // Get returns what the owner says of an address, and whether it has it.
 func (o *Own) Get(addr string) (Entry, bool) {
 	o.tables.mu.Lock()

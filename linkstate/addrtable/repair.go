@@ -40,7 +40,7 @@ func (t *Tables) tend(tb *table, now time.Time) {
 
 // retryRefused asks for the whole table when what was refused might fit.
 func (t *Tables) retryRefused(tb *table, now time.Time) {
-	if tb.live > t.options.MaxPerOwner/10*9 || t.total > t.options.MaxTotal/10*9 {
+	if !t.roomAgain(tb) {
 		return
 	}
 	if adj := t.choose(tb); adj != nil {

@@ -297,6 +297,11 @@ func (t *Tables) tooMany(tb *table) error {
 		t.options.MaxTotal, tb.owner)
 }
 
+// roomAgain reports whether it is worth trying again what did not fit.
+func (t *Tables) roomAgain(tb *table) bool {
+	return tb.live <= t.options.MaxPerOwner/10*9 && t.total <= t.options.MaxTotal/10*9
+}
+
 // room reports whether a table may have one more address.
 func (t *Tables) room(tb *table) bool {
 	return tb.live < t.options.MaxPerOwner && t.total < t.options.MaxTotal
