@@ -130,3 +130,7 @@ func (r *Router) TableWords() map[string]string {
 	}
 	return words
 }
+
+// FreezeGossip ends the router's part in gossip: what it does not hear from its neighbours
+// themselves it does not hear.
+func (r *Router) FreezeGossip() { r.mesh.gossip.Close() }

@@ -36,6 +36,7 @@ func (r *Router) Residue() []string {
 			note("connection %v: %d unsettled", p.conn.RemoteAddr(), n)
 		}
 		left = append(left, engineResidue(fmt.Sprintf("connection %v", p.conn.RemoteAddr()), reflect.ValueOf(p.conn).Elem())...)
+		p.conn.Unsettled() // by its lock: what the connection does from now on comes after this look
 	}
 	return left
 }

@@ -7,14 +7,51 @@ import (
 	"testing/synctest"
 )
 
-// TestLawsHoldInMeshes plays applications that do things at random at the routers of
-// random meshes, of which parts fail, and looks in the end whether the laws hold.
+// usualMeshes is how many seeds are played without MESHWAY_SOAK.
+const usualMeshes = 120
+
+// TestLawsHoldInMeshes plays the applications of [TestLawsHoldWhateverApplicationsDo] at
+// the routers of random meshes of 2 to 20. Two seeds of three have faults: paths are cut,
+// silent, slow or flap, the mesh falls apart, routers are killed, shut down and started
+// anew. In the end all is mended, everybody does what is left to do, and leaves. Then:
+//
+//   - every unsettled delivery has ended, once, with what its receiver said, or by a loss
+//     for which there was a fault, or a receiver that left
+//   - nobody got a message twice, faults or not, and those that were presettled came, if
+//     nothing happened that could lose them; a multicast to each who was there
+//   - one sender's messages of one priority came in order, while no path changed
+//   - every sender has the whole of its credit where somebody takes what it sends
+//   - nothing is left at any router: records, units of windows, bytes, lanes, what is parked
+//   - all routers see the mesh as it is drawn, have the routes that are computed from that,
+//     and know of each other's addresses
+//
+// Odd seeds let all applications run at once for a while.
+//
+//	sim_mesh_world_test.go  a run, and what fails
+//	sim_mesh_agree_test.go  what routers have to agree on
+//	sim_mesh_law_test.go    the laws above
+//
+// Each of these was broken and found, mostly within a few seeds:
+//
+//   - settlement: the outcome of a lost path not passed on; another outcome; what the sender
+//     says not passed on; a presettled delivery never settled by its egress
+//   - windows: units not given back, given back twice, not given back by what is on a lost
+//     path; bytes counted twice by what waits at two places
+//   - ways: what waits for a lost neighbour forgotten, what is parked forgotten; the parts of
+//     a multicast mixed up; what waits at an egress forgotten when its consumer leaves; routes
+//     of an old topology; link state that is not passed on
+//
+// These it does not find by so few seeds, and stories hold them: what is parked for ever
+// though there will be no way (for here there is, in the end), an early settlement that meets
+// a message between two queues, records that a sender leaves on a suspect path, small messages
+// that overtake long ones. That adjacencies count by the word of both ends only is held by the
+// scenarios of link state.
 func TestLawsHoldInMeshes(t *testing.T) {
 	if *seedFlag >= 0 {
 		simulateMesh(t, uint64(*seedFlag))
 		return
 	}
-	seeds := usualSeeds
+	seeds := usualMeshes
 	if os.Getenv("MESHWAY_SOAK") != "" {
 		seeds = soakSeeds
 	}
@@ -28,6 +65,9 @@ func TestLawsHoldInMeshes(t *testing.T) {
 		}
 	}
 	t.Logf("%d seeds: %+v", seeds, done)
+	if seeds >= usualMeshes && done.poorInMeshes() {
+		t.Errorf("the applications did not do enough for this to mean anything: %+v", done)
+	}
 }
 
 // simulateMesh plays one seed.

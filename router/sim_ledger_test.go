@@ -59,6 +59,12 @@ func (s *stats) poor() bool {
 		s.modified < 300 || s.streamed < 100 || s.drained < 200 || s.kills < 100
 }
 
+// poorInMeshes is poor for the seeds that are played in meshes.
+func (s *stats) poorInMeshes() bool {
+	return s.sent < 5_000 || s.received < 4_000 || s.accepted < 1_000 || s.rejected < 150 || s.released < 300 ||
+		s.modified < 150 || s.streamed < 50 || s.drained < 150 || s.kills < 30
+}
+
 // simAddress is an address, and who uses it.
 type simAddress struct {
 	name         string // as applications write it

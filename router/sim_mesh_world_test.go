@@ -328,6 +328,9 @@ func (w *meshWorld) slow() {
 		l.Buffer = 2048 << w.rng.IntN(6)
 		l.Delay = min(l.Delay, 2*time.Millisecond)
 	}
+	if w.rng.IntN(2) == 0 {
+		l.Rate = 400_000 << w.rng.IntN(4)
+	}
 	if w.rng.IntN(3) == 0 {
 		l.Piece = 1 + w.rng.IntN(3000)
 	}

@@ -47,6 +47,36 @@ func TestMeshCutWithAnotherWay(t *testing.T) {
 	}
 }
 
+// Routes are mended by what neighbours tell each other: nobody waits for gossip, which
+// goes by those very routes.
+func TestMeshGoesAnotherWayWithoutGossip(t *testing.T) {
+	for _, cut := range []string{"A-B", "B-C"} {
+		t.Run(cut, func(t *testing.T) {
+			playMesh(t, square, nil, func(s *meshStage) {
+				c := s.at("C", "receiver").consumer("q", 100)
+				s.known()
+				p := s.at("A", "sender").producer("q")
+				for _, r := range s.routers {
+					r.FreezeGossip()
+				}
+				s.cut(cut[:1], cut[2:])
+				s.advance(50 * time.Millisecond)
+				o := p.send(text("after"))
+				s.advance(300 * time.Millisecond) // the new next hop may be given time to learn of it
+				equal(s.stage, "came", c.bodies(), "after")
+				c.acceptAll()
+				ended(s.stage, "what was sent after", o, wire.StateAccepted)
+				s.heal(cut[:1], cut[2:])
+				s.advance(10 * time.Second)
+				equal(s.stage, "the way from A to C costs", s.cost("A", "C"), 2)
+				for id, r := range s.routers {
+					equal(s.stage, "routes at "+id, r.StaleRoutes(), "")
+				}
+			})
+		})
+	}
+}
+
 func TestMeshCutWhereLossIsReleased(t *testing.T) {
 	playMesh(t, square, nil, func(s *meshStage) {
 		c := s.at("C", "receiver").consumer("released.q", 100)
@@ -176,6 +206,30 @@ func TestMeshCutWithoutAnotherWay(t *testing.T) {
 		c.acceptAll()
 		ended(s.stage, "what was sent again", o, wire.StateAccepted)
 	})
+}
+
+func TestMeshInTransitWithoutAWayIsReleasedSoon(t *testing.T) {
+	for _, address := range []string{"q", "multicast.q"} {
+		for _, size := range []int{16, 200_000} {
+			t.Run(fmt.Sprint(address, " ", size), func(t *testing.T) {
+				playMesh(t, "A-B B-C", nil, func(s *meshStage) {
+					s.at("C", "receiver").consumer(address, 10)
+					s.known()
+					p := s.at("A", "sender").producer(address)
+					far := meshtest.Line{Delay: 100 * time.Millisecond}
+					s.net.Between("A", "B").Set(far, far)
+					s.advance(time.Second)
+					p.send(long(size)) // it opens a lane if it is long
+					s.advance(time.Second)
+					o := p.send(long(size))
+					s.advance(50 * time.Millisecond)
+					s.cut("B", "C")
+					s.advance(time.Second)
+					ended(s.stage, "what was on its way to B", o, wire.StateReleased)
+				})
+			})
+		}
+	}
 }
 
 func TestMeshLongMessageUnderWayWhenItsPathIsCut(t *testing.T) {
