@@ -115,9 +115,10 @@ func owner(id string) addrtable.Owner { return addrtable.Owner{Kind: addrtable.R
 // start begins to take part. What it starts ends with close.
 func (x *mesh) start() {
 	r := x.router
-	r.tasks.Add(3)
+	r.tasks.Add(4)
 	go x.speak()    // ends with ctx
 	go x.beats()    // ends with ctx
+	go x.tends()    // ends with ctx
 	go x.pump.run() // ends with ctx
 	for i := range r.cfg.Connectors {
 		c := &connector{mesh: x, cfg: &r.cfg.Connectors[i]}
@@ -223,7 +224,6 @@ func (x *mesh) beats() {
 	defer x.router.tasks.Done()
 	t := time.NewTicker(x.heartbeat)
 	defer t.Stop()
-	tended := time.Now()
 	// Until a neighbour's picture of the mesh is ours too, nobody should send through here
 	// what can go another way.
 	starting := true
@@ -248,10 +248,6 @@ func (x *mesh) beats() {
 			x.judge(j, now)
 		}
 		b.Flush()
-		if now.Sub(tended) >= tendEvery {
-			tended = now
-			x.tend(now)
-		}
 	}
 }
 
@@ -269,6 +265,22 @@ func (x *mesh) anySynced() bool {
 
 // tendEvery is how often windows, tables and what is parked are looked after.
 const tendEvery = 250 * time.Millisecond
+
+// tends looks after them until the mesh is closed. It is not what sends heartbeats: with
+// very many addresses it may take longer than neighbours wait for those.
+func (x *mesh) tends() {
+	defer x.router.tasks.Done()
+	t := time.NewTicker(tendEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-x.ctx.Done():
+			return
+		case now := <-t.C:
+			x.tend(now)
+		}
+	}
+}
 
 func (x *mesh) tend(now time.Time) {
 	x.tables.Tick(now)

@@ -300,6 +300,27 @@ func TestOnlyWatchedAddressesAreToldOf(t *testing.T) {
 	expect("another incarnation", "mine")
 }
 
+func TestWatchersAreToldThatAnOwnerIsGoneHoweverManyOfThemThereAre(t *testing.T) {
+	for name, c := range map[string]struct{ addresses, watched int }{"few watched": {100, 3}, "many watched": {3, 100}} {
+		t.Run(name, func(t *testing.T) {
+			told := map[string]int{}
+			p := newPair(t, Options{OnChange: func(addr string) { told[addr]++ }})
+			p.fill(c.addresses + 1)
+			p.own.Delete(device(c.addresses))
+			p.exchange()
+			for i := range c.watched {
+				p.target.Watch(device(i))
+			}
+			p.target.Watch(device(c.addresses))
+			p.target.Mask(source, p.now)
+			want(t, "told of", len(told), 3)
+			for i := range 3 {
+				want(t, "told of "+device(i), told[device(i)], 1)
+			}
+		})
+	}
+}
+
 func TestEachEndsWhenToldTo(t *testing.T) {
 	p := newPair(t, Options{})
 	p.fill(100)

@@ -64,8 +64,20 @@ func (t *Tables) tell(sh *shard, name []byte) {
 	}
 }
 
-// tellWatchers notes that the answers for all of a table's addresses change.
+// tellWatchers notes that the answers for all of a table's addresses change. It goes
+// through what is fewer: these, or those that are watched.
 func (t *Tables) tellWatchers(tb *table) {
+	watched := 0
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.RLock()
+		watched += len(sh.watched)
+		sh.mu.RUnlock()
+	}
+	if tb.live+tb.tombs < watched {
+		t.tellOfEntries(tb)
+		return
+	}
 	for i := range t.shards {
 		sh := &t.shards[i]
 		sh.mu.RLock()
@@ -75,6 +87,19 @@ func (t *Tables) tellWatchers(tb *table) {
 			}
 		}
 		sh.mu.RUnlock()
+	}
+}
+
+func (t *Tables) tellOfEntries(tb *table) {
+	for r := tb.head; r != 0; {
+		e := t.entry(r)
+		if e.state == live {
+			sh := &t.shards[r.shard()]
+			sh.mu.RLock()
+			t.tell(sh, t.nameOf(r))
+			sh.mu.RUnlock()
+		}
+		r = e.next
 	}
 }
 
