@@ -10,7 +10,7 @@ import (
 // What stands between the marks of the page is written anew; what is around them is
 // left alone.
 const (
-	pageBegin = "<!-- convergence: begin; written by `go test ./internal/convergence -run Figures -v -timeout 3h -figures -sizes 10,50,100,200,500 -page ../../docs/performance.md` -->"
+	pageBegin = "<!-- convergence: begin; written by `go test ./internal/convergence -run Figures -v -timeout 3h -figures -page ../../docs/performance.md` -->"
 	pageEnd   = "<!-- convergence: end -->"
 )
 
@@ -37,14 +37,27 @@ func replaceTable(page, text string) (string, error) {
 
 func table(all []figures) string {
 	var b strings.Builder
-	b.WriteString("| mesh | routers | cold start | lost | new | silent | killed | healed | heartbeats | gossip | a loss | computing | CPU at the start |\n")
+	b.WriteString("| mesh | routers | cold start | lost | new | silent | killed | healed | heartbeats a second | gossip a second | a loss | computing | CPU at the start |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, f := range all {
-		fmt.Fprintf(&b, "| %s | %d | %.0f ms | %.0f ms | %.0f ms | %.0f ms | %.0f ms | %.0f ms | %.1f kB/s | %.1f kB/s | %.1f kB | %.2f ms | %.0f ms |\n",
-			f.Kind, f.Routers, f.Cold, f.Lost, f.Added, f.Silent, f.Killed, f.Healed,
-			f.Heartbeats/1e3, f.Gossip/1e3, f.Change/1e3, f.Compute, f.ColdCPU)
+		fmt.Fprintf(&b, "| %s | %d |", f.Kind, f.Routers)
+		for _, ms := range []float64{f.Cold, f.Lost, f.Added, f.Silent, f.Killed, f.Healed} {
+			b.WriteString(cell("%.0f ms", ms))
+		}
+		for _, bytes := range []float64{f.Heartbeats, f.Gossip, f.Change} {
+			b.WriteString(cell("%.1f kB", bytes/1e3))
+		}
+		b.WriteString(cell("%.0f us", 1e3*f.Compute) + cell("%.0f ms", f.ColdCPU) + "\n")
 	}
 	return b.String()
+}
+
+// cell is a figure in a table, or a dash for one that was not measured.
+func cell(format string, v float64) string {
+	if v == 0 {
+		return " - |"
+	}
+	return fmt.Sprintf(" "+format+" |", v)
 }
 
 func TestTheTableGoesBetweenItsMarks(t *testing.T) {
@@ -53,7 +66,7 @@ func TestTheTableGoesBetweenItsMarks(t *testing.T) {
 	if err != nil || !strings.HasPrefix(got, "before\n"+pageBegin+"\n| mesh |") || !strings.HasSuffix(got, "|\n"+pageEnd+"\nafter\n") {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if strings.Contains(got, "\nold\n") || !strings.Contains(got, "| ring | 7 | 0 ms | 12 ms |") {
+	if strings.Contains(got, "\nold\n") || !strings.Contains(got, "| ring | 7 | - | 12 ms | - |") {
 		t.Errorf("the table is not new: %q", got)
 	}
 	if _, err := replaceTable("a page without marks", "x"); err == nil {
