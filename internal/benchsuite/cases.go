@@ -23,6 +23,7 @@ type testCase struct {
 
 	fault  func(*process) error // strikes the second router of the mesh meanwhile; nil is none
 	beside []string             // another load that gets stuck, before the load is made again; nil is none
+	crowd  bool                 // very many addresses come, and then change, before the load is made again
 
 	rows    []string // that it fills
 	figures func(*loadgen.Result) map[string]float64

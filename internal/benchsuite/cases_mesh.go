@@ -32,6 +32,22 @@ var meshCases = []testCase{
 	fault("P11-calm", square, nothing, "p11calm"),
 	fault("P12", square, (*process).suspend, "p12", "p12lost"),
 	{
+		name: "P14", shape: chain, lossy: true, crowd: true, full: 20 * time.Second, short: 5 * time.Second,
+		rows: []string{"p14", "p14resident", "p14cpu", "p14latency", "p14lost"},
+		args: func(length time.Duration) []string {
+			return []string{"--rate", "500", "--warmup", "1s", "--duration", length.String(), "--ledger"}
+		},
+		figures: func(*loadgen.Result) map[string]float64 { return nil },
+		again: func(before, beside *loadgen.Result) map[string]float64 {
+			l := beside.Ledger
+			return map[string]float64{
+				"p14cpu":     100 * (inBetween(beside) - inBetween(before)),
+				"p14latency": median50(beside) / median50(before),
+				"p14lost":    float64(l.Undelivered + l.Doubtful + l.Twice),
+			}
+		},
+	},
+	{
 		name: "P15", shape: chain, full: 20 * time.Second, short: 5 * time.Second, rows: []string{"p15"},
 		args: func(length time.Duration) []string {
 			size := fmt.Sprintf("%.0f", length.Seconds()*streamReader)
@@ -56,6 +72,14 @@ var meshCases = []testCase{
 			return map[string]float64{"p20": median50(beside) / median50(alone)}
 		},
 	},
+}
+
+// inBetween is the CPU of the router in the middle of a chain, in cores.
+func inBetween(r *loadgen.Result) float64 {
+	if len(r.Processes) <= strikeAt || r.Seconds == 0 {
+		return 0
+	}
+	return r.Processes[strikeAt].CPUSeconds / r.Seconds
 }
 
 // onChain puts a case on a chain of three routers.

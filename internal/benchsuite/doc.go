@@ -10,6 +10,7 @@
 //	cases.go    how: the load of each case, and which rows its result fills
 //	cases_mesh.go  the same, of loads on a mesh
 //	simulated.go   the same, of meshes in virtual time
+//	crowd.go    very many addresses beside a load
 //	suite.go    one case after the other
 //	process.go  the processes: bed.go, mesh.go, relay.go, generator.go
 //	others.go   whether the machine was ours alone

@@ -51,10 +51,14 @@ func (s *suite) startMesh(ctx context.Context, c *testCase) (*bed, error) {
 		return nil, err
 	}
 	b := new(bed)
-	for _, n := range nodes {
+	for i, n := range nodes {
+		var env []string
+		if c.crowd && i == receiveAt {
+			env = traceHeap
+		}
 		file, err := s.configure("router-"+string(n.id), n.config(c.shape, nodes))
 		if err == nil {
-			n.process, err = start("router "+string(n.id), s.binary, "run", "-c", file)
+			n.process, err = startWith(env, "router "+string(n.id), s.binary, "run", "-c", file)
 		}
 		if err != nil {
 			s.stopBed(b)

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strconv"
 	"time"
+
+	"github.com/meshway/meshway/internal/procstat"
 )
 
 // others tells how much of the machine's CPU went to processes that are not
@@ -60,6 +62,12 @@ func parseMachine(b []byte) (time.Duration, error) {
 		sum += time.Duration(n) * 10 * time.Millisecond
 	}
 	return sum, nil
+}
+
+// ownCPU is what this process has used.
+func ownCPU() time.Duration {
+	d, _ := procstat.CPU(os.Getpid())
+	return d
 }
 
 // used is the CPU of a process that has exited.

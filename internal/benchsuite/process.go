@@ -24,9 +24,15 @@ type process struct {
 // kernel ends it when we are gone; that holds for the thread that calls, so the
 // caller must be the main goroutine.
 func start(name, path string, args ...string) (*process, error) {
+	return startWith(nil, name, path, args...)
+}
+
+// startWith is start with more in the environment.
+func startWith(env []string, name, path string, args ...string) (*process, error) {
 	p := &process{name: name, cmd: exec.Command(path, args...), exited: make(chan struct{})}
 	p.log.written = make(chan struct{}, 1)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.cmd.Env = append(os.Environ(), env...)
 	dieWithUs(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)

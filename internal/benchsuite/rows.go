@@ -29,6 +29,7 @@ const (
 	unitKiB     = "KiB"
 	unitMB      = "MB"
 	unitMiB     = "MiB"
+	unitBytes   = "B"
 	unitPercent = "%"
 )
 
@@ -88,6 +89,16 @@ var rows = []row{
 		unit: unitMillis, target: 1000, aim: 300},
 	{key: "p13cpu", number: "P13", what: "those three: CPU of the path computation at a router, the median of all",
 		unit: unitMicros, noted: true},
+	{key: "p14", number: "P14", what: "1,000,000 addresses of 20 bytes, each of a consumer at A of a chain A-B-C: heap of C that lives, for each",
+		unit: unitBytes, target: 150, aim: 100},
+	{key: "p14resident", number: "P14", what: "the same: growth of the resident memory of B, for each",
+		unit: unitBytes, noted: true},
+	{key: "p14cpu", number: "P14", what: "10,000 of them change every second: what B uses for that, of one core",
+		unit: unitPercent, noted: true},
+	{key: "p14latency", number: "P14", what: "the same: latency of 500 messages a second from A to C, in that before the addresses came",
+		unit: unitTimes, noted: true},
+	{key: "p14lost", number: "P14", what: "the same: messages not delivered, or twice, or given back though delivered",
+		unit: unitCount, target: 0, aim: 0},
 	{key: "p15", number: "P15", what: "a 4-GB streamed message through three routers, read at 200 MB/s: growth of resident memory of each, at most",
 		unit: unitMiB, target: 16, aim: 4},
 	{key: "p16a", number: "P16", what: "P1 with a consumer credit of 20: CPU a message",

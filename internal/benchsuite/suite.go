@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/meshway/meshway/internal/loadgen"
 )
 
 // suite runs the cases.
@@ -102,8 +104,9 @@ func (s *suite) once(c *testCase, m *measured) error {
 func (s *suite) alone(m *measured, f func() error) error {
 	o := watchOthers()
 	s.ended = nil
+	own := ownCPU()
 	err := f()
-	var ours time.Duration
+	ours := ownCPU() - own
 	for _, p := range s.ended {
 		ours += p.used()
 	}
@@ -158,7 +161,13 @@ func (s *suite) direct(c *testCase, m *measured) error {
 	if c.again == nil {
 		return nil
 	}
-	second, err := s.again(c, b)
+	var second *loadgen.Result
+	again := func() (err error) { second, err = s.again(c, b); return err }
+	if c.crowd {
+		err = s.amongCrowd(b, m, again)
+	} else {
+		err = again()
+	}
 	if err != nil {
 		return fmt.Errorf("the second time: %w", err)
 	}
