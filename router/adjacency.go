@@ -253,11 +253,10 @@ func (j *adjacency) attachTrunk(b *amqp.Batch, r *amqp.AttachRequest) *wire.Erro
 		return nil
 	case err == nil && class < numClasses:
 	case name == laneTarget:
-		class = defaultPriority
 	default:
 		return refusal(wire.CondNotFound, "%q is no link between routers", name)
 	}
-	in := &ingress{peer: j.peer, trunk: true, class: class, outcomes: outcomesOf(nil), waiting: &j.waiting}
+	in := &ingress{peer: j.peer, trunk: true, outcomes: outcomesOf(nil), waiting: &j.waiting}
 	link, aerr := r.AcceptReceiver(b, in, &answer)
 	if aerr == nil {
 		in.link = link

@@ -19,7 +19,6 @@ type ingress struct {
 	outcomes outcomeSet
 	flow     uint32 // label of what it sends to other routers
 	trunk    bool   // the peer is a neighbour, which says of each message where it goes
-	class    uint8  // of what comes by a trunk
 
 	hops atomic.Pointer[[]*hop] // to the egress routers that it has sent to
 	way  *way                   // of the last message that came by the mesh; owned by the reader

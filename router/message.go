@@ -27,17 +27,14 @@ type message struct {
 	lenient bool    // it is released if its path is lost
 	fan     *fanout // of which this is a copy that goes to another router
 	index   uint32  // in fan
-	prio    uint8   // the class of such a copy
+	prio    uint8   // the class of such a copy, and of what is in transit
 	set     []byte  // routing data of such a copy; nil for others
 }
 
 // trunkClass is the class of priority in which the message goes to a neighbour.
 func (m *message) trunkClass() uint8 {
-	switch {
-	case m.in.trunk && m.way == nil:
-		return m.in.class
-	case m.hop != nil:
-		return m.hop.remote.addr.class(m)
+	if m.hop != nil {
+		return m.hop.data.class
 	}
 	return m.prio
 }

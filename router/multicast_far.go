@@ -21,6 +21,7 @@ func (x *mesh) fanOutFar(b *amqp.Batch, m *message, a *address, set *consumerSet
 		d.flow, d.ingress, d.trace = w.flow, w.ingress, w.trace
 	}
 	m.prio = a.class(m)
+	d.class = m.prio
 	for _, r := range set.remotes {
 		if r.traced.Load() {
 			d.flags |= flagTraced

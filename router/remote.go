@@ -246,18 +246,19 @@ func (in *ingress) hopTo(r *remote, m *message, units int32) *hop {
 	if r.traced.Load() {
 		flags |= flagTraced
 	}
+	class := r.addr.class(m)
 	if units > 1 || m.way != nil {
-		return newHop(in, r, m, units, flags)
+		return newHop(in, r, m, units, flags, class)
 	}
 	known := in.hops.Load()
 	if known != nil {
 		for _, h := range *known {
-			if h.remote == r && h.data.flags == flags && !h.excused.Load() {
+			if h.remote == r && h.data.flags == flags && h.data.class == class && !h.excused.Load() {
 				return h
 			}
 		}
 	}
-	h := newHop(in, r, m, units, flags)
+	h := newHop(in, r, m, units, flags, class)
 	in.keep(h, known)
 	return h
 }
@@ -265,14 +266,14 @@ func (in *ingress) hopTo(r *remote, m *message, units int32) *hop {
 // keptHops is how many hops a link keeps at most.
 const keptHops = 64
 
-func newHop(in *ingress, r *remote, m *message, units int32, flags uint8) *hop {
+func newHop(in *ingress, r *remote, m *message, units int32, flags, class uint8) *hop {
 	h := &hop{in: in, remote: r, units: units}
 	for i := range h.origins {
 		h.origins[i] = hopOrigin{h, uint8(i)}
 	}
 	here := in.peer.router.mesh.key
 	h.data = routingData{
-		flags: flags, hops: maxHops, flow: in.flow, ingress: here, egress: r.key,
+		flags: flags, class: class, hops: maxHops, flow: in.flow, ingress: here, egress: r.key,
 		address: []byte(egressName(r.addr.key, r.id)),
 	}
 	if w := m.way; w != nil { // it came by the mesh, and moves on

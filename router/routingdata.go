@@ -15,7 +15,7 @@ import (
 //	 0  version, 1
 //	 1  flags
 //	 2  hops that are left
-//	 3  0
+//	 3  class of priority
 //	 4  length of the whole, 2 bytes: what a later version adds at its end is skipped
 //	 6  length of the address, 2 bytes
 //	 8  flow label, 4 bytes: messages with the same one keep their order
@@ -27,6 +27,7 @@ import (
 type routingData struct {
 	flags   uint8
 	hops    uint8
+	class   uint8
 	flow    uint32
 	ingress routing.Key
 	egress  routing.Key
@@ -64,7 +65,7 @@ func parseRoutingData(p []byte) (d routingData, err error) {
 	if p[0] != routingDataVersion {
 		return d, fmt.Errorf("%w: version %d, this router reads %d", errRoutingData, p[0], routingDataVersion)
 	}
-	d.flags, d.hops = p[1], p[hopsAt]
+	d.flags, d.hops, d.class = p[1], p[hopsAt], min(p[3], numClasses-1)
 	d.size = int(binary.BigEndian.Uint16(p[4:]))
 	n := int(binary.BigEndian.Uint16(p[6:]))
 	d.flow = binary.BigEndian.Uint32(p[8:])
@@ -101,7 +102,7 @@ func (d *routingData) parseLists(rest []byte) error {
 // address that a terminus or a message may have always does.
 func (d *routingData) append(b []byte) []byte {
 	start := len(b)
-	b = append(b, routingDataVersion, d.flags, d.hops, 0, 0, 0)
+	b = append(b, routingDataVersion, d.flags, d.hops, d.class, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(d.address)))
 	b = binary.BigEndian.AppendUint32(b, d.flow)
 	b = binary.BigEndian.AppendUint64(b, uint64(d.ingress))

@@ -80,6 +80,37 @@ func TestMeshSmallMessagesOfTheSameLinkKeepBehindTheLongOne(t *testing.T) {
 	})
 }
 
+// The priority of a message is known in transit too, where it came by a lane that serves all.
+func TestMeshSmallMessagesOfAPriorityKeepBehindTheLongOneInTransit(t *testing.T) {
+	for _, address := range []string{"q", "multicast.q"} {
+		for _, slow := range []string{"A-B", "B-C"} {
+			t.Run(address+" "+slow, func(t *testing.T) {
+				playMesh(t, "A-B B-C", nil, func(s *meshStage) {
+					c := s.at("C", "receiver").consumer(address, 1000)
+					s.known()
+					p := s.at("A", "sender").producer(address)
+					l := meshtest.Line{Rate: 400_000, Buffer: 2000}
+					s.net.Between(slow[:1], slow[2:]).Set(l, l)
+					var list [][]byte
+					for i := range 4 {
+						list = append(list, append(urgent(7, ""), long(150_000)...))
+						for k := range 5 {
+							list = append(list, urgent(7, fmt.Sprint(i*5+k)))
+						}
+					}
+					p.send(list...)
+					s.advance(20 * time.Second)
+					equal(s.stage, "came", c.count(), len(list))
+					for i, d := range c.got {
+						equal(s.stage, fmt.Sprint("bytes of the ", i, "th"), len(d.bytes), len(list[i]))
+					}
+					c.acceptAll()
+				})
+			})
+		}
+	}
+}
+
 func TestMeshManyLongMessagesAtOnce(t *testing.T) {
 	playMesh(t, "A-B B-C", nil, func(s *meshStage) {
 		var consumers []*consumer

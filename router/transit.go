@@ -21,11 +21,11 @@ func (in *ingress) relay(b *amqp.Batch, m *message) {
 		in.unreadable(b, m, err)
 		return
 	}
-	m.from = flow{d.ingress, d.flow}
+	m.from, m.prio = flow{d.ingress, d.flow}, d.class
 	switch x := in.peer.router.mesh; {
 	case d.flags&flagMulticast != 0:
 		in.copied(m, &d)
-		m.payload, m.prio = m.payload[d.size:], in.class
+		m.payload = m.payload[d.size:]
 		x.fanOutOn(b, m, &d)
 	case d.egress == x.key:
 		m.payload = m.payload[d.size:]
@@ -46,7 +46,7 @@ func (in *ingress) relayStream(b *amqp.Batch, m *message) {
 		in.peer.garbled(err)
 		return
 	}
-	m.from = flow{d.ingress, d.flow}
+	m.from, m.prio = flow{d.ingress, d.flow}, d.class
 	x := in.peer.router.mesh
 	if d.flags&flagMulticast == 0 && d.egress != x.key {
 		if on := x.hopOn(m, first.bytes, &d); len(on) != len(first.bytes) {
