@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,10 +38,10 @@ func TestAConnectorDialsAHostThatIsSilentLessAndLessOften(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				dials := 0
+				var dials atomic.Int64
 				r.ListenBy(n.Listen)
 				r.DialBy(func(ctx context.Context, _, _ string) (net.Conn, error) {
-					dials++
+					dials.Add(1)
 					return dial(ctx, &n)
 				})
 				if err := r.Start(); err != nil {
@@ -48,8 +49,8 @@ func TestAConnectorDialsAHostThatIsSilentLessAndLessOften(t *testing.T) {
 				}
 				time.Sleep(10 * time.Minute)
 				// In the end a try takes 5 s or more, and the wait for the next 22 s or more.
-				if most := 10 + 600/27; dials < 10 || dials > most {
-					t.Errorf("%d dials in ten minutes, want 10 to %d", dials, most)
+				if n, most := dials.Load(), int64(10+600/27); n < 10 || n > most {
+					t.Errorf("%d dials in ten minutes, want 10 to %d", n, most)
 				}
 				if err := r.Shutdown(context.Background()); err != nil {
 					t.Error(err)
