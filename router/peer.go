@@ -15,15 +15,16 @@ import (
 // peer is one connection, as the router sees it.
 type peer struct {
 	// Immutable after newPeer.
-	router   *Router
-	place    string // name of the listener or connector
-	conn     *amqp.Conn
-	adj      *adjacency // of a neighbour; nil for others
-	id       uint64
-	capacity uint32 // linkCapacity of the listener; 0 leaves it to the address
-	stripIn  bool
-	stripOut bool
-	largest  uint64 // max-message-size of what it sends, in bytes; 0 is no limit
+	router    *Router
+	place     string // name of the listener or connector
+	conn      *amqp.Conn
+	adj       *adjacency // of a neighbour; nil for others
+	container *container // of a broker, or another container that addresses are kept in; nil for others
+	id        uint64
+	capacity  uint32 // linkCapacity of the listener; 0 leaves it to the address
+	stripIn   bool
+	stripOut  bool
+	largest   uint64 // max-message-size of what it sends, in bytes; 0 is no limit
 
 	begun int // bytes of messages that have not arrived whole; owned by the reader
 }
@@ -38,6 +39,9 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 	if l.cfg.Role == config.RoleInterRouter {
 		p.stripIn, p.stripOut = false, false
 		p.adj = &adjacency{peer: p, mesh: r.mesh, own: l.cfg.Cost, since: time.Now(), over: make(chan struct{})}
+	}
+	if l.cfg.Role == roleContainer {
+		p.container = &container{peer: p, connection: l.cfg.Name}
 	}
 	p.conn = amqp.NewServer(nc, l.amqp, p)
 	return p
@@ -57,6 +61,9 @@ func (p *peer) ended(err error) {
 	defer p.router.leave(p)
 	if p.adj != nil {
 		p.adj.ended()
+	}
+	if p.container != nil {
+		p.router.containers.down(p.container)
 	}
 	switch {
 	case p.conn.Peer() == nil:
@@ -98,6 +105,14 @@ func (p *peer) OnOpen(c *amqp.Conn, b *amqp.Batch) *wire.Error {
 	p.log(zap.InfoLevel, "connection opened", zap.String("container", c.Peer().ContainerID), zap.String("at", p.place),
 		zap.String("user", user), zap.String("mechanism", mechanism))
 	return nil
+}
+
+// OnOpened is called when both sides have opened the connection.
+func (p *peer) OnOpened(b *amqp.Batch) {
+	if p.container != nil {
+		p.container.id = p.conn.Peer().ContainerID
+		p.router.containers.up(b, p.container)
+	}
 }
 
 // OnFault logs a violation of the protocol, once.

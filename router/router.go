@@ -29,6 +29,7 @@ type Router struct {
 	budget      *amqp.Budget // of what waits
 	table       addressTable
 	streams     streamRegistry
+	containers  containers
 	listen      func(network, address string) (net.Listener, error)
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 	mesh        *mesh // nil for a router by itself

@@ -44,7 +44,8 @@ type Config struct {
 }
 
 // Handler is told what happens on a connection. All calls come from the
-// connection's reader.
+// connection's reader. If it has a method OnOpened(*Batch), that is called when both
+// sides have sent open: from then on sessions can be begun.
 type Handler interface {
 	// OnOpen is called when the peer's open has arrived. As a server, ours has
 	// not been sent yet: an error refuses the connection.

@@ -140,6 +140,9 @@ func (c *Conn) recvOpen(b *Batch, o *wire.Open) error {
 	}
 	c.mu.Unlock()
 	c.handshakeDone()
+	if h, ok := c.h.(interface{ OnOpened(*Batch) }); ok {
+		h.OnOpened(b)
+	}
 	return nil
 }
 

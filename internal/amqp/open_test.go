@@ -36,6 +36,17 @@ func TestOpenTellsBothSidesOfEachOther(t *testing.T) {
 	}))
 }
 
+// [2.4.1] Nothing may come before open, also of a server that has much to say.
+func TestASessionBegunAtOnceComesBehindOpen(t *testing.T) {
+	dialogue(t, func(p *peer) {
+		p.h.onOpened = func(b *Batch) { _, _ = p.conn.Begin(b) }
+		p.write(wire.ProtoAMQP[:], &p.hello)
+		p.wantHeader("the header", wire.ProtoAMQP)
+		p.want("open comes first", &wire.Open{ContainerID: "engine"}, &wire.Begin{})
+		p.heard("before anything else the handler hears of the open", "open peer")
+	})
+}
+
 // [2.7.1] What open leaves out has a default.
 func TestAnOpenThatSaysNothing(t *testing.T) {
 	dialogue(t, func(p *peer) {

@@ -25,9 +25,10 @@ import (
 //	fault SCOPE CONDITION
 type recorder struct {
 	// Set before the dialogue begins, or by the reader's callbacks alone.
-	window     uint32                       // credit window of links that come in
-	answer     Answer                       // what our side of an attach says
-	refuseOpen *wire.Error                  // OnOpen's answer
+	window     uint32      // credit window of links that come in
+	answer     Answer      // what our side of an attach says
+	refuseOpen *wire.Error // OnOpen's answer
+	onOpened   func(*Batch)
 	onAttach   func(*Batch, *AttachRequest) // instead of taking it
 	onTransfer func(*Batch, *Delivery)      // besides writing it down
 	onSendable func(*Batch, *Sender)
@@ -68,6 +69,12 @@ func (h *recorder) take() []string {
 func (h *recorder) OnOpen(c *Conn, _ *Batch) *wire.Error {
 	h.say("open %s", c.Peer().ContainerID)
 	return h.refuseOpen
+}
+
+func (h *recorder) OnOpened(b *Batch) {
+	if h.onOpened != nil {
+		h.onOpened(b)
+	}
 }
 
 func (h *recorder) OnAttach(b *Batch, r *AttachRequest) {
