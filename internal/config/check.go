@@ -14,6 +14,8 @@ func (p *parser) crossCheck() {
 	p.checkListeners()
 	p.checkConnectors()
 	p.checkAddresses()
+	p.checkAutoLinks()
+	p.checkLinkRoutes()
 	p.checkUsers()
 }
 
@@ -50,7 +52,7 @@ func (p *parser) checkListeners() {
 		}
 		p.checkNeighbours(l.Role, where)
 		p.checkFamily(l, where)
-		p.checkWindow(l, where)
+		p.checkWindow(l.MaxSessionFrames, l.MaxFrameSize, where)
 		p.checkSASL(l, where)
 	}
 }
@@ -82,12 +84,12 @@ func (p *parser) checkFamily(l *Listener, where string) {
 
 // checkWindow keeps the window of a session, in bytes, within what a signed
 // 32-bit number holds: so the field's clients compute it.
-func (p *parser) checkWindow(l *Listener, where string) {
-	if l.Role != RoleNormal {
+func (p *parser) checkWindow(frames, size uint32, where string) {
+	if p.bad(where + ".maxSessionFrames") {
 		return // it has no effect, which is reported already
 	}
-	if bytes := uint64(l.MaxSessionFrames) * uint64(l.MaxFrameSize); bytes > math.MaxInt32 {
-		p.problem(p.lineOf(where, "maxSessionFrames"), where+".maxSessionFrames", "times maxFrameSize (%d) is %d bytes; it must not pass %d", l.MaxFrameSize, bytes, math.MaxInt32)
+	if bytes := uint64(frames) * uint64(size); bytes > math.MaxInt32 {
+		p.problem(p.lineOf(where, "maxSessionFrames"), where+".maxSessionFrames", "times maxFrameSize (%d) is %d bytes; it must not pass %d", size, bytes, math.MaxInt32)
 	}
 }
 
@@ -120,29 +122,53 @@ func (p *parser) checkAddresses() {
 		if a.Name != "" {
 			p.unique(names, a.Name, where, "name")
 		}
-		prefix, pattern := p.has(where+".prefix"), p.has(where+".pattern")
-		switch {
-		case prefix && pattern:
-			p.problem(p.lines[where], where, "has both prefix and pattern; remove one")
-		case !prefix && !pattern && !p.sectionBroken(where):
-			p.problem(p.lines[where], where, "has neither prefix nor pattern; give one")
-		case p.set[where+".prefix"]:
-			p.checkMatch(keys, a, where, "prefix")
-		case p.set[where+".pattern"]:
-			p.checkMatch(keys, a, where, "pattern")
+		p.oneOf(where, "prefix", "pattern")
+		if p.readable(where, "prefix", "pattern") {
+			p.checkMatch(keys, matchKey(a.Prefix, a.Pattern), where)
 		}
+		p.checkWaypoint(a, where)
+		p.checkShards(a, where)
+	}
+}
+
+// readable reports whether an entry has exactly one of two attributes, and it was
+// read.
+func (p *parser) readable(where, a, b string) bool {
+	return p.set[where+"."+a] != p.set[where+"."+b] && !p.bad(where+"."+a) && !p.bad(where+"."+b)
+}
+
+// oneOf wants exactly one of two attributes.
+func (p *parser) oneOf(where, a, b string) {
+	p.notBoth(where, a, b)
+	if !p.has(where+"."+a) && !p.has(where+"."+b) && !p.sectionBroken(where) {
+		p.problem(p.lines[where], where, "has neither %s nor %s; give one", a, b)
+	}
+}
+
+// notBoth wants at most one of two attributes.
+func (p *parser) notBoth(where, a, b string) {
+	if p.has(where+"."+a) && p.has(where+"."+b) {
+		p.problem(p.lines[where], where, "has both %s and %s; remove one", a, b)
 	}
 }
 
 // checkMatch reports an entry that matches what an earlier one does: which of
 // the two wins would be chance.
-func (p *parser) checkMatch(seen map[string]string, a *Address, where, attribute string) {
-	key := a.matchKey()
+func (p *parser) checkMatch(seen map[string]string, key, where string) {
 	if first, ok := seen[key]; ok {
+		attribute := p.matchAttribute(where)
 		p.problem(p.lineOf(where, attribute), where+"."+attribute, "matches the same addresses as %s (line %d); remove one", first, p.lines[first])
 		return
 	}
 	seen[key] = where
+}
+
+// matchAttribute is the one of prefix and pattern that the entry has.
+func (p *parser) matchAttribute(where string) string {
+	if p.has(where + ".prefix") {
+		return "prefix"
+	}
+	return "pattern"
 }
 
 // checkUsers refuses a users file that nothing would look at: whoever wrote it
@@ -190,19 +216,35 @@ func (c *Config) finish() {
 			a.Name = a.Prefix + a.Pattern // one of them is empty
 		}
 	}
+	for i := range c.AutoLinks {
+		c.AutoLinks[i].finish()
+	}
+	for i := range c.LinkRoutes {
+		if l := &c.LinkRoutes[i]; l.Name == "" {
+			l.Name = l.defaultName()
+		}
+	}
 }
 
 func (c *Connector) finish() {
 	c.Host = c.bareHost()
+	if c.Hosts != nil {
+		c.Hosts = c.DialAddresses()
+	}
 	if c.Name == "" {
-		c.Name = c.DialAddress()
+		c.Name = c.DialAddresses()[0]
 	}
 	switch {
 	case c.SASLMechanisms != nil:
-	case c.SASLUsername != "":
-		c.SASLMechanisms = []string{"PLAIN"}
-	default:
+		slices.SortFunc(c.SASLMechanisms, func(a, b string) int {
+			return slices.Index(mechanismsByStrength, a) - slices.Index(mechanismsByStrength, b)
+		})
+	case c.SASLUsername == "":
 		c.SASLMechanisms = []string{"ANONYMOUS"}
+	case c.Role == RoleRouteContainer:
+		c.SASLMechanisms = []string{"SCRAM-SHA-256", "PLAIN"}
+	default:
+		c.SASLMechanisms = []string{"PLAIN"}
 	}
 }
 

@@ -37,46 +37,73 @@ func (p *parser) checkConnectors() {
 		if c.Name != "" {
 			p.unique(names, c.Name, where, "name")
 		}
-		if !p.bad(where+".port") && !p.bad(where+".host") {
-			p.unique(places, c.DialAddress(), where, "port")
+		p.notBoth(where, "hosts", "host")
+		p.notBoth(where, "hosts", "port")
+		if !p.bad(where+".port") && !p.bad(where+".host") && !p.bad(where+".hosts") {
+			p.checkPlaces(c, where, names, places)
 			p.checkOwnPort(c, where)
 		}
 		p.checkNeighbours(c.Role, where)
+		p.checkWindow(c.MaxSessionFrames, c.MaxFrameSize, where)
 		p.checkLogin(c, where)
+	}
+}
+
+// checkPlaces wants one connector for a neighbour, and names for several to the
+// same broker.
+func (p *parser) checkPlaces(c *Connector, where string, names, places map[string]string) {
+	place := c.DialAddresses()[0]
+	switch {
+	case c.Role != RoleRouteContainer:
+		p.unique(places, place, where, "port")
+	case c.Name == "":
+		p.unique(names, place, where, "name")
 	}
 }
 
 // checkOwnPort refuses a connector that would reach a listener of this router:
 // where both name the same address of loopback, that is certain.
 func (p *parser) checkOwnPort(c *Connector, where string) {
-	to, err := netip.ParseAddrPort(c.DialAddress())
-	if err != nil || !to.Addr().IsLoopback() {
-		return
+	attribute := "port"
+	if p.has(where + ".hosts") {
+		attribute = "hosts"
 	}
+	for _, place := range c.DialAddresses() {
+		if to, err := netip.ParseAddrPort(place); err == nil && to.Addr().IsLoopback() {
+			p.checkNotOwn(to, where, attribute)
+		}
+	}
+}
+
+func (p *parser) checkNotOwn(to netip.AddrPort, where, attribute string) {
 	for i := range p.config.Listeners {
 		from, err := netip.ParseAddrPort(p.config.Listeners[i].ListenAddress())
 		own := fmt.Sprintf("%s[%d]", listenerEntity.Section, i)
 		if err == nil && from == to && !p.bad(own+".port") && !p.bad(own+".host") {
-			p.problem(p.lineOf(where, "port"), where+".port", "%s is where this router listens itself (%s, line %d); give another router's", to, own, p.lineOf(own, "port"))
+			p.problem(p.lineOf(where, attribute), where+"."+attribute, "%s is where this router listens itself (%s, line %d); give another machine's or process's", to, own, p.lineOf(own, "port"))
 			return
 		}
 	}
 }
 
-// checkLogin wants a name and a password for PLAIN, and neither without it.
+// checkLogin wants a name and a password for all but ANONYMOUS, and neither for
+// that.
 func (p *parser) checkLogin(c *Connector, where string) {
 	mechanisms, username, password := where+".saslMechanisms", where+".saslUsername", where+".saslPassword"
 	if p.bad(username) || p.bad(password) {
 		return
 	}
 	named := p.set[username]
+	secret := slices.IndexFunc(c.SASLMechanisms, func(m string) bool { return m != "ANONYMOUS" })
 	switch line := p.lineOf(where, "saslMechanisms"); {
-	case len(c.SASLMechanisms) > 1:
-		p.problem(line, mechanisms, "names %d mechanisms; a connector logs in by one", len(c.SASLMechanisms))
+	case c.Role == RoleInterRouter && len(c.SASLMechanisms) > 1:
+		p.problem(line, mechanisms, "names %d mechanisms; a connector to a router logs in by one", len(c.SASLMechanisms))
+	case c.Role == RoleInterRouter && slices.Contains(c.SASLMechanisms, "SCRAM-SHA-256"):
+		p.problem(line, mechanisms, "SCRAM-SHA-256: no router offers it; use PLAIN")
 	case named && slices.Contains(c.SASLMechanisms, "ANONYMOUS"):
-		p.problem(line, mechanisms, "is ANONYMOUS, which says nothing about who a peer is, and there is a saslUsername; remove one of the two")
-	case !named && slices.Contains(c.SASLMechanisms, "PLAIN"):
-		p.problem(line, mechanisms, "is PLAIN, and there is no saslUsername; add it and saslPassword")
+		p.problem(line, mechanisms, "has ANONYMOUS, which says nothing about who a peer is, and there is a saslUsername; remove one of the two")
+	case !named && secret >= 0:
+		p.problem(line, mechanisms, "has %s, and there is no saslUsername; add it and saslPassword", c.SASLMechanisms[secret])
 	case named && c.SASLPassword.IsZero():
 		p.problem(p.lines[username], username, "has no password; add saslPassword")
 	case !named && !c.SASLPassword.IsZero():

@@ -11,6 +11,8 @@ type Config struct {
 	Listeners  []Listener
 	Connectors []Connector
 	Addresses  []Address
+	AutoLinks  []AutoLink
+	LinkRoutes []LinkRoute
 	Users      Users
 	Log        Log
 }
@@ -46,29 +48,26 @@ type Listener struct {
 	FailoverURLs            []FailoverURL
 }
 
-// Connector opens a connection to another router.
+// Connector opens a connection to another router or to a broker. What only
+// another role has is at its default, without effect.
 type Connector struct {
-	Name           string
-	Host           string // name or literal, without brackets
-	Port           string // number or service name, not 0
-	Role           Role
-	Cost           uint32        // of the adjacency by it, at least 1
-	MaxFrameSize   uint32        // bytes, for max-frame-size in Open
-	IdleTimeout    time.Duration // close when nothing came for this long; 0 never
-	SASLMechanisms []string      // exactly one
-	SASLUsername   string        // for PLAIN
-	SASLPassword   Secret        // for PLAIN
-}
-
-// Address says how the addresses that match it are treated. Exactly one of
-// Prefix and Pattern is set.
-type Address struct {
-	Name         string
-	Prefix       string // whole tokens, split at "/" or "."
-	Pattern      string // "*" is one token, "#" any number of them, none too
-	Distribution Distribution
-	Priority     *uint8 // 0-9, overrides the message's own; nil leaves that alone
-	OnLoss       Outcome
+	Name             string
+	Host             string   // name or literal, without brackets
+	Port             string   // number or service name, not 0
+	Hosts            []string // host:port with numbers, tried in order, instead of Host and Port; RoleRouteContainer only, nil otherwise
+	Role             Role
+	Cost             uint32 // of the adjacency by it, at least 1; RoleInterRouter only
+	MaxFrameSize     uint32 // bytes, for max-frame-size in Open
+	MaxSessions      int    // channel-max is one less; RoleRouteContainer only, as those below
+	MaxSessionFrames uint32 // incoming window of a session in frames; 0 leaves it to the router
+	LinkCapacity     int    // most deliveries in flight on one incoming link; 0 follows the consumers
+	MaxInFlight      uint32 // most unsettled deliveries towards the broker, over all links
+	StripAnnotations Strip
+	OpenProperties   map[string]any // values as in Listener
+	IdleTimeout      time.Duration  // close when nothing came for this long; 0 never
+	SASLMechanisms   []string       // strongest first; exactly one with RoleInterRouter
+	SASLUsername     string         // for all but ANONYMOUS
+	SASLPassword     Secret         // for all but ANONYMOUS
 }
 
 // Users names the file that SASL PLAIN checks against.
@@ -106,6 +105,9 @@ type Role string
 const (
 	RoleNormal      Role = "normal"       // clients
 	RoleInterRouter Role = "inter-router" // other routers of the mesh
+	// RoleRouteContainer is brokers, and other containers that auto-links and
+	// link routes lead to.
+	RoleRouteContainer Role = "route-container"
 )
 
 // Distribution is how the deliveries of an address are spread over its consumers.

@@ -30,10 +30,9 @@ func DefaultListener() Listener {
 	return l
 }
 
-// DefaultConnector is a connector about which nothing was said but its role, of
-// which there is one.
-func DefaultConnector() Connector {
-	c := Connector{Role: RoleInterRouter}
+// defaultConnector is a connector about which nothing was said.
+func defaultConnector() Connector {
+	var c Connector
 	connectorEntity.setDefaults(&c)
 	return c
 }

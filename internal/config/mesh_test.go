@@ -44,12 +44,12 @@ users: {file: u}
 	}
 	plain, anonymous := []string{"PLAIN"}, []string{"ANONYMOUS"}
 	connectors := []Connector{
-		{Name: "to-b", Host: "b.example", Port: "amqps", Role: RoleInterRouter, Cost: 2, MaxFrameSize: 1024, IdleTimeout: 0,
+		{Name: "to-b", Host: "b.example", Port: "amqps", Role: RoleInterRouter, Cost: 2, MaxFrameSize: 1024, MaxSessions: 32768, MaxInFlight: 1000, StripAnnotations: StripBoth, IdleTimeout: 0,
 			SASLMechanisms: plain, SASLUsername: "A", SASLPassword: NewSecret("env:MESH_PASSWORD", ".")},
-		{Name: "[::1]:1", Host: "::1", Port: "1", Role: RoleInterRouter, Cost: 1, MaxFrameSize: 65536, IdleTimeout: time.Minute,
+		{Name: "[::1]:1", Host: "::1", Port: "1", Role: RoleInterRouter, Cost: 1, MaxFrameSize: 65536, MaxSessions: 32768, MaxInFlight: 1000, StripAnnotations: StripBoth, IdleTimeout: time.Minute,
 			SASLMechanisms: plain, SASLUsername: "A", SASLPassword: NewSecret("007", ".")},
-		{Name: "c.example:5672", Host: "c.example", Port: "amqp", Role: RoleInterRouter, Cost: 1, MaxFrameSize: 65536, IdleTimeout: time.Minute, SASLMechanisms: anonymous},
-		{Name: "127.0.0.1:2", Host: "127.0.0.1", Port: "2", Role: RoleInterRouter, Cost: 1, MaxFrameSize: 65536, IdleTimeout: time.Minute, SASLMechanisms: anonymous},
+		{Name: "c.example:5672", Host: "c.example", Port: "amqp", Role: RoleInterRouter, Cost: 1, MaxFrameSize: 65536, MaxSessions: 32768, MaxInFlight: 1000, StripAnnotations: StripBoth, IdleTimeout: time.Minute, SASLMechanisms: anonymous},
+		{Name: "127.0.0.1:2", Host: "127.0.0.1", Port: "2", Role: RoleInterRouter, Cost: 1, MaxFrameSize: 65536, MaxSessions: 32768, MaxInFlight: 1000, StripAnnotations: StripBoth, IdleTimeout: time.Minute, SASLMechanisms: anonymous},
 	}
 	if !reflect.DeepEqual(c.Connectors, connectors) {
 		t.Errorf("got\n%+v\nwant\n%+v", c.Connectors, connectors)
@@ -72,7 +72,7 @@ func TestDialAddress(t *testing.T) {
 		{"::1", "0065", "[::1]:65"},
 	}
 	for _, tt := range tests {
-		c := DefaultConnector()
+		c := defaultConnector()
 		c.Host, c.Port = tt.host, tt.port
 		if got := c.DialAddress(); got != tt.want {
 			t.Errorf("%s, %s: got %s, want %s", tt.host, tt.port, got, tt.want)
@@ -141,40 +141,40 @@ func TestBadMesh(t *testing.T) {
 		{"message size", listener("maxMessageSize: 0"), "f:3: listeners[0].maxMessageSize: " + onlyNormal},
 		{"properties", listener("openProperties: {a: 1}"), "f:3: listeners[0].openProperties: " + onlyNormal},
 		{"other places", listener("failoverUrls: b"), "f:3: listeners[0].failoverUrls: " + onlyNormal},
-		{"misspelt role, with a cost", "router: {mode: interior}\nlisteners: [{role: interrouter, cost: 2}]", `f:2: listeners[0].role: is "interrouter"; it must be one of normal, inter-router (did you mean inter-router?)`},
+		{"misspelt role, with a cost", "router: {mode: interior}\nlisteners: [{role: interrouter, cost: 2}]", `f:2: listeners[0].role: is "interrouter"; it must be one of normal, inter-router, route-container (did you mean inter-router?)`},
 
 		// Where to connect.
-		{"no role", interior("{host: b}"), "f:4: connectors[0].role: is missing; it must be inter-router"},
+		{"no role", interior("{host: b}"), "f:4: connectors[0].role: is missing; it must be one of inter-router, route-container"},
 		{"misspelt name of the role", interior("{host: b, rol: inter-router}"), "f:4: connectors[0].rol: is not known; did you mean role?"},
 		{"role of clients", interior("{host: b, role: normal}"), "f:4: connectors[0].role: normal: connectors of this role are not built; use inter-router"},
-		{"role of brokers", interior("{host: b, role: route-container}"), "f:4: connectors[0].role: route-container: connections to brokers are not built yet; remove it"},
+		{"role of brokers", interior("{host: b, role: route-container}"), "f:4: connectors[0].role: route-container: " + noBrokers},
 		{"role of edges", interior("{host: b, role: edge}"), "f:4: connectors[0].role: edge: edge routers are not built yet; use inter-router"},
-		{"role that does not exist", interior("{host: b, role: peer}"), `f:4: connectors[0].role: is "peer"; it must be inter-router`},
+		{"role that does not exist", interior("{host: b, role: peer}"), `f:4: connectors[0].role: is "peer"; it must be one of inter-router, route-container`},
 		{"port out of range, with a default that is our own", "router: {mode: interior}\nlisteners: [{}]\nconnectors: [{role: inter-router, port: 65536}]", `f:3: connectors[0].port: is "65536"; it must be a whole number from 0 to 65535, or a service name`},
 		{"entry that is a word, with a default that is our own", "router: {mode: interior}\nlisteners: [{}]\nconnectors: [b]", `f:3: connectors[0]: is the single value "b"; it must be attributes, each as "name: value"`},
 		{"entry that is a word, beside a good one", interior("b", "{role: inter-router, host: b, port: 1}"), `f:4: connectors[0]: is the single value "b"; it must be attributes, each as "name: value"`},
 		{"connectors without value", "listeners: [{}]\nconnectors:", "f:2: connectors: is empty; it must be a list, each entry with a dash in front"},
 		{"connectors without value, and no listener", "router: {mode: interior}\nconnectors:", "f:2: connectors: is empty; it must be a list, each entry with a dash in front"},
-		{"no host", interior("{role: inter-router, host: ''}"), "f:4: connectors[0].host: is empty; give the name or address of the other router's machine"},
-		{"every IPv4 address", interior("{role: inter-router, host: 0.0.0.0}"), `f:4: connectors[0].host: is "0.0.0.0", which is where to listen; give the name or address of the other router's machine`},
-		{"every address", interior("{role: inter-router, host: '[::]'}"), `f:4: connectors[0].host: is "[::]", which is where to listen; give the name or address of the other router's machine`},
-		{"star", interior("{role: inter-router, host: '*'}"), `f:4: connectors[0].host: is "*", which is where to listen; give the name or address of the other router's machine`},
+		{"no host", interior("{role: inter-router, host: ''}"), "f:4: connectors[0].host: is empty; give the name or address of the other machine"},
+		{"every IPv4 address", interior("{role: inter-router, host: 0.0.0.0}"), `f:4: connectors[0].host: is "0.0.0.0", which is where to listen; give the name or address of the other machine`},
+		{"every address", interior("{role: inter-router, host: '[::]'}"), `f:4: connectors[0].host: is "[::]", which is where to listen; give the name or address of the other machine`},
+		{"star", interior("{role: inter-router, host: '*'}"), `f:4: connectors[0].host: is "*", which is where to listen; give the name or address of the other machine`},
 		{"port in the host", interior("{role: inter-router, host: 'b:1'}"), `f:4: connectors[0].host: is "b:1", which is no address; a port goes into the attribute port`},
-		{"port 0", interior("{role: inter-router, host: b, port: 0}"), `f:4: connectors[0].port: is "0"; give the port on which the other router listens`},
+		{"port 0", interior("{role: inter-router, host: b, port: 0}"), `f:4: connectors[0].port: is "0"; give the port on which the other side listens`},
 		{"port out of range", interior("{role: inter-router, host: b, port: 65536}"), `f:4: connectors[0].port: is "65536"; it must be a whole number from 0 to 65535, or a service name`},
 		{"same place twice", interior("{role: inter-router, host: b}", "{name: again, role: inter-router, host: b, port: 5672}"), `f:5: connectors[1].port: "b:5672" is used by connectors[0] (line 4) too`},
 		{"same name twice", interior("{name: n, role: inter-router, host: b}", "{name: n, role: inter-router, host: c}"), `f:5: connectors[1].name: "n" is used by connectors[0] (line 4) too`},
-		{"connector to this router", interior("{role: inter-router, port: 1}"), "f:4: connectors[0].port: 127.0.0.1:1 is where this router listens itself (listeners[0], line 2); give another router's"},
-		{"connector to this router by default", "router: {mode: interior}\nlisteners: [{}]\nconnectors: [{role: inter-router}]", "f:3: connectors[0].port: 127.0.0.1:5672 is where this router listens itself (listeners[0], line 2); give another router's"},
-		{"connector to this router over IPv6", "router: {mode: interior}\nlisteners: [{port: 1}, {host: '::1', port: 5671}]\nconnectors: [{host: '[0:0::1]', port: amqps, role: inter-router}]", "f:3: connectors[0].port: [::1]:5671 is where this router listens itself (listeners[1], line 2); give another router's"},
+		{"connector to this router", interior("{role: inter-router, port: 1}"), "f:4: connectors[0].port: 127.0.0.1:1 is where this router listens itself (listeners[0], line 2); give another machine's or process's"},
+		{"connector to this router by default", "router: {mode: interior}\nlisteners: [{}]\nconnectors: [{role: inter-router}]", "f:3: connectors[0].port: 127.0.0.1:5672 is where this router listens itself (listeners[0], line 2); give another machine's or process's"},
+		{"connector to this router over IPv6", "router: {mode: interior}\nlisteners: [{port: 1}, {host: '::1', port: 5671}]\nconnectors: [{host: '[0:0::1]', port: amqps, role: inter-router}]", "f:3: connectors[0].port: [::1]:5671 is where this router listens itself (listeners[1], line 2); give another machine's or process's"},
 
 		// How to log in.
-		{"PLAIN without a name", interior("{role: inter-router, host: b, saslMechanisms: PLAIN}"), "f:4: connectors[0].saslMechanisms: is PLAIN, and there is no saslUsername; add it and saslPassword"},
+		{"PLAIN without a name", interior("{role: inter-router, host: b, saslMechanisms: PLAIN}"), "f:4: connectors[0].saslMechanisms: has PLAIN, and there is no saslUsername; add it and saslPassword"},
 		{"name without a password", interior("{role: inter-router, host: b, saslUsername: A}"), "f:4: connectors[0].saslUsername: has no password; add saslPassword"},
 		{"password without a name", interior("{role: inter-router, host: b, saslPassword: s3cret}"), "f:4: connectors[0].saslPassword: is nobody's; add saslUsername"},
-		{"ANONYMOUS with a name", interior("{role: inter-router, host: b, saslMechanisms: ANONYMOUS, saslUsername: A, saslPassword: s3cret}"), "f:4: connectors[0].saslMechanisms: is ANONYMOUS, which says nothing about who a peer is, and there is a saslUsername; remove one of the two"},
-		{"two mechanisms", interior("{role: inter-router, host: b, saslMechanisms: [PLAIN, ANONYMOUS], saslUsername: A, saslPassword: s3cret}"), "f:4: connectors[0].saslMechanisms: names 2 mechanisms; a connector logs in by one"},
-		{"SCRAM", interior("{role: inter-router, host: b, saslMechanisms: SCRAM-SHA-256, saslUsername: A, saslPassword: s3cret}"), "f:4: connectors[0].saslMechanisms: SCRAM-SHA-256: SCRAM is not built yet; use PLAIN"},
+		{"ANONYMOUS with a name", interior("{role: inter-router, host: b, saslMechanisms: ANONYMOUS, saslUsername: A, saslPassword: s3cret}"), "f:4: connectors[0].saslMechanisms: has ANONYMOUS, which says nothing about who a peer is, and there is a saslUsername; remove one of the two"},
+		{"two mechanisms", interior("{role: inter-router, host: b, saslMechanisms: [PLAIN, ANONYMOUS], saslUsername: A, saslPassword: s3cret}"), "f:4: connectors[0].saslMechanisms: names 2 mechanisms; a connector to a router logs in by one"},
+		{"SCRAM", interior("{role: inter-router, host: b, saslMechanisms: SCRAM-SHA-256, saslUsername: A, saslPassword: s3cret}"), "f:4: connectors[0].saslMechanisms: SCRAM-SHA-256: no router offers it; use PLAIN"},
 		{"EXTERNAL, which needs no password", interior("{role: inter-router, host: b, saslMechanisms: EXTERNAL}"), "f:4: connectors[0].saslMechanisms: EXTERNAL: client certificates need TLS, which is not built yet"},
 		{"empty name", interior("{role: inter-router, host: b, saslUsername: '', saslPassword: s3cret}"), "f:4: connectors[0].saslUsername: is empty; give a name or remove the line"},
 		{"empty password", interior("{role: inter-router, host: b, saslUsername: A, saslPassword: ''}"), "f:4: connectors[0].saslPassword: is empty; give a password, or remove the line"},
@@ -195,4 +195,4 @@ func TestBadMesh(t *testing.T) {
 	}
 }
 
-const onlyNormal = "has no effect with role inter-router, only with normal; remove it"
+const onlyNormal = "has no effect with role inter-router, only with normal and route-container; remove it"

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,8 +59,8 @@ func (p *parser) root(n *yaml.Node) {
 		case e == nil:
 			p.strange = true
 			p.unknown(key, "", sectionNames(), nil)
-		case e.Refused != "":
-			p.problem(key.Line, e.Section, "%s", e.Refused)
+		case e.refused() != "":
+			p.problem(key.Line, e.Section, "%s", e.refused())
 		case e.List:
 			p.entries(e, value)
 		default:
@@ -92,22 +93,53 @@ func (p *parser) entries(e *Entity, n *yaml.Node) {
 	for i, entry := range n.Content {
 		where := fmt.Sprintf("%s[%d]", e.Section, i)
 		p.lines[where] = entry.Line
-		switch e.Name {
-		case listenerEntity.Name:
-			l := DefaultListener()
-			p.entity(e, entry, where, &l)
-			p.byRole(e, where, l.Role, &l)
-			p.config.Listeners = append(p.config.Listeners, l)
-		case connectorEntity.Name:
-			c := DefaultConnector()
-			p.entity(e, entry, where, &c)
-			c.SASLPassword = c.SASLPassword.in(filepath.Dir(p.file))
-			p.config.Connectors = append(p.config.Connectors, c)
-		case addressEntity.Name:
-			a := DefaultAddress()
-			p.entity(e, entry, where, &a)
-			p.config.Addresses = append(p.config.Addresses, a)
+		p.entry(e, entry, where)
+	}
+}
+
+// entry reads one entity of a list, and gives it the defaults that follow from
+// what else is said of it.
+func (p *parser) entry(e *Entity, n *yaml.Node, where string) {
+	switch e.Name {
+	case listenerEntity.Name:
+		l := DefaultListener()
+		p.entity(e, n, where, &l)
+		p.byRole(e, where, l.Role, &l)
+		p.config.Listeners = append(p.config.Listeners, l)
+	case connectorEntity.Name:
+		c := defaultConnector()
+		p.entity(e, n, where, &c)
+		p.byRole(e, where, c.Role, &c)
+		c.SASLPassword = c.SASLPassword.in(filepath.Dir(p.file))
+		p.config.Connectors = append(p.config.Connectors, c)
+	case addressEntity.Name:
+		a := DefaultAddress()
+		p.entity(e, n, where, &a)
+		p.phases(&a, where)
+		p.config.Addresses = append(p.config.Addresses, a)
+	case autoLinkEntity.Name:
+		var l AutoLink
+		e.setDefaults(&l)
+		p.entity(e, n, where, &l)
+		if l.Direction == DirectionIn && !l.Fallback && !p.has(where+".phase") {
+			l.Phase = 1
 		}
+		p.config.AutoLinks = append(p.config.AutoLinks, l)
+	case linkRouteEntity.Name:
+		var l LinkRoute
+		e.setDefaults(&l)
+		p.entity(e, n, where, &l)
+		p.config.LinkRoutes = append(p.config.LinkRoutes, l)
+	}
+}
+
+// phases says what shards and waypoint imply.
+func (p *parser) phases(a *Address, where string) {
+	if a.Shards != nil && !p.has(where+".waypoint") {
+		a.Waypoint = true
+	}
+	if a.Waypoint && !p.has(where+".egressPhase") {
+		a.EgressPhase = 1
 	}
 }
 
@@ -127,20 +159,22 @@ func (p *parser) entity(e *Entity, n *yaml.Node, where string, target any) {
 			p.unknown(key, where+".", attributeNames(e), e)
 			return
 		}
-		if a.Refused != "" {
-			p.problem(key.Line, path, "%s", a.Refused)
+		if why := e.refusedAttribute(a); why != "" {
+			p.problem(key.Line, path, "%s", why)
 			return
 		}
-		v, err := a.read(value)
-		if err == nil {
-			err = a.assign(target, v)
-		}
-		if err != nil {
+		if a.Type == TypeRecord {
+			p.entity(a.Record, value, path, a.newRecord(target))
+		} else if err := a.readInto(target, value); err != nil {
 			line := value.Line
 			if le, ok := errors.AsType[*lineError](err); ok {
 				line = le.line
 			}
 			p.problem(line, path, "%s", err)
+			return
+		}
+		if given := resolve(value).Value; e.refusedValue(a, given) != "" {
+			p.problem(value.Line, path, "%s: %s", given, e.refusedValue(a, given))
 			return
 		}
 		p.set[path] = true
@@ -163,8 +197,9 @@ func (p *parser) byRole(e *Entity, where string, role Role, target any) {
 		switch {
 		case a.Mesh != nil && role == RoleInterRouter && !p.has(path):
 			a.setDefault(target, a.Mesh)
-		case a.Only != "" && a.Only != role && p.set[path]:
-			p.problem(p.lines[path], path, "has no effect with role %s, only with %s; remove it", role, a.Only)
+		case len(a.Only) > 0 && !slices.Contains(a.Only, role) && p.set[path]:
+			p.set[path] = false
+			p.problem(p.lines[path], path, "has no effect with role %s, only with %s; remove it", role, strings.Join(words(a.Only...), " and "))
 		}
 	}
 }

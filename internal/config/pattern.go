@@ -51,13 +51,38 @@ func checkAddressText(s string) error {
 	return checkText(s)
 }
 
+// covers reports whether every address that matches specific matches general;
+// both are what matchKey gives.
+func covers(generalKey, specificKey string) bool {
+	general, specific := tokens(generalKey), tokens(specificKey)
+	// reach[i] is whether what was seen of specific is covered by the first i
+	// tokens of general.
+	reach := make([]bool, len(general)+1)
+	reach[0] = true
+	hashes := func() {
+		for i, g := range general {
+			reach[i+1] = reach[i+1] || g == "#" && reach[i]
+		}
+	}
+	hashes()
+	for _, s := range specific {
+		next := make([]bool, len(reach))
+		for i, g := range general {
+			next[i+1] = g == "#" && (reach[i] || reach[i+1]) || s != "#" && reach[i] && (g == "*" || g == s)
+		}
+		reach = next
+		hashes()
+	}
+	return reach[len(general)]
+}
+
 // matchKey is the same for two entries that match the same addresses: a prefix
 // is a pattern with "#" behind it, separators are alike, and among wildcards in
 // a row only the number of "*" and the presence of "#" count.
-func (a *Address) matchKey() string {
-	parts := tokens(a.Pattern)
-	if a.Prefix != "" {
-		parts = append(tokens(a.Prefix), "#")
+func matchKey(prefix, pattern string) string {
+	parts := tokens(pattern)
+	if prefix != "" {
+		parts = append(tokens(prefix), "#")
 	}
 	var key []string
 	stars, hash := 0, false

@@ -57,16 +57,23 @@ func referencePage() string {
 	b.WriteString(referenceHead)
 	var no refusals
 	for _, e := range Schema() {
-		if e.Refused != "" {
-			no.add(e.Section, e.Refused)
+		if why := e.refused(); why != "" {
+			no.add(e.Section, why)
 			continue
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s %s.\n\n| attribute | value | default | meaning |\n|---|---|---|---|\n", e.Section, howMany(e), e.Help)
 		for _, a := range e.Attributes {
-			if a.Refused != "" {
-				no.add(e.Section+"."+a.Name, a.Refused)
+			if why := e.refusedAttribute(&a); why != "" {
+				no.add(e.Section+"."+a.Name, why)
 				continue
 			}
+			a.Values = slices.DeleteFunc(slices.Clone(a.Values), func(v string) bool {
+				why := e.refusedValue(&a, v)
+				if why != "" {
+					no.add(e.Section+"."+a.Name+": "+v, why)
+				}
+				return why != ""
+			})
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", a.Name, cell(valueWords(a)), cell(defaultWords(a)), cell(meaning(a)))
 			for _, v := range slices.Sorted(maps.Keys(a.RefusedValues)) {
 				no.add(e.Section+"."+a.Name+": "+v, a.RefusedValues[v])
@@ -132,8 +139,8 @@ func valueWords(a Attribute) string {
 }
 
 func meaning(a Attribute) string {
-	if a.Only != "" {
-		return fmt.Sprintf("%s; role %s only", a.Help, a.Only)
+	if len(a.Only) > 0 {
+		return fmt.Sprintf("%s; role %s only", a.Help, strings.Join(words(a.Only...), " or "))
 	}
 	return a.Help
 }

@@ -11,6 +11,7 @@ const (
 	TypeEnum    Type = "enum"    // one of Values
 	TypeWords   Type = "words"   // a list, or one string with blanks or commas between
 	TypeMap     Type = "map"     // of strings to any value
+	TypeRecord  Type = "record"  // attributes, those of Record
 )
 
 // Entity is one kind of thing that can be configured.
@@ -39,7 +40,7 @@ type Attribute struct {
 	// entity has a role then.
 	Mesh     any
 	Required bool   // the file must set it
-	Only     Role   // the role with which alone it has an effect; empty is every one
+	Only     []Role // those with which alone it has an effect; nil is every one
 	Min, Max uint64 // bounds of an integer, both included
 	Unit     string
 	Live     bool // can change while the router runs
@@ -50,13 +51,16 @@ type Attribute struct {
 	// and this version does not do.
 	RefusedValues map[string]string
 
+	// Record has the attributes of a value that is a mapping by itself.
+	Record *Entity
+
 	field func(entity any) any // pointer to where the value goes
 	check func(value any) error
 }
 
 // Schema returns every entity, in the order in which they are documented.
 func Schema() []Entity {
-	return append([]Entity{routerEntity, listenerEntity, connectorEntity, addressEntity, usersEntity, logEntity}, refusedSections...)
+	return append([]Entity{routerEntity, listenerEntity, connectorEntity, addressEntity, autoLinkEntity, linkRouteEntity, usersEntity, logEntity}, refusedSections...)
 }
 
 // at makes an Attribute's field accessor out of a typed one.

@@ -27,29 +27,28 @@ var listenerEntity = Entity{
 			field: at(func(l *Listener) *string { return &l.Port }), check: checkPort},
 		{Name: "socketAddressFamily", Old: "protocolFamily", Type: TypeEnum, Values: words(IPv4, IPv6), Computed: "as the host says", Help: "listen on this version of IP only",
 			field: at(func(l *Listener) *Family { return &l.SocketAddressFamily })},
-		{Name: "role", Type: TypeEnum, Values: words(RoleNormal, RoleInterRouter), Default: string(RoleNormal), Help: "who connects here: normal is clients; inter-router is other routers of the mesh",
+		{Name: "role", Type: TypeEnum, Values: words(RoleNormal, RoleInterRouter, RoleRouteContainer), Default: string(RoleNormal), Help: "who connects here: normal is clients; inter-router is other routers of the mesh; route-container is brokers, for auto-links and link routes",
 			RefusedValues: map[string]string{
-				"edge":            "edge routers are not built yet; use normal",
-				"route-container": "connections to brokers are not built yet; use normal",
+				"edge": "edge routers are not built yet; use normal",
 			},
 			field: at(func(l *Listener) *Role { return &l.Role })},
-		{Name: "cost", Type: TypeInteger, Default: 1, Only: RoleInterRouter, Min: 1, Max: MaxCost, Help: costHelp,
+		{Name: "cost", Type: TypeInteger, Default: 1, Only: interRouter, Min: 1, Max: MaxCost, Help: costHelp,
 			field: at(func(l *Listener) *uint32 { return &l.Cost })},
 		{Name: "maxFrameSize", Type: TypeInteger, Default: 16384, Mesh: meshFrameSize, Min: 512, Max: math.MaxInt32, Unit: "bytes", Help: "largest frame that a peer may send",
 			field: at(func(l *Listener) *uint32 { return &l.MaxFrameSize })},
-		{Name: "maxSessions", Type: TypeInteger, Default: 32768, Only: RoleNormal, Min: 1, Max: 32768, Help: "most sessions on one connection",
+		{Name: "maxSessions", Type: TypeInteger, Default: 32768, Only: endpoints, Min: 1, Max: 32768, Help: "most sessions on one connection",
 			field: at(func(l *Listener) *int { return &l.MaxSessions })},
-		{Name: "maxSessionFrames", Type: TypeInteger, Computed: "chosen by the router", Only: RoleNormal, Min: 1, Max: math.MaxInt32, Unit: "frames", Help: "incoming window of a session",
+		{Name: "maxSessionFrames", Type: TypeInteger, Computed: "chosen by the router", Only: endpoints, Min: 1, Max: math.MaxInt32, Unit: "frames", Help: "incoming window of a session",
 			field: at(func(l *Listener) *uint32 { return &l.MaxSessionFrames })},
 		{Name: "idleTimeoutSeconds", Type: TypeInteger, Default: 16, Mesh: meshIdleSeconds, Max: maxSeconds, Unit: "seconds", Help: "close a connection on which nothing came for this long; 0 never",
 			field: at(func(l *Listener) *time.Duration { return &l.IdleTimeout })},
 		{Name: "initialHandshakeTimeoutSeconds", Type: TypeInteger, Default: 10, Max: maxSeconds, Unit: "seconds", Help: "close a connection on which no Open came by then; 0 never",
 			field: at(func(l *Listener) *time.Duration { return &l.InitialHandshakeTimeout })},
-		{Name: "stripAnnotations", Type: TypeEnum, Values: words(StripIn, StripOut, StripBoth, StripNone), Default: string(StripBoth), Only: RoleNormal, Help: "remove the router's own annotations from what comes in, goes out, both, or not at all",
+		{Name: "stripAnnotations", Type: TypeEnum, Values: words(StripIn, StripOut, StripBoth, StripNone), Default: string(StripBoth), Only: endpoints, Help: stripHelp,
 			field: at(func(l *Listener) *Strip { return &l.StripAnnotations })},
-		{Name: "linkCapacity", Type: TypeInteger, Default: 0, Only: RoleNormal, Max: 1 << 20, Unit: "deliveries", Help: "most deliveries in flight on one link into the router; 0 lets that follow the consumers of its address, 250 for each and 8192 at most",
+		{Name: "linkCapacity", Type: TypeInteger, Default: 0, Only: endpoints, Max: 1 << 20, Unit: "deliveries", Help: linkCapacityHelp,
 			field: at(func(l *Listener) *int { return &l.LinkCapacity })},
-		{Name: "maxMessageSize", Type: TypeInteger, Default: 0, Only: RoleNormal, Max: math.MaxInt64, Unit: "bytes", Help: "largest message that is taken; 0 is no limit",
+		{Name: "maxMessageSize", Type: TypeInteger, Default: 0, Only: endpoints, Max: math.MaxInt64, Unit: "bytes", Help: "largest message that is taken; 0 is no limit",
 			field: at(func(l *Listener) *uint64 { return &l.MaxMessageSize })},
 		{Name: "authenticatePeer", Type: TypeBoolean, Default: false, Help: "refuse peers that do not say who they are: those without SASL and anonymous ones",
 			field: at(func(l *Listener) *bool { return &l.AuthenticatePeer })},
@@ -57,9 +56,9 @@ var listenerEntity = Entity{
 			Computed: "ANONYMOUS unless authenticatePeer is set, and PLAIN if there is a users file", Help: "SASL mechanisms that are offered",
 			RefusedValues: refusedMechanisms,
 			field:         at(func(l *Listener) *[]string { return &l.SASLMechanisms }), check: checkMechanisms},
-		{Name: "openProperties", Type: TypeMap, Only: RoleNormal, Help: "properties that are added to the router's Open",
+		{Name: "openProperties", Type: TypeMap, Only: endpoints, Help: "properties that are added to the router's Open",
 			field: at(func(l *Listener) *map[string]any { return &l.OpenProperties }), check: checkOpenProperties},
-		{Name: "failoverUrls", Old: "failoverList", Type: TypeWords, Only: RoleNormal, Help: "other places where clients find this service, [(amqp|amqps|ws|wss)://]host[:port], sent to them in Open",
+		{Name: "failoverUrls", Old: "failoverList", Type: TypeWords, Only: endpoints, Help: "other places where clients find this service, [(amqp|amqps|ws|wss)://]host[:port], sent to them in Open",
 			field: at(func(l *Listener) *[]FailoverURL { return &l.FailoverURLs })},
 
 		{Name: "sslProfile", Refused: noTLS},
@@ -79,6 +78,18 @@ var listenerEntity = Entity{
 		{Name: "messageLoggingComponents", Old: "logMessage", Refused: noMessageLog},
 	},
 }
+
+// The roles that an attribute has an effect with.
+var (
+	interRouter = []Role{RoleInterRouter}
+	containers  = []Role{RoleRouteContainer}
+	endpoints   = []Role{RoleNormal, RoleRouteContainer}
+)
+
+const (
+	stripHelp        = "remove the router's own annotations from what comes in, goes out, both, or not at all"
+	linkCapacityHelp = "most deliveries in flight on one link into the router; 0 lets that follow the consumers of its address, 250 for each and 8192 at most"
+)
 
 var refusedMechanisms = map[string]string{
 	"EXTERNAL":      "client certificates need TLS, which is not built yet",

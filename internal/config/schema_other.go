@@ -39,8 +39,6 @@ var logEntity = Entity{
 // not have.
 var refusedSections = []Entity{
 	{Name: "sslProfile", Section: "sslProfiles", List: true, Refused: noTLS},
-	{Name: "autoLink", Section: "autoLinks", List: true, Refused: noBrokers},
-	{Name: "linkRoute", Section: "linkRoutes", List: true, Refused: noBrokers},
 	{Name: "policy", Section: "policy", Refused: noPolicy},
 	{Name: "vhost", Section: "vhosts", List: true, Refused: noPolicy},
 	{Name: "authServicePlugin", Section: "authServicePlugins", List: true, Refused: noPlugin},

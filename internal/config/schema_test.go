@@ -10,8 +10,8 @@ import (
 
 // Every field that can be configured has a row, and every row a field of its own.
 func TestSchemaCoversTheStructs(t *testing.T) {
-	targets := map[string]any{"router": &Router{}, "listener": &Listener{}, "connector": &Connector{}, "address": &Address{}, "users": &Users{}, "log": &Log{}}
-	for _, e := range Schema() {
+	targets := map[string]any{"router": &Router{}, "listener": &Listener{}, "connector": &Connector{}, "address": &Address{}, "autoLink": &AutoLink{}, "linkRoute": &LinkRoute{}, "shards": &Shards{}, "users": &Users{}, "log": &Log{}}
+	for _, e := range append(Schema(), shardsEntity) {
 		if e.Refused != "" {
 			if len(e.Attributes) != 0 {
 				t.Errorf("%s is refused and has attributes", e.Name)
@@ -41,7 +41,7 @@ func TestSchemaCoversTheStructs(t *testing.T) {
 }
 
 func TestSchemaRowsAreComplete(t *testing.T) {
-	for _, e := range Schema() {
+	for _, e := range append(Schema(), shardsEntity) {
 		var names []string
 		for _, a := range e.Attributes {
 			where := e.Name + "." + a.Name
@@ -70,7 +70,7 @@ func TestSchemaRowsAreComplete(t *testing.T) {
 			if n, ok := a.Mesh.(int); a.Mesh != nil && (!ok || uint64(n) < a.Min || uint64(n) > a.Max) {
 				t.Errorf("%s: the default %v of role inter-router is out of bounds", where, a.Mesh)
 			}
-			if (a.Mesh != nil || a.Only != "") && e.attribute("role") == nil {
+			if (a.Mesh != nil || len(a.Only) > 0) && e.attribute("role") == nil {
 				t.Errorf("%s depends on a role that %s does not have", where, e.Name)
 			}
 			if a.Required && (a.Default != nil || a.Computed != "") {
@@ -142,15 +142,15 @@ func TestMatchKeys(t *testing.T) {
 		{{Pattern: "*/#/*"}, {Pattern: "#.*.*"}},
 	}
 	for _, s := range same {
-		if s[0].matchKey() != s[1].matchKey() {
-			t.Errorf("%+v and %+v match the same: got keys %q and %q", s[0], s[1], s[0].matchKey(), s[1].matchKey())
+		if matchKey(s[0].Prefix, s[0].Pattern) != matchKey(s[1].Prefix, s[1].Pattern) {
+			t.Errorf("%+v and %+v match the same: got keys %q and %q", s[0], s[1], matchKey(s[0].Prefix, s[0].Pattern), matchKey(s[1].Prefix, s[1].Pattern))
 		}
 	}
 	seen := map[string]Address{}
 	for _, a := range []Address{{Prefix: "a"}, {Pattern: "a"}, {Pattern: "*"}, {Pattern: "#"}, {Pattern: "*/#"}, {Pattern: "*/*"}, {Pattern: "*/*/#"}, {Pattern: "a/*/b"}, {Pattern: "a/#/b"}, {Prefix: "ab"}} {
-		if other, ok := seen[a.matchKey()]; ok {
+		if other, ok := seen[matchKey(a.Prefix, a.Pattern)]; ok {
 			t.Errorf("%+v and %+v match different addresses and have the same key", a, other)
 		}
-		seen[a.matchKey()] = a
+		seen[matchKey(a.Prefix, a.Pattern)] = a
 	}
 }

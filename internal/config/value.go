@@ -43,6 +43,23 @@ func (a *Attribute) read(n *yaml.Node) (any, error) {
 	return v, nil
 }
 
+// readInto reads a node into the entity.
+func (a *Attribute) readInto(entity any, n *yaml.Node) error {
+	v, err := a.read(n)
+	if err != nil {
+		return err
+	}
+	return a.assign(entity, v)
+}
+
+// newRecord puts an empty record, with its defaults, into the entity.
+func (a *Attribute) newRecord(entity any) any {
+	field := reflect.ValueOf(a.field(entity)).Elem()
+	field.Set(reflect.New(field.Type().Elem()))
+	a.Record.setDefaults(field.Interface())
+	return field.Interface()
+}
+
 func (a *Attribute) readType(n *yaml.Node) (any, error) {
 	switch a.Type {
 	case TypeMap:
@@ -74,6 +91,8 @@ func (a *Attribute) wanted() string {
 		return "true or false"
 	case TypeEnum:
 		return a.choice()
+	case TypeWords:
+		return "a list"
 	default:
 		return "a single value"
 	}
@@ -182,6 +201,10 @@ func (a *Attribute) assign(entity, v any) error {
 	case **uint8:
 		n := uint8(v.(uint64))
 		*field = &n
+	case *ShardKey:
+		key, err := parseShardKey(v.(string))
+		*field = key
+		return err
 	case *[]FailoverURL:
 		urls, err := parseFailover(v.([]string))
 		*field = urls

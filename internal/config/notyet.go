@@ -1,0 +1,39 @@
+package config
+
+import "cmp"
+
+// notYet refuses what the schema has and the router does not do, so that nothing
+// is accepted without effect. A name is a section, section.attribute, or
+// section.attribute: value. Whoever builds a part takes its names out, and runs
+// go test ./internal/config -update for the page in docs.
+var notYet = map[string]string{
+	// Connections to brokers, and links that the router attaches to them.
+	"connectors.role: route-container": noBrokers,
+	"listeners.role: route-container":  noBrokers,
+	"autoLinks":                        noBrokers,
+	// Links of clients that are attached at a broker.
+	"linkRoutes": noBrokers,
+	// Phases of an address.
+	"addresses.waypoint":     noBrokers,
+	"addresses.ingressPhase": noBrokers,
+	"addresses.egressPhase":  noBrokers,
+	// Fallback destinations.
+	"addresses.enableFallback": "fallback destinations are not built yet; remove it",
+	// One address over several brokers.
+	"addresses.shards": noBrokers,
+	// Presettled messages past the waypoint.
+	"addresses.presettledDirect": noBrokers,
+}
+
+// refused is why a file with the entity's section is refused, or "".
+func (e *Entity) refused() string { return cmp.Or(e.Refused, notYet[e.Section]) }
+
+// refusedAttribute is why a file that sets the attribute is refused, or "".
+func (e *Entity) refusedAttribute(a *Attribute) string {
+	return cmp.Or(a.Refused, notYet[e.Section+"."+a.Name])
+}
+
+// refusedValue is why the value that the schema allows is refused, or "".
+func (e *Entity) refusedValue(a *Attribute, value string) string {
+	return notYet[e.Section+"."+a.Name+": "+value]
+}
