@@ -77,6 +77,8 @@ func CheckID(id string) error {
 		return fmt.Errorf("router id is empty: give each router a name of its own")
 	case len(id) > MaxID:
 		return fmt.Errorf("router id %.20q... has %d bytes: at most %d are allowed", id, len(id), MaxID)
+	case id == "all":
+		return fmt.Errorf("router id %q stands for every router in addresses: choose another", id)
 	case !utf8.ValidString(id):
 		return fmt.Errorf("router id %q is not UTF-8", id)
 	}

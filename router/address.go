@@ -19,6 +19,9 @@ type address struct {
 	treatment *treatment
 	trunk     *trunk // the only consumer is this link to a neighbour; nil for addresses proper
 
+	composed sync.Once             // makes front
+	front    atomic.Pointer[front] // nil for most: messages go to the consumers of the address itself
+
 	// consumers is replaced as a whole, under mu; never nil.
 	consumers atomic.Pointer[consumerSet]
 
@@ -47,8 +50,10 @@ type address struct {
 	current   *queue                   // whose head the drainer has in hand
 	ingresses map[routing.Key]*granted // routers with senders to the consumers here
 	asked     []*egress                // consumers that asked for a drain and have no answer yet
+	fronts    []*front                 // of which this is a part; replaced as a whole
 
-	opened atomic.Bool // credit.open, for a look without the lock
+	opened    atomic.Bool // credit.open, for a look without the lock
+	shardLost atomic.Bool // of a shard: it has no consumer, which has been said
 
 	gone       bool        // out of the table; guarded by mu
 	attended   atomic.Bool // in its shard's attended, at attendedAt; changed under the shard's attention
@@ -60,6 +65,17 @@ type treatment struct {
 	distribution config.Distribution
 	priority     *uint8
 	releases     bool // what was lost, instead of saying that it failed
+
+	ingressPhase, egressPhase uint8      // into which senders send, and from which consumers take
+	fallback                  bool       // what has no consumer goes to the address's fallback
+	direct                    bool       // presettled messages go to the egress phase at once
+	plan                      *shardPlan // nil if there are no shards
+	everywhere                bool       // each router has it
+
+	sticky bool       // of a shard: its messages keep to one consumer
+	waits  bool       // of a shard: its messages wait for a consumer to come
+	parts  *treatment // of the address's parts other than shards
+	shard  *treatment // of its shards
 }
 
 // consumerSet is an immutable set of consumers.
@@ -153,7 +169,10 @@ func shardOf[K string | []byte](t *addressTable, key K) *tableShard {
 }
 
 // acquire finds or makes the address and counts a user of it.
-func (t *addressTable) acquire(key string) *address {
+func (t *addressTable) acquire(key string) *address { return t.entry(key).compose() }
+
+// entry is acquire but for the address's front.
+func (t *addressTable) entry(key string) *address {
 	s := shardOf(t, key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,12 +209,15 @@ func (t *addressTable) acquireBytes(key []byte) *address {
 func (t *addressTable) find(key []byte) *address {
 	s := shardOf(t, key)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	a := s.m[string(key)]
 	if a != nil {
 		a.mu.Lock()
 		a.users++
 		a.mu.Unlock()
+	}
+	s.mu.Unlock()
+	if a != nil {
+		a.compose()
 	}
 	return a
 }
@@ -232,18 +254,27 @@ func (a *address) lingersNoMore() bool {
 
 // sweep takes the address out of the table if it has no user.
 func (t *addressTable) sweep(a *address) {
+	if f := a.front.Load(); t.remove(a) && f != nil {
+		f.dissolve()
+	}
+}
+
+// remove says whether it has taken the address out of the table.
+func (t *addressTable) remove(a *address) bool {
 	s := shardOf(t, a.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.users == 0 && s.m[a.key] == a {
-		delete(s.m, a.key)
-		a.gone = true
-		if x := t.router.mesh; x != nil && isMobile(a.key) {
-			x.tables.Unwatch(a.key)
-		}
+	if a.users > 0 || s.m[a.key] != a {
+		return false
 	}
+	delete(s.m, a.key)
+	a.gone = true
+	if x := t.router.mesh; x != nil && isMobile(a.key) {
+		x.tables.Unwatch(a.key)
+	}
+	return true
 }
 
 // each calls f for every address, with no lock held.

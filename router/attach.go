@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/meshway/meshway/internal/amqp"
@@ -40,14 +41,14 @@ func (p *peer) attachProducer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 		MaxMessageSize: p.largest,
 	}
 	keepsNothing(&target.Durable, &target.ExpiryPolicy, &target.Timeout)
-	in := &ingress{peer: p, outcomes: outcomesOf(r.Attach.Source), flow: p.router.flows.Add(1), waiting: new(sources)}
+	in := &ingress{peer: p, outcomes: outcomesOf(r.Attach.Source), sends: answer.SndSettleMode, flow: p.router.flows.Add(1), waiting: new(sources)}
 	switch {
 	case t.Dynamic:
 		name := dynamicTargetPrefix + temporaryName()
 		target.Address = wire.Some("amqp:/" + name)
 		in.addr = p.router.table.acquire(name)
 	case t.Address.V != "":
-		a, err := p.addressFor(t.Address.V, false)
+		a, err := p.addressFor(t.Address.V, end{capabilities: t.Capabilities})
 		if err != nil {
 			return err
 		}
@@ -94,7 +95,7 @@ func (p *peer) attachConsumer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 		return refusal(wire.CondInvalidField, "the attach has a source without an address")
 	default:
 		var err *wire.Error
-		if a, err = p.addressFor(s.Address.V, true); err != nil {
+		if a, err = p.addressFor(s.Address.V, end{consumer: true, capabilities: s.Capabilities}); err != nil {
 			return err
 		}
 	}
@@ -120,9 +121,36 @@ var allOutcomes = []wire.Symbol{
 	wire.OutcomeSymbol(wire.StateReleased), wire.OutcomeSymbol(wire.StateModified),
 }
 
+// end is which end of an address a link is for.
+type end struct {
+	consumer     bool
+	capabilities []wire.Symbol // of the terminus
+}
+
+// key is that of the part of the address that the link is for.
+func (e end) key(r *Router, address string) string {
+	if !isMobile(address) {
+		return address
+	}
+	t := r.treatmentOf(address)
+	if e.consumer && slices.Contains(e.capabilities, capFallback) {
+		return fallbackKey(address)
+	}
+	into, asked := phaseOf(e.capabilities)
+	switch {
+	case asked && e.consumer:
+		return phaseKey(address, into-1)
+	case asked:
+		return phaseKey(address, into)
+	case e.consumer:
+		return phaseKey(address, t.egressPhase)
+	}
+	return phaseKey(address, t.ingressPhase)
+}
+
 // addressFor finds or makes the address that a terminus names, or says why it
 // cannot be attached to.
-func (p *peer) addressFor(name string, consumer bool) (*address, *wire.Error) {
+func (p *peer) addressFor(name string, e end) (*address, *wire.Error) {
 	key := p.router.normalize(name)
 	switch {
 	case key == "":
@@ -133,10 +161,14 @@ func (p *peer) addressFor(name string, consumer bool) (*address, *wire.Error) {
 		return nil, refusal(wire.CondNotImplemented, "management is not built into this router")
 	case strings.HasPrefix(key, meshPrefix):
 		return nil, refusal(wire.CondUnauthorizedAccess, "%q is for routers among themselves", name)
-	case strings.HasPrefix(key, topoPrefix) && (p.router.mesh == nil || topoRouter(key) == "" || consumer):
+	case isPart(key):
+		return nil, marked(name)
+	case e.consumer && strings.HasPrefix(key, everywherePrefix):
+		key = egressName(key, "")
+	case strings.HasPrefix(key, topoPrefix) && (p.router.mesh == nil || topoRouter(key) == "" || e.consumer):
 		return nil, refusal(wire.CondNotFound, "%q is an address of another router", name)
 	}
-	a := p.router.table.acquire(key)
+	a := p.router.table.acquire(e.key(p.router, key))
 	if a.unavailable() {
 		p.router.table.release(a)
 		return nil, refusal(wire.CondNotFound, "%q is configured as unavailable", name)

@@ -48,14 +48,14 @@ func (a *address) addProducer(b *amqp.Batch, in *ingress) {
 	c := &a.credit
 	in.place = len(c.producers)
 	c.producers = append(c.producers, in)
-	open := c.open
+	open := a.openTo(in)
 	others := a.reshare()
 	a.mu.Unlock()
-	switch {
-	case open:
+	if open {
 		a.applyCredit(b, []*ingress{in})
-	case a.consumers.Load().hasCredit(): // at other routers: nobody has told this one yet
-		a.consumerAble(b)
+	}
+	if !open || a.front.Load() != nil {
+		a.wakeParts(b)
 	}
 	a.applyPaced(b, others)
 }
@@ -84,12 +84,12 @@ func (a *address) removeProducer(b *amqp.Batch, in *ingress) {
 func (a *address) reshare() []*ingress {
 	c := &a.credit
 	share := max(addressWindow/uint32(max(len(c.producers), 1)), leastWindow)
-	spread := min(consumerWindow*uint32(max(a.consumers.Load().count(), 1)), largestWindow)
+	spread := min(consumerWindow*uint32(max(a.consumerCount(), 1)), largestWindow)
 	if near(share, c.share) && near(spread, c.spread) {
 		return nil
 	}
 	c.share, c.spread = share, spread
-	if !c.open {
+	if !c.open && a.front.Load() == nil {
 		return nil
 	}
 	return append([]*ingress(nil), c.producers...)
@@ -102,8 +102,18 @@ func near(a, b uint32) bool { return a*5 > b*4 && a*4 < b*5 }
 func (a *address) consumersChanged(b *amqp.Batch) {
 	a.mu.Lock()
 	list := a.reshare()
+	if f := a.front.Load(); f != nil && f.fallback != nil { // which of the two counts may have changed
+		list = append([]*ingress(nil), a.credit.producers...)
+	}
+	fronts := a.fronts
 	a.mu.Unlock()
 	a.applyPaced(b, list)
+	for _, f := range fronts {
+		f.addr.consumersChanged(b)
+	}
+	if a.treatment.sticky {
+		a.reportShard()
+	}
 }
 
 // windowOf is the sender's window while the address is open. The caller holds mu.
@@ -129,6 +139,7 @@ func (a *address) consumerAble(b *amqp.Batch) {
 	all := append([]*ingress(nil), a.credit.producers...)
 	a.mu.Unlock()
 	a.applyPaced(b, all)
+	a.tellFronts(b)
 }
 
 // closeCredit takes credit back from all senders if there is still reason to.
@@ -150,6 +161,7 @@ func (a *address) closeCredit(b *amqp.Batch, still func() bool) {
 	all := append([]*ingress(nil), a.credit.producers...)
 	a.mu.Unlock()
 	a.applyPaced(b, all)
+	a.tellFronts(b)
 }
 
 // applyPaced applies the address's state to many senders, a few at a time and
@@ -177,7 +189,7 @@ func (a *address) applyCredit(b *amqp.Batch, list []*ingress) {
 	for _, in := range list {
 		in.creditMu.Lock()
 		a.mu.Lock()
-		open, window := a.credit.open, a.windowOf(in)
+		open, window := a.openTo(in), a.windowOf(in)
 		a.mu.Unlock()
 		if open {
 			in.link.SetWindow(b, window)

@@ -14,7 +14,7 @@ func (r *Router) Residue() []string {
 	r.table.each(func(a *address) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.users == 0 && !slices.ContainsFunc(a.consumers.Load().remotes, func(m *remote) bool { return m.used.Load() != 0 }) {
+		if a.users == len(a.fronts) && !slices.ContainsFunc(a.consumers.Load().remotes, func(m *remote) bool { return m.used.Load() != 0 }) {
 			return // it lingers
 		}
 		note("address %q: %d users, %d consumers, %d producers, %d waiting, busy %d, draining %v",

@@ -27,6 +27,9 @@ func egressName(key, egress string) string {
 	if rest, ok := strings.CutPrefix(key, topoPrefix+"0/"+egress+"/"); ok {
 		return localPrefix + rest
 	}
+	if rest, ok := strings.CutPrefix(key, everywherePrefix); ok {
+		return localPrefix + rest
+	}
 	return key
 }
 
@@ -48,6 +51,9 @@ func topoRouter(key string) string {
 func (x *mesh) knows(key string) bool {
 	if x == nil {
 		return false
+	}
+	if strings.HasPrefix(key, everywherePrefix) {
+		return true
 	}
 	if id := topoRouter(key); id != "" {
 		_, ok := x.forwarding.Load().routes.Topology().Index(id)
@@ -149,7 +155,16 @@ func (x *mesh) remotesOf(a *address, old []*remote) (list []*remote) {
 		r.traced.Store(flags&flagTrace != 0)
 		list = append(list, r)
 	}
-	if id := topoRouter(a.key); id != "" {
+	switch id := topoRouter(a.key); {
+	case a.treatment.everywhere:
+		t := x.forwarding.Load().routes.Topology()
+		for i := range t.Len() {
+			if id := t.Node(i).ID; id != x.identity.ID {
+				add(id, addrtable.Open)
+			}
+		}
+		return list
+	case id != "":
 		add(id, addrtable.Open)
 		return list
 	}

@@ -12,6 +12,12 @@ import (
 // route sends a message on, lets it wait, or ends it. m.payload is valid only
 // during the call.
 func (a *address) route(b *amqp.Batch, m *message) {
+	if f := a.front.Load(); f != nil {
+		if to := f.pick(m); to != a {
+			to.route(b, m)
+			return
+		}
+	}
 	if a.treatment.distribution == config.Multicast {
 		a.fanOut(b, m)
 		return
@@ -35,6 +41,9 @@ func (a *address) route(b *amqp.Batch, m *message) {
 // that there is none.
 func (a *address) forward(b *amqp.Batch, m *message) bool {
 	set := a.consumers.Load()
+	if a.treatment.sticky {
+		return a.forwardSticky(b, m, set)
+	}
 	if len(set.remotes) > 0 && !m.here {
 		return a.forwardFar(b, m, set)
 	}

@@ -18,7 +18,8 @@ type ingress struct {
 	addr     *address // nil: anonymous, each message says where it goes
 	outcomes outcomeSet
 	flow     uint32 // label of what it sends to other routers
-	trunk    bool   // the peer is a neighbour, which says of each message where it goes
+	sends    wire.SenderSettleMode
+	trunk    bool // the peer is a neighbour, which says of each message where it goes
 
 	hops atomic.Pointer[[]*hop] // to the egress routers that it has sent to
 	way  *way                   // of the last message that came by the mesh; owned by the reader
@@ -137,7 +138,7 @@ func (in *ingress) complete(b *amqp.Batch) {
 // startStream turns the delivery that is arriving into a stream and routes it.
 func (in *ingress) startStream(b *amqp.Batch) {
 	p := in.partial
-	if (in.peer.stripIn || in.addr == nil && !in.trunk) && !headIsWhole(p.pieces[0].bytes) {
+	if (in.peer.stripIn || in.addr == nil && !in.trunk || in.divided()) && !headIsWhole(p.pieces[0].bytes) {
 		p.pieces = join(p.pieces, p.size)
 	}
 	if in.peer.stripIn {
@@ -159,6 +160,15 @@ func (in *ingress) startStream(b *amqp.Batch) {
 	}
 	in.beginStream(b, &m)
 	a.route(b, &m)
+}
+
+// divided says that messages go by a key that is in their sections.
+func (in *ingress) divided() bool {
+	if in.addr == nil {
+		return false
+	}
+	f := in.addr.front.Load()
+	return f != nil && f.plan != nil
 }
 
 // beginStream makes the delivery that is arriving a stream of what has come of it.

@@ -188,6 +188,9 @@ func (x *mesh) retry() {
 	var b amqp.Batch
 	x.parking.retry(&b)
 	x.router.table.eachAttended(func(a *address) {
+		if a.treatment.everywhere {
+			a.findRemotes() // routers may have come
+		}
 		set := a.consumers.Load()
 		if len(set.remotes) == 0 {
 			return

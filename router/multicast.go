@@ -26,11 +26,15 @@ const (
 func (a *address) fanOut(b *amqp.Batch, m *message) {
 	set := a.consumers.Load()
 	m.lenient = a.treatment.releases
+	here := set.list
+	if f := a.front.Load(); f != nil && f.local != nil {
+		here = f.local.consumers.Load().list
+	}
 	if len(set.remotes) == 0 || m.here {
-		m.fanOut(b, set.list, nil)
+		m.fanOut(b, here, nil)
 		return
 	}
-	a.router.mesh.fanOutFar(b, m, a, set)
+	a.router.mesh.fanOutFar(b, m, a, here)
 }
 
 // fanOut gives a copy to each of these consumers, and one to each of these neighbours

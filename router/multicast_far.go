@@ -11,9 +11,11 @@ import (
 // A multicast message names the routers that are to hand it to their consumers. Each
 // router on the way divides them among its next hops, and settles for its part.
 
-// fanOutFar gives copies to the consumers of an address here and at other routers.
-func (x *mesh) fanOutFar(b *amqp.Batch, m *message, a *address, set *consumerSet) {
-	d := routingData{flags: flagMulticast, hops: maxHops, flow: m.in.flow, ingress: x.key, address: []byte(a.key)}
+// fanOutFar gives copies to these consumers of an address here, and to those at other
+// routers.
+func (x *mesh) fanOutFar(b *amqp.Batch, m *message, a *address, here []*egress) {
+	set := a.consumers.Load()
+	d := routingData{flags: flagMulticast, hops: maxHops, flow: m.in.flow, ingress: x.key, address: []byte(egressName(a.key, ""))}
 	if a.treatment.releases {
 		d.flags |= flagReleases
 	}
@@ -28,7 +30,7 @@ func (x *mesh) fanOutFar(b *amqp.Batch, m *message, a *address, set *consumerSet
 		}
 	}
 	d.passed(x.key)
-	x.divide(set.egress, &d, func(_ bool, shares []share) { m.fanOut(b, set.list, shares) })
+	x.divide(set.egress, &d, func(_ bool, shares []share) { m.fanOut(b, here, shares) })
 }
 
 // fanOutOn gives copies of a multicast that came from a neighbour to the consumers here, if

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -46,9 +47,18 @@ const (
 	managementPrefix = "$management"
 )
 
-// ownPrefixes are the beginnings of addresses that mean this very router.
-func ownPrefixes(id string) []string {
-	return []string{topoPrefix + "0/" + id + "/", topoPrefix + "0/all/"}
+// everywherePrefix begins addresses that mean every router of the mesh: what follows is
+// each one's local address.
+const everywherePrefix = topoPrefix + "0/all/"
+
+// ownPrefixes are the beginnings of addresses that mean this very router, which by itself
+// is all that there are.
+func ownPrefixes(cfg *config.Router) []string {
+	own := []string{topoPrefix + "0/" + cfg.ID + "/"}
+	if cfg.Mode == config.Standalone {
+		own = append(own, everywherePrefix)
+	}
+	return own
 }
 
 // isPlain says that the address is in its normal form already.
@@ -75,20 +85,23 @@ func (r *Router) resolveTo(payload []byte) (*address, *wire.Error) {
 	if len(to) > maxAddressLength {
 		return nil, longAddress(to)
 	}
-	var a *address
-	if isPlain(to) {
-		a = r.table.find(to)
-	} else {
+	if !isPlain(to) {
 		to = []byte(r.normalize(string(to)))
-		a = r.table.find(to)
 	}
+	if isPart(to) {
+		return nil, marked(to)
+	}
+	if r.phased {
+		to = []byte(end{}.key(r, string(to)))
+	}
+	a := r.table.find(to)
 	if strings.HasPrefix(string(to), meshPrefix) {
 		if a != nil {
 			r.table.release(a)
 		}
 		return nil, refusal(wire.CondUnauthorizedAccess, "%q is for routers among themselves", to)
 	}
-	if a == nil && r.mesh.knows(string(to)) {
+	if a == nil && (r.mesh.knows(string(to)) || r.treatmentOf(string(to)).composite()) {
 		a = r.table.acquire(string(to))
 	}
 	if a == nil && r.isUnavailable(string(to)) || a != nil && a.unavailable() {
@@ -98,6 +111,11 @@ func (r *Router) resolveTo(payload []byte) (*address, *wire.Error) {
 		return nil, &wire.Error{Condition: wire.CondNotFound, Description: fmt.Sprintf("messages cannot be sent to %q: it is configured as unavailable", to)}
 	}
 	return a, nil
+}
+
+// marked refuses an address that looks like the key of a part of one.
+func marked[K string | []byte](address K) *wire.Error {
+	return refusal(wire.CondInvalidField, "the address %.40q begins with a control character", address)
 }
 
 // longAddress refuses an address that has no room in front of a message.

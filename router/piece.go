@@ -74,14 +74,14 @@ func join(list []piece, size int) []piece {
 // they cannot be read anyway.
 func headIsWhole(p []byte) bool {
 	for len(p) > 0 {
-		if p[0] == 0 && len(p) > 2 && p[1] == 0x53 && wire.SectionCode(p[2]) > wire.SectionProperties {
+		if p[0] == 0 && len(p) > 2 && p[1] == 0x53 && wire.SectionCode(p[2]) > wire.SectionApplicationProperties {
 			return true
 		}
 		s, rest, err := wire.NextSection(p)
 		if err != nil {
 			return !errors.Is(err, wire.ErrShort)
 		}
-		if s.Code > wire.SectionProperties {
+		if s.Code > wire.SectionApplicationProperties {
 			return true
 		}
 		p = rest

@@ -82,7 +82,7 @@ func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) b
 		return false
 	}
 	var q *queue
-	if a.consumers.Load().any(m.here) {
+	if a.treatment.waits && !m.here || a.consumers.Load().any(m.here) {
 		q = m.in.queueFor(a, m)
 	}
 	if q == nil {
@@ -93,6 +93,9 @@ func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) b
 	}
 	q.push(m)
 	a.mu.Unlock()
+	if a.treatment.waits && !a.shardLost.Load() {
+		a.reportShard()
+	}
 	if m.stream == nil && m.held == 0 { // else it has waited elsewhere, and is counted
 		m.hold(len(m.payload))
 	}
@@ -385,7 +388,7 @@ func (a *address) endHopeless(b *amqp.Batch) {
 		return
 	}
 	set := a.consumers.Load()
-	hopeful := refusals{sent: set.any(false), arrived: set.any(true)}
+	hopeful := refusals{sent: set.any(false) || a.treatment.waits, arrived: set.any(true)}
 	if hopeful.sent && hopeful.arrived {
 		return
 	}
@@ -409,8 +412,8 @@ func (a *address) endHopeless(b *amqp.Batch) {
 }
 
 // nobody ends a message for which the address has no consumer, or sends it elsewhere:
-// one that waited for a neighbour by another way, and one that came by the mesh to
-// consumers at another router, once.
+// one that waited for a neighbour by another way, one that came by the mesh to
+// consumers at another router, once, and others to another part of the address.
 func (a *address) nobody(b *amqp.Batch, m *message) {
 	switch {
 	case a.trunk != nil:
@@ -421,6 +424,7 @@ func (a *address) nobody(b *amqp.Batch, m *message) {
 		w.moved = true
 		m.way, m.here = &w, false
 		a.route(b, m)
+	case a.redirect(b, m):
 	default:
 		m.release(b)
 	}

@@ -24,6 +24,7 @@ type Router struct {
 	log         *zap.Logger
 	treatments  routing.Patterns[*treatment]
 	fallback    *treatment // of addresses that nothing matches
+	phased      bool       // senders of some addresses send into a phase other than 0
 	ownPrefixes []string
 	users       *sasl.Users  // nil without a users file
 	budget      *amqp.Budget // of what waits
@@ -65,7 +66,7 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r := &Router{
 		cfg: cfg, log: log, listen: listenTCP, dial: dialTCP,
 		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution},
-		ownPrefixes: ownPrefixes(cfg.Router.ID),
+		ownPrefixes: ownPrefixes(&cfg.Router),
 		budget:      amqp.NewBudget(waitingLimit),
 		peers:       make(map[*peer]struct{}),
 		changed:     make(chan struct{}),
@@ -75,7 +76,8 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r.table.router = r
 	r.streams.set = make(map[*stream]struct{})
 	for _, a := range cfg.Addresses {
-		t := &treatment{distribution: a.Distribution, priority: a.Priority, releases: a.OnLoss == config.OutcomeReleased}
+		t := newTreatment(&a)
+		r.phased = r.phased || t.ingressPhase > 0
 		var err error
 		if a.Prefix != "" {
 			err = r.treatments.AddPrefix(a.Prefix, t)
@@ -210,14 +212,6 @@ func (r *Router) ticks() {
 			mem.tick(connections)
 		}
 	}
-}
-
-// treatmentOf is what configuration says of an address.
-func (r *Router) treatmentOf(key string) *treatment {
-	if t, ok := r.treatments.Match(key); ok {
-		return t
-	}
-	return r.fallback
 }
 
 func (r *Router) isUnavailable(key string) bool {

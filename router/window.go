@@ -205,7 +205,7 @@ func (x *mesh) tendWindows(b *amqp.Batch, now time.Time) {
 	}
 	x.router.table.eachAttended(func(a *address) {
 		a.mu.Lock()
-		wanted := len(a.credit.producers) > 0
+		wanted := len(a.credit.producers)+len(a.fronts) > 0
 		a.tendGrants(now, func(k routing.Key, window uint32) {
 			to(grants, k, routedGrant).add(b, a.key, binary.BigEndian.AppendUint32(nil, window))
 		})

@@ -13,12 +13,14 @@ import (
 type Key uint64
 
 // KeyOf is the key of the router with that id.
-func KeyOf(id string) Key {
+func KeyOf(id string) Key { return Key(fnv1a(id)) }
+
+func fnv1a[T string | []byte](text T) uint64 {
 	h := uint64(0xcbf29ce484222325)
-	for i := range len(id) {
-		h = (h ^ uint64(id[i])) * 0x100000001b3
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 0x100000001b3
 	}
-	return Key(h)
+	return h
 }
 
 // keysOf finds the routers by their keys. Should two ids have one key (one mesh of

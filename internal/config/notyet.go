@@ -13,16 +13,8 @@ var notYet = map[string]string{
 	"autoLinks":                        noBrokers,
 	// Links of clients that are attached at a broker.
 	"linkRoutes": noBrokers,
-	// Phases of an address.
-	"addresses.waypoint":     noBrokers,
-	"addresses.ingressPhase": noBrokers,
-	"addresses.egressPhase":  noBrokers,
-	// Fallback destinations.
-	"addresses.enableFallback": "fallback destinations are not built yet; remove it",
 	// One address over several brokers.
 	"addresses.shards": noBrokers,
-	// Presettled messages past the waypoint.
-	"addresses.presettledDirect": noBrokers,
 }
 
 // refused is why a file with the entity's section is refused, or "".
