@@ -27,6 +27,7 @@ type Config struct {
 	Budget           *Budget       // of the process, for what handlers hold; nil is no limit
 	MaxSessionFrames uint32        // most frames of incoming-window; 0 leaves it to the engine
 	HoldBySession    bool          // what handlers hold narrows the window of its own session, not of all
+	MaxInFlight      uint32        // most unsettled deliveries that we have sent, over all links; 0 is no limit
 
 	Offered    []wire.Symbol
 	Desired    []wire.Symbol
@@ -124,6 +125,7 @@ type Conn struct {
 	finished bool           // its sessions have ended: one begun now would never hear of its end
 	noCredit bool           // StopCredit was called
 	held     int            // payload bytes that the handler holds for this connection, or of all its sessions
+	flights  flights        // what we have sent and is not settled
 
 	disp       []dispositionRun // outcomes not encoded yet
 	flowLinks  []*Receiver      // links whose credit is to be told
@@ -181,6 +183,7 @@ func NewClient(nc net.Conn, cfg *Config, h Handler) *Conn { return newConn(nc, c
 func newConn(nc net.Conn, cfg *Config, h Handler, client bool) *Conn {
 	c := &Conn{cfg: cfg, h: h, client: client}
 	c.ender, _ = h.(BatchEnder)
+	c.flights.most = cfg.MaxInFlight
 	c.t.init(nc)
 	return c
 }
@@ -318,7 +321,7 @@ func (c *Conn) teardown(err error) {
 		cause = asWireError(err)
 	}
 	for _, s := range sessions {
-		s.finish(w, cause)
+		s.finish(w, cause, false)
 	}
 	w.batch.Flush()
 	c.work = nil

@@ -203,7 +203,9 @@ func (c *Conn) flush(b *Batch) {
 		}
 		c.wrote()
 	}
+	wake := c.flights.ready()
 	c.mu.Unlock()
+	wakeSenders(b, wake)
 }
 
 // takeOut encodes what is pending and takes the output for writing, if there is

@@ -229,8 +229,16 @@ func (r *AttachRequest) accept(b *Batch, l *link, a *Answer) error {
 	l.attached = true
 	l.remote = r.Attach.Handle
 	r.Session.byHandle.set(l.remote, l)
+	c.joined(l)
 	b.touch(c)
 	return nil
+}
+
+// joined counts a link that lives from now on. The caller holds mu.
+func (c *Conn) joined(l *link) {
+	if l.send != nil {
+		c.flights.join(l.send)
+	}
 }
 
 // place gives the link a handle of ours and answers the attach. When the peer's
@@ -287,15 +295,20 @@ func (r *AttachRequest) Refuse(b *Batch, e *wire.Error) {
 }
 
 // AttachReceiver attaches a link by which messages come to us. It may be called
-// from any goroutine. If the handler has a method OnAttached(*Batch,
-// *wire.Attach), it hears the peer's answer.
+// from any goroutine. If the handler has a method Attaching(*Receiver), it gets the link
+// before anybody else; if it has a method OnAttached(*Batch, *wire.Attach), it hears the
+// peer's answer.
 func (s *Session) AttachReceiver(b *Batch, name string, h ReceiverHandler, a *Answer) (*Receiver, error) {
 	l := newReceiver(s, name, h, a)
+	if h, ok := h.(interface{ Attaching(*Receiver) }); ok {
+		h.Attaching(l) // before the reader can find it
+	}
 	return l, s.attach(b, &l.link, a)
 }
 
-// AttachSender attaches a link by which messages go out, as AttachReceiver does. If
-// the handler has a method Attaching(*Sender), it gets the link before anybody else.
+// AttachSender attaches a link by which messages go out, as AttachReceiver does: its
+// handler may have a method Attaching(*Sender). If it has a method OnRejected(*Batch, n
+// int, *wire.Error), it hears how many deliveries the peer has rejected, and why.
 func (s *Session) AttachSender(b *Batch, name string, h SenderHandler, a *Answer) (*Sender, error) {
 	l := newSender(s, name, h, a)
 	if h, ok := h.(interface{ Attaching(*Sender) }); ok {
@@ -318,6 +331,7 @@ func (s *Session) attach(b *Batch, l *link, a *Answer) error {
 		s.displace(l)
 		return fmt.Errorf("attach %q: %w", l.name, errTooLong)
 	}
+	c.joined(l)
 	b.touch(c)
 	return nil
 }
@@ -347,7 +361,7 @@ func (c *Conn) attachAnswered(w *work, l *link, p *wire.Attach) error {
 func (s *Session) place(l *link) error {
 	h, ok := s.handles.alloc(l, min(ourHandleMax, s.peerHandleMax))
 	if !ok {
-		return fmt.Errorf("all %d handles of the session are in use", uint64(s.peerHandleMax)+1)
+		return fmt.Errorf("%w: there are %d", ErrNoHandle, 1+uint64(min(ourHandleMax, s.peerHandleMax)))
 	}
 	l.local = h
 	s.names.add(l)

@@ -23,6 +23,8 @@ import (
 //	lost 7,8
 //	detach q [lost 5,6] [CONDITION]
 //	fault SCOPE CONDITION
+//	begun 0; end 0 [CONDITION] [by the peer]   a session with a handler
+//	q has rejected 2 [CONDITION]
 type recorder struct {
 	// Set before the dialogue begins, or by the reader's callbacks alone.
 	window     uint32      // credit window of links that come in
@@ -36,6 +38,7 @@ type recorder struct {
 	onDetach   func(name string, lost int)
 	quiet      bool // writes nothing down
 	formats    bool // writes message-formats down
+	rejections bool // writes down what handlers of links hear of rejections
 
 	mu        sync.Mutex // guards all below
 	lines     []string
@@ -75,6 +78,12 @@ func (h *recorder) OnOpened(b *Batch) {
 	if h.onOpened != nil {
 		h.onOpened(b)
 	}
+}
+
+func (h *recorder) OnBegun(_ *Batch, s *Session) { h.say("begun %d", s.local) }
+
+func (h *recorder) OnEnd(_ *Batch, s *Session, err *wire.Error, byPeer bool) {
+	h.say("end %d%s%s", s.local, conditionText(err), map[bool]string{true: " by the peer"}[byPeer])
 }
 
 func (h *recorder) OnAttach(b *Batch, r *AttachRequest) {
@@ -185,6 +194,12 @@ func (e *recvEnd) OnDetach(_ *Batch, lost []InDelivery, err *wire.Error) {
 type sendEnd struct {
 	h    *recorder
 	name string
+}
+
+func (e *sendEnd) OnRejected(_ *Batch, n int, err *wire.Error) {
+	if e.h.rejections {
+		e.h.say("%s has rejected %d%s", e.name, n, conditionText(err))
+	}
 }
 
 func (e *sendEnd) OnAttached(_ *Batch, p *wire.Attach) { e.h.say("answer %s", p.Name) }

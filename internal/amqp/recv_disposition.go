@@ -38,9 +38,13 @@ func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state 
 	c := s.conn
 	w.ended = w.ended[:0]
 	terminal := state.Terminal()
+	var rejected rejections
 	c.mu.Lock()
 	s.outgoing.inRange(first, last, func(id uint32, r *outRecord) {
 		news := settled || !r.said
+		if state.Kind == wire.StateRejected && !r.said {
+			rejected.add(r.link)
+		}
 		r.said = r.said || terminal
 		if r.origin != nil && news {
 			w.ended = append(w.ended, endedOut{r.origin, r.ref})
@@ -56,6 +60,32 @@ func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state 
 	})
 	c.mu.Unlock()
 	w.tellOrigins(Outcome{State: state, Settled: settled})
+	rejected.tell(&w.batch, state)
+}
+
+// rejections is how many deliveries of links were rejected, where the links' handlers want
+// to know. It is empty for nearly every disposition.
+type rejections map[*Sender]int
+
+func (r *rejections) add(l *Sender) {
+	if _, ok := l.h.(rejectionHandler); !ok {
+		return
+	}
+	if *r == nil {
+		*r = make(rejections)
+	}
+	(*r)[l]++
+}
+
+type rejectionHandler interface {
+	OnRejected(b *Batch, n int, e *wire.Error)
+}
+
+func (r rejections) tell(b *Batch, state wire.DeliveryState) {
+	for l, n := range r {
+		e, _ := state.RejectedError()
+		l.h.(rejectionHandler).OnRejected(b, n, e)
+	}
 }
 
 // tellOrigins hands the outcome to the origins of w.ended, those that follow

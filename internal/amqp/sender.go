@@ -32,6 +32,7 @@ type Sender struct {
 	wanted        bool   // somebody was refused: OnSendable is owed
 	isBlocked     bool   // in conn.blocked
 	isStalled     bool   // in session.stalled
+	isGrounded    bool   // in conn.flights.waiting
 
 	// The delivery in the middle of being sent, also under conn.mu.
 	mid        bool
@@ -85,6 +86,7 @@ const (
 	NoCredit        // the receiver takes no more for now
 	NoWindow        // the session's window is used up
 	Full            // the output buffer is at its mark
+	Grounded        // as many deliveries of the connection are unsettled as may be: see Config.MaxInFlight
 	Busy            // the link is in the middle of another delivery
 	Gone            // the link is over
 )
@@ -105,9 +107,14 @@ func (l *Sender) Load() (unsettled, credit uint32) {
 	return uint32(v >> 32), uint32(v)
 }
 
-// publish updates what Load says. The caller holds mu.
+// publish updates what Load says. Credit that the connection's bound leaves no use for is
+// none. The caller holds mu.
 func (l *Sender) publish() {
-	l.load.Store(uint64(l.outstanding)<<32 | uint64(l.limit-l.deliveryCount))
+	credit := l.limit - l.deliveryCount
+	if most := l.session.conn.flights.most; most > 0 {
+		credit = min(credit, most)
+	}
+	l.load.Store(uint64(l.outstanding)<<32 | uint64(credit))
 }
 
 // Outgoing is a message to send.
@@ -161,6 +168,8 @@ func (l *Sender) can(urgent bool) Result {
 		return Full
 	case l.session.remoteWindow == 0:
 		return NoWindow
+	case !c.flights.has(l.outstanding):
+		return Grounded
 	}
 	return Sent
 }
@@ -175,6 +184,8 @@ func (l *Sender) refused(b *Batch, res Result) {
 			l.isBlocked = true
 			s.conn.blocked = append(s.conn.blocked, l)
 		}
+	case Grounded:
+		s.conn.flights.wait(l)
 	case NoWindow:
 		if !l.isStalled {
 			l.isStalled = true
@@ -199,6 +210,7 @@ func (l *Sender) startDelivery(m *Outgoing, origin Origin, ref uint32) (id uint3
 	l.midSettled = (m.Settled || l.settles) && !l.unsettls
 	if !l.midSettled {
 		l.outstanding++
+		s.conn.flights.began(l)
 		r := s.outgoing.put(id)
 		r.link = l
 		if !m.Settled { // else nobody waits for its outcome
@@ -288,6 +300,7 @@ func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliverySt
 
 // settledOut counts an unsettled delivery as over. The caller holds mu.
 func (l *Sender) settledOut() {
+	l.session.conn.flights.ended(l)
 	l.outstanding--
 	l.publish()
 }
@@ -330,6 +343,7 @@ func (l *Sender) encodeFlow() {
 
 // stop leaves neither credit nor anything outstanding. The caller holds mu.
 func (l *Sender) stop() {
+	l.session.conn.flights.leave(l)
 	l.outstanding = 0
 	l.limit = l.deliveryCount
 	l.publish()

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/meshway/meshway/internal/buf"
@@ -12,7 +13,8 @@ type Session struct {
 	conn *Conn
 
 	// Immutable once the session is begun on our side.
-	local uint16 // our channel
+	local uint16         // our channel
+	h     SessionHandler // nil if nobody wants to hear
 
 	// Owned by the reader.
 	remote   uint16      // the peer's channel
@@ -79,9 +81,30 @@ func (c *Conn) newSession() *Session {
 	return s
 }
 
+// SessionHandler is told what happens to a session that we began. All calls come from the
+// connection's reader.
+type SessionHandler interface {
+	// OnBegun is called when the peer has answered: only now its handle-max is known.
+	OnBegun(b *Batch, s *Session)
+	// OnEnd is called once, when the session is over, before the handlers of its links
+	// are told. e is why, nil if nobody said; byPeer says that it was the peer who ended
+	// the session, and not the connection, or this side.
+	OnEnd(b *Batch, s *Session, e *wire.Error, byPeer bool)
+}
+
+// ErrNoChannel is wrapped by errors that say that a connection has as many sessions as
+// both sides allow, and ErrNoHandle by those that say that a session has as many links.
+var (
+	ErrNoChannel = errors.New("all channels of the connection are in use")
+	ErrNoHandle  = errors.New("all handles of the session are in use")
+)
+
 // Begin starts a session. It may be called from any goroutine once the
 // connection is open.
-func (c *Conn) Begin(b *Batch) (*Session, error) {
+func (c *Conn) Begin(b *Batch) (*Session, error) { return c.BeginWith(b, nil) }
+
+// BeginWith is Begin, and h hears of the session.
+func (c *Conn) BeginWith(b *Batch, h SessionHandler) (*Session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.finished {
@@ -90,9 +113,9 @@ func (c *Conn) Begin(b *Batch) (*Session, error) {
 	s := c.newSession()
 	ch, ok := c.sessions.alloc(s, uint32(min(c.peer.ChannelMax, c.cfg.ChannelMax)))
 	if !ok {
-		return nil, fmt.Errorf("begin: all %d channels of the connection are in use", c.peer.ChannelMax+1)
+		return nil, fmt.Errorf("begin: %w: there are %d", ErrNoChannel, 1+int(min(c.peer.ChannelMax, c.cfg.ChannelMax)))
 	}
-	s.local = uint16(ch)
+	s.local, s.h = uint16(ch), h
 	c.appendFrame(s.local, &wire.Begin{
 		NextOutgoingID: s.nextOutgoingID, IncomingWindow: s.window(), OutgoingWindow: maxOutgoingWindow,
 		HandleMax: wire.Some[uint32](ourHandleMax),
@@ -123,6 +146,9 @@ func (c *Conn) recvBegin(w *work, ch uint16, p *wire.Begin) error {
 	s.bound = true
 	c.byChannel.set(uint32(ch), s)
 	w.flushWake()
+	if s.h != nil && p.RemoteChannel.OK {
+		s.h.OnBegun(&w.batch, s)
+	}
 	return nil
 }
 

@@ -9,7 +9,7 @@ func (c *Conn) recvEnd(w *work, ch uint16, p *wire.End) error {
 		return err
 	}
 	s.sawEnd = true
-	s.finish(w, p.Error)
+	s.finish(w, p.Error, !s.ended())
 	s.sayEnd(nil)
 	c.mu.Lock()
 	c.sessions.remove(uint32(s.local))
@@ -21,7 +21,7 @@ func (c *Conn) recvEnd(w *work, ch uint16, p *wire.End) error {
 // endWith ends the session for a violation. The peer's end is awaited; what
 // comes on its channel until then is ignored. [2.5.5]
 func (s *Session) endWith(w *work, e *wire.Error) {
-	s.finish(w, e)
+	s.finish(w, e, false)
 	s.sayEnd(e)
 }
 
@@ -44,13 +44,17 @@ func (s *Session) sayEnd(e *wire.Error) {
 }
 
 // finish ends every link of the session, on the reader.
-func (s *Session) finish(w *work, e *wire.Error) {
+func (s *Session) finish(w *work, e *wire.Error, byPeer bool) {
 	c := s.conn
 	var links []*link
 	c.mu.Lock()
+	first := !s.finished
 	s.finished = true
 	s.handles.each(func(_ uint32, l *link) { links = append(links, l) })
 	c.mu.Unlock()
+	if first && s.h != nil {
+		s.h.OnEnd(&w.batch, s, e, byPeer)
+	}
 	s.endLinks(w, e, links)
 	s.byHandle = table[link]{}
 }
