@@ -70,8 +70,12 @@ func (r *queueRing) remove(q *queue) {
 // enqueue lets the message wait. False means that it must be tried (again): a
 // consumer may have become able since epoch was read, or it was not tried because
 // others seemed to wait, and there are none. A message for which no consumer is
-// there at all is released.
+// there at all is released, and so is one for which there is no memory.
 func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) bool {
+	if m.held == 0 && !m.in.trunk && a.router.full() {
+		m.release(b)
+		return true
+	}
 	a.mu.Lock()
 	// Announced before the epoch is read again: a consumer that becomes able now
 	// either sees somebody waiting, or is seen here.

@@ -38,6 +38,7 @@ type Router struct {
 	failed   chan error  // gets why the router cannot go on; room for one
 	draining atomic.Bool // shutting down: nobody gets credit any more
 	connID   atomic.Uint64
+	saidFull atomic.Int64  // when, in Unix nanoseconds, it was last said that too much waits
 	flows    atomic.Uint32 // flow labels given to links
 
 	mu        sync.Mutex // guards all below
@@ -53,6 +54,24 @@ type Router struct {
 // waitingLimit is how many payload bytes may wait in the router before nobody's
 // session window is extended any more.
 const waitingLimit = 1 << 30
+
+// waitingCeiling is from how many on nothing that a client sends may wait any more: session
+// windows that were given before, by thousands of connections, allow more than
+// waitingLimit.
+const waitingCeiling = waitingLimit + waitingLimit/4
+
+// full says, and logs now and then, that no more messages of clients can wait.
+func (r *Router) full() bool {
+	if r.budget.Held() < waitingCeiling {
+		return false
+	}
+	now := time.Now().UnixNano()
+	if last := r.saidFull.Load(); now-last > int64(10*time.Second) && r.saidFull.CompareAndSwap(last, now) {
+		r.log.Error("too much waits in this router: new messages that no consumer takes at once are released until less does; see which consumers are behind",
+			zap.Int64("bytes waiting", r.budget.Held()), zap.Int64("limit", waitingCeiling))
+	}
+	return true
+}
 
 // Endpoint is something that the router listens on.
 type Endpoint struct {

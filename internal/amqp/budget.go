@@ -1,11 +1,14 @@
 package amqp
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Budget bounds what the handlers of many connections hold together. Each
 // connection is bounded by itself; ten thousand of them are not. When the budget
-// is used up, no session's window is extended any more until some of it is free.
-// A nil Budget has no bound.
+// is used up, no session's window is extended any more until some of it is free, and
+// connections that hold much are read slowly. A nil Budget has no bound.
 type Budget struct {
 	limit int64
 	held  atomic.Int64
@@ -23,6 +26,25 @@ func (b *Budget) Add(n int) { b.add(n) }
 func (b *Budget) add(n int) {
 	if b != nil {
 		b.held.Add(int64(n))
+	}
+}
+
+const (
+	parkFrom = 64 << 10 // bytes that a connection holds to be read slowly
+	parkFor  = 100 * time.Millisecond
+)
+
+// park lets a connection wait before it is read again, while the budget is used up and it
+// has a good part of that: what the peers of ten thousand connections may send by windows
+// that they have is more than there is memory for. It is read again even so, if slowly: it
+// may be its own credit for which others wait. Connections of which each session holds by
+// itself are not parked. It runs on the reader.
+func (c *Conn) park() {
+	c.mu.Lock()
+	holds := c.held
+	c.mu.Unlock()
+	if holds >= parkFrom && !c.shut.Load() {
+		time.Sleep(parkFor)
 	}
 }
 

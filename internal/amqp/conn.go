@@ -261,6 +261,9 @@ func (c *Conn) serve() error {
 		}
 	}
 	for {
+		if c.cfg.Budget.exhausted() {
+			c.park()
+		}
 		if err := c.t.read(); err != nil {
 			if c.renewed(err) {
 				return errRenew
