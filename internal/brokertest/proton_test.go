@@ -35,6 +35,13 @@ func TestASelectorLetsThroughWhatItSaysAndIsSaidToBeApplied(t *testing.T) {
 			t.Errorf("received %q", got)
 		}
 	}
+	accepted := 0
+	await(t, p, "two outcomes", func(e Event) bool {
+		if e.Event == "outcome" {
+			accepted++
+		}
+		return accepted == 2
+	})
 	if n := protonDepth(t, p, "paint"); n != 2 {
 		t.Errorf("%d messages left, want the blue and the green one", n)
 	}
