@@ -55,6 +55,26 @@ func (a *address) leave() bool {
 	return !a.gone
 }
 
+// use keeps the address in the table until unuse; false means that it is out of it already,
+// and that another may stand in its place. What is said of an address to the mesh is said
+// by those who use it.
+func (a *address) use() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone {
+		return false
+	}
+	a.users++
+	return true
+}
+
+// unuse ends use, for one who looks whether the address can go afterwards.
+func (a *address) unuse() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.users--
+}
+
 // eachAttended calls f for every address that needs attention, with no lock held.
 func (t *addressTable) eachAttended(f func(*address)) {
 	var list []*address
@@ -72,7 +92,10 @@ func (t *addressTable) eachAttended(f func(*address)) {
 // tick does what addresses need now and then. Only one goroutine calls it.
 func (t *addressTable) tick(b *amqp.Batch) {
 	t.eachAttended(func(a *address) {
-		a.tick(b)
+		if a.use() {
+			a.tick(b)
+			a.unuse()
+		}
 		if a.lingersNoMore() {
 			t.sweep(a)
 		}

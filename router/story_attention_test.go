@@ -65,3 +65,24 @@ func TestAnAddressAtRestIsClosedHoweverItsLastCreditEnds(t *testing.T) {
 		})
 	}
 }
+
+// The last consumer of an address leaves that has long had no credit, and another one comes
+// before the tick: what the tick still has to say of the first does not concern it.
+func TestAConsumerThatComesRightAfterTheLastIsAnnounced(t *testing.T) {
+	for wait := 100 * time.Millisecond; wait < 3*time.Second; wait += 100 * time.Millisecond {
+		playMesh(t, "A-B", nil, func(s *meshStage) {
+			first := s.at("B", "first").consumer("q", 1)
+			p := s.at("A", "sender").producer("q")
+			s.advance(3 * time.Second)
+			p.send(text("x"))
+			first.acceptAll()
+			s.advance(wait)
+			first.detach()
+			s.at("B", "second").consumer("q", 10)
+			s.advance(3 * time.Second)
+			if got := p.credit(); got == 0 {
+				t.Errorf("a consumer that came %v after the credit of the one before was used up is not known", wait)
+			}
+		})
+	}
+}
