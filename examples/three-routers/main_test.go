@@ -2,21 +2,19 @@ package main
 
 import (
 	"bytes"
-	"net"
 	"strings"
 	"testing"
 
-	"github.com/meshway/meshway/router"
+	"github.com/meshway/meshway/examples/internal/stage"
 )
 
 func TestTheExampleDoesWhatItSays(t *testing.T) {
-	var list []string
-	for _, port := range []string{"55681", "55682", "5681", "5682", "5683"} {
-		list = append(list, port, freePort(t))
-	}
 	var out bytes.Buffer
-	d := &demo{out: &out, ports: strings.NewReplacer(list...), routers: map[string]*router.Router{}}
-	if err := d.run(t.Context()); err != nil {
+	s := stage.New(&out, files)
+	if err := s.Elsewhere("55681", "55682", a, b, c); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(t.Context(), run); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, want := range []string{
@@ -27,14 +25,4 @@ func TestTheExampleDoesWhatItSays(t *testing.T) {
 			t.Errorf("not said: %s\n%s", want, out.String())
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }

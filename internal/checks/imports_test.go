@@ -26,7 +26,7 @@ type layer struct {
 // engine knows none of them.
 var layers = []layer{
 	{"cmd/", []string{"router", "broker-link", "routing", "linkstate/", "internal/"}},
-	{"examples/", []string{"router", "internal/"}},
+	{"examples/", []string{"router", "examples/internal/", "internal/"}},
 	{"router", []string{"broker-link", "routing", "linkstate/", "internal/"}},
 	{"broker-link", []string{"routing", "internal/"}},
 	{"routing", []string{"linkstate"}},

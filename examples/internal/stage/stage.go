@@ -1,0 +1,182 @@
+// Package stage is what the examples have in common: it starts routers from the files of an
+// example, the brokers and clients beside them, and ends all that it started.
+//
+// Consumes: YAML files with the ports that an example is described with. Produces: routers in
+// this process, RabbitMQ nodes in processes of their own, go-amqp clients. Owns: all of them.
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/go-amqp"
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/brokertest"
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/router"
+)
+
+// Stage is the routers, brokers and clients of an example. It is for one goroutine, but Dial,
+// Sender, Receiver and Say are not after all routers and brokers have started.
+type Stage struct {
+	out     io.Writer
+	files   fs.FS
+	ports   []string // pairs of a port of the files and the one that is used in its place
+	dir     string   // of the brokers; empty before the first
+	routers map[string]*router.Router
+	brokers []*brokertest.Rabbit
+	clients chan *amqp.Conn
+}
+
+// maxClients bounds the clients of an example.
+const maxClients = 4096
+
+// New is an empty stage for routers whose files are ID.yaml, in small letters.
+func New(out io.Writer, files fs.FS) *Stage {
+	return &Stage{out: out, files: files, routers: map[string]*router.Router{}, clients: make(chan *amqp.Conn, maxClients)}
+}
+
+// Play runs an example as a command: until it is done, or interrupted.
+func Play(name string, files fs.FS, example func(context.Context, *Stage) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	s := New(os.Stdout, files)
+	err := s.Run(ctx, example)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+}
+
+// Run runs an example and ends what it started.
+func (s *Stage) Run(ctx context.Context, example func(context.Context, *Stage) error) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	err := example(ctx, s)
+	return errors.Join(err, s.end())
+}
+
+// Say writes a line.
+func (s *Stage) Say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
+
+// Elsewhere has a port of the files replaced by one that is free, for tests.
+func (s *Stage) Elsewhere(ports ...string) error {
+	for _, port := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close() // when all have been found
+		s.ports = append(s.ports, port, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	}
+	return nil
+}
+
+func (s *Stage) local(text string) string { return strings.NewReplacer(s.ports...).Replace(text) }
+
+// Start starts a router from its file.
+func (s *Stage) Start(id string) error {
+	name := strings.ToLower(id) + ".yaml"
+	text, err := fs.ReadFile(s.files, name)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Parse(name, []byte(s.local(string(text))))
+	if err != nil {
+		return err
+	}
+	r, err := router.New(cfg, zap.NewNop())
+	if err != nil {
+		return err
+	}
+	if err := r.Start(); err != nil {
+		return err
+	}
+	s.routers[id] = r
+	return nil
+}
+
+// Stop stops a router.
+func (s *Stage) Stop(id string) error {
+	r := s.routers[id]
+	delete(s.routers, id)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return r.Shutdown(ctx)
+}
+
+// RabbitMQ starts a broker, which the files believe to be on a port. It is to be started before
+// the routers that connect to it.
+func (s *Stage) RabbitMQ(ctx context.Context, port string) (*brokertest.Rabbit, error) {
+	if s.dir == "" {
+		dir, err := os.MkdirTemp("", "meshway-example-")
+		if err != nil {
+			return nil, err
+		}
+		s.dir = dir
+	}
+	r, err := brokertest.LaunchRabbit(ctx, filepath.Join(s.dir, port))
+	if err != nil {
+		return nil, err
+	}
+	s.brokers = append(s.brokers, r)
+	s.ports = append(s.ports, port, strconv.Itoa(r.Port))
+	return r, nil
+}
+
+// Dial connects a client to the router that listens on a port of the files.
+func (s *Stage) Dial(ctx context.Context, port string) (*amqp.Session, error) {
+	c, err := amqp.Dial(ctx, "amqp://127.0.0.1:"+s.local(port), &amqp.ConnOptions{SASLType: amqp.SASLTypeAnonymous()})
+	if err != nil {
+		return nil, fmt.Errorf("connect to the router on port %s: %w", port, err)
+	}
+	s.clients <- c
+	return c.NewSession(ctx, nil)
+}
+
+// Sender connects a client and attaches a sender.
+func (s *Stage) Sender(ctx context.Context, port, address string) (*amqp.Sender, error) {
+	session, err := s.Dial(ctx, port)
+	if err != nil {
+		return nil, err
+	}
+	return session.NewSender(ctx, address, nil)
+}
+
+// Receiver connects a client and attaches a receiver.
+func (s *Stage) Receiver(ctx context.Context, port, address string) (*amqp.Receiver, error) {
+	session, err := s.Dial(ctx, port)
+	if err != nil {
+		return nil, err
+	}
+	return session.NewReceiver(ctx, address, nil)
+}
+
+// end ends what runs, the clients first.
+func (s *Stage) end() error {
+	var errs []error
+	for len(s.clients) > 0 {
+		_ = (<-s.clients).Close()
+	}
+	for id := range s.routers {
+		errs = append(errs, s.Stop(id))
+	}
+	for _, b := range s.brokers {
+		errs = append(errs, b.Kill(), b.Stop()) // nobody needs what it keeps
+	}
+	if s.dir != "" {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}
