@@ -134,7 +134,7 @@ func TestBadBrokers(t *testing.T) {
 		{"nothing in flight", "connectors: [{role: route-container, host: b, maxInFlight: 0}]", `f:1: connectors[0].maxInFlight: is "0"; it must be a whole number from 1 to 1048576 (deliveries)`},
 		{"cost of a broker", "connectors: [{role: route-container, host: b, cost: 2}]", "f:1: connectors[0].cost: has no effect with role route-container, only with inter-router; remove it"},
 		{"two without a name", "connectors:\n  - {role: route-container, host: b}\n  - {role: route-container, host: b}", `f:3: connectors[1].name: "b:5672" is used by connectors[0] (line 2) too`},
-		{"itself, as the second place", "listeners: [{port: 7}]\nconnectors: [{role: route-container, hosts: [b, '127.0.0.1:7']}]", "f:2: connectors[0].hosts: 127.0.0.1:7 is where this router listens itself (listeners[0], line 1); give another machine's or process's"},
+		{"itself, as the second place", "listeners: [{port: 7}]\nconnectors: [{role: route-container, hosts: [b, '127.0.0.1:7']}]", "f:2: connectors[0].hosts: 127.0.0.1:7 is where this router listens itself, listeners[0] (line 1); give another machine's or process's"},
 		{"SCRAM without a name", "connectors: [{role: route-container, host: b, saslMechanisms: [ANONYMOUS, SCRAM-SHA-256]}]", "f:1: connectors[0].saslMechanisms: has SCRAM-SHA-256, and there is no saslUsername; add it and saslPassword"},
 		{"window too large", "connectors: [{role: route-container, host: b, maxSessionFrames: 131073}]", "f:1: connectors[0].maxSessionFrames: times maxFrameSize (16384) is 2147500032 bytes; it must not pass 2147483647"},
 

@@ -20,7 +20,18 @@ func (p *parser) crossCheck() {
 }
 
 // has reports whether the file sets the attribute, readable or not.
-func (p *parser) has(path string) bool { return p.lines[path] > 0 }
+func (p *parser) has(path string) bool {
+	_, ok := p.lines[path]
+	return ok
+}
+
+// at names an entry or attribute, with its line where it has one.
+func (p *parser) at(path string, line int) string {
+	if line == 0 {
+		return path
+	}
+	return fmt.Sprintf("%s (line %d)", path, line)
+}
 
 // bad reports whether the file sets the attribute to something unreadable.
 func (p *parser) bad(path string) bool { return p.has(path) && !p.set[path] }
@@ -35,7 +46,7 @@ func (p *parser) lineOf(entry, attribute string) int {
 
 func (p *parser) checkListeners() {
 	if len(p.config.Listeners)+len(p.config.Connectors) == 0 && !p.strange && !p.sectionBroken(listenerEntity.Section) && !p.sectionBroken(connectorEntity.Section) {
-		p.problem(p.lines[listenerEntity.Section], listenerEntity.Section, "there is none, so nobody could connect; for example: listeners: [{port: 5672}]")
+		p.doubt(p.lines[listenerEntity.Section], listenerEntity.Section, "there is none, so nobody could connect; for example: listeners: [{port: 5672}]")
 	}
 	names, places := map[string]string{}, map[string]string{}
 	for i := range p.config.Listeners {
@@ -66,7 +77,7 @@ func (p *parser) sectionBroken(name string) bool {
 // unique reports a value that an earlier entry has too.
 func (p *parser) unique(seen map[string]string, value, where, attribute string) {
 	if first, ok := seen[value]; ok {
-		p.problem(p.lineOf(where, attribute), where+"."+attribute, "%s is used by %s (line %d) too", shown(value), first, p.lineOf(first, attribute))
+		p.problem(p.lineOf(where, attribute), where+"."+attribute, "%s is used by %s too", shown(value), p.at(first, p.lineOf(first, attribute)))
 		return
 	}
 	seen[value] = where
@@ -157,7 +168,7 @@ func (p *parser) notBoth(where, a, b string) {
 func (p *parser) checkMatch(seen map[string]string, key, where string) {
 	if first, ok := seen[key]; ok {
 		attribute := p.matchAttribute(where)
-		p.problem(p.lineOf(where, attribute), where+"."+attribute, "matches the same addresses as %s (line %d); remove one", first, p.lines[first])
+		p.problem(p.lineOf(where, attribute), where+"."+attribute, "matches the same addresses as %s; remove one", p.at(first, p.lines[first]))
 		return
 	}
 	seen[key] = where
@@ -189,72 +200,6 @@ func (p *parser) checkUsers() {
 		}
 	}
 	if !p.strange && !p.sectionBroken(listenerEntity.Section) {
-		p.problem(p.lineOf(section, "file"), "users.file", "is used by no listener; add PLAIN to the saslMechanisms of one")
+		p.doubt(p.lineOf(section, "file"), "users.file", "is used by no listener; add PLAIN to the saslMechanisms of one")
 	}
-}
-
-// finish fills in the defaults that depend on something else.
-func (c *Config) finish() {
-	if c.Router.ID == "" {
-		c.Router.ID = hostID()
-	}
-	for i := range c.Listeners {
-		l := &c.Listeners[i]
-		l.Host = l.bareHost()
-		if l.Name == "" {
-			l.Name = l.ListenAddress()
-		}
-		if l.SASLMechanisms == nil {
-			l.SASLMechanisms = defaultMechanisms(l.AuthenticatePeer, c.Users.File != "")
-		}
-	}
-	for i := range c.Connectors {
-		c.Connectors[i].finish()
-	}
-	for i := range c.Addresses {
-		if a := &c.Addresses[i]; a.Name == "" {
-			a.Name = a.Prefix + a.Pattern // one of them is empty
-		}
-	}
-	for i := range c.AutoLinks {
-		c.AutoLinks[i].finish()
-	}
-	for i := range c.LinkRoutes {
-		if l := &c.LinkRoutes[i]; l.Name == "" {
-			l.Name = l.defaultName()
-		}
-	}
-}
-
-func (c *Connector) finish() {
-	c.Host = c.bareHost()
-	if c.Hosts != nil {
-		c.Hosts = c.DialAddresses()
-	}
-	if c.Name == "" {
-		c.Name = c.DialAddresses()[0]
-	}
-	switch {
-	case c.SASLMechanisms != nil:
-		slices.SortFunc(c.SASLMechanisms, func(a, b string) int {
-			return slices.Index(mechanismsByStrength, a) - slices.Index(mechanismsByStrength, b)
-		})
-	case c.SASLUsername == "":
-		c.SASLMechanisms = []string{"ANONYMOUS"}
-	case c.Role == RoleRouteContainer:
-		c.SASLMechanisms = []string{"SCRAM-SHA-256", "PLAIN"}
-	default:
-		c.SASLMechanisms = []string{"PLAIN"}
-	}
-}
-
-func defaultMechanisms(authenticate, users bool) []string {
-	names := []string{}
-	if !authenticate {
-		names = append(names, "ANONYMOUS")
-	}
-	if users {
-		names = append(names, "PLAIN")
-	}
-	return names
 }

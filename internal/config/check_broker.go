@@ -45,21 +45,14 @@ func (p *parser) checkOtherLinks(ends map[string]string, l *AutoLink, where stri
 	}
 	line := p.lineOf(where, "direction")
 	if first, ok := ends[end(l.Direction)]; ok {
-		p.problem(line, where, "is between the same address and the same place at the broker as %s (line %d); remove one", first, p.lines[first])
+		p.problem(line, where, "is between the same address and the same place at the broker as %s; remove one", p.at(first, p.lines[first]))
 		return
 	}
 	if first, ok := ends[end(back)]; ok {
-		p.problem(p.lineOf(where, "phase"), where, "is the way back of %s (line %d), in the same phase: messages would go round for ever; remove the phase of both to get 1 with direction in and 0 with out", first, p.lines[first])
+		p.problem(p.lineOf(where, "phase"), where, "is the way back of %s, in the same phase: messages would go round for ever; remove the phase of both to get 1 with direction in and 0 with out", p.at(first, p.lines[first]))
 		return
 	}
 	ends[end(l.Direction)] = where
-}
-
-func (l *AutoLink) externalAddress() string {
-	if l.ExternalAddress != "" {
-		return l.ExternalAddress
-	}
-	return l.Address
 }
 
 func (p *parser) checkLinkRoutes() {
@@ -70,7 +63,7 @@ func (p *parser) checkLinkRoutes() {
 			continue
 		}
 		p.oneOf(where, "prefix", "pattern")
-		p.checkEnd(where, l.Connection, !p.alone())
+		p.checkEnd(where, l.Connection, p.lax || !p.alone())
 		if l.Name != "" {
 			p.unique(names, l.Name, where, "name")
 		}
@@ -88,7 +81,7 @@ func (p *parser) checkShadow(l *LinkRoute, where string) {
 	for i := range p.config.Addresses {
 		a, entry := &p.config.Addresses[i], fmt.Sprintf("%s[%d]", addressEntity.Section, i)
 		if p.readable(entry, "prefix", "pattern") && covers(general, matchKey(a.Prefix, a.Pattern)) {
-			p.problem(p.lineOf(where, attribute), where+"."+attribute, "matches every address that %s (line %d) is about, and link routes go first; remove one of the two, or make this one narrower", entry, p.lines[entry])
+			p.doubt(p.lineOf(where, attribute), where+"."+attribute, "matches every address that %s is about, and link routes go first; remove one of the two, or make this one narrower", p.at(entry, p.lines[entry]))
 			return
 		}
 	}
@@ -110,7 +103,7 @@ func (p *parser) checkEnd(where, connection string, elsewhere bool) {
 // checkConnection wants the name of a connector or listener that leads to a broker.
 func (p *parser) checkConnection(name, path string) {
 	if roles, sure := p.connections(); sure && roles[name] != RoleRouteContainer {
-		p.problem(p.lines[path], path, "%s", whyNoBroker(name, roles))
+		p.doubt(p.lines[path], path, "%s", whyNoBroker(name, roles))
 	}
 }
 
@@ -173,34 +166,4 @@ func (p *parser) connections() (roles map[string]Role, sure bool) {
 		add(listenerEntity.Section, i, l.Name, l.ListenAddress(), l.Role)
 	}
 	return roles, sure
-}
-
-func (l *AutoLink) finish() {
-	l.ExternalAddress = l.externalAddress()
-	if l.Name == "" {
-		l.Name = l.defaultName()
-	}
-}
-
-// defaultName differs for two auto-links that may stand beside each other.
-func (l *AutoLink) defaultName() string {
-	name := fmt.Sprintf("%s:%s@%s", l.Direction, l.Address, l.Connection+l.ContainerID)
-	if l.ExternalAddress != l.Address {
-		name += "/" + l.ExternalAddress
-	}
-	switch {
-	case l.Fallback:
-		name += ":fallback"
-	case l.Phase != 0 && (l.Direction == DirectionOut || l.Phase != 1), l.Phase == 0 && l.Direction == DirectionIn:
-		name += fmt.Sprintf(":%d", l.Phase)
-	}
-	return name
-}
-
-func (l *LinkRoute) defaultName() string {
-	name := fmt.Sprintf("%s:%s", l.Direction, l.Prefix+l.Pattern)
-	if to := l.Connection + l.ContainerID; to != "" {
-		name += "@" + to
-	}
-	return name
 }

@@ -80,7 +80,7 @@ func (p *parser) checkNotOwn(to netip.AddrPort, where, attribute string) {
 		from, err := netip.ParseAddrPort(p.config.Listeners[i].ListenAddress())
 		own := fmt.Sprintf("%s[%d]", listenerEntity.Section, i)
 		if err == nil && from == to && !p.bad(own+".port") && !p.bad(own+".host") {
-			p.problem(p.lineOf(where, attribute), where+"."+attribute, "%s is where this router listens itself (%s, line %d); give another machine's or process's", to, own, p.lineOf(own, "port"))
+			p.doubt(p.lineOf(where, attribute), where+"."+attribute, "%s is where this router listens itself, %s; give another machine's or process's", to, p.at(own, p.lineOf(own, "port")))
 			return
 		}
 	}

@@ -57,7 +57,7 @@ func (p *parser) checkShardConnections(names []string, path string) {
 		wrong := ok && role != RoleRouteContainer
 		missing := !ok && (p.alone() || !here && nearest(name, known) != "")
 		if wrong || missing {
-			p.problem(p.lines[path], path, "%s", whyNoBroker(name, roles))
+			p.doubt(p.lines[path], path, "%s", whyNoBroker(name, roles))
 		}
 	}
 }

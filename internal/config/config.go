@@ -6,6 +6,10 @@ import "time"
 type Config struct {
 	// File is where it was read from; empty for the embedded defaults.
 	File string
+	// Warnings are what was taken although it may be wrong: deprecated spellings
+	// and what has no effect, in a file of the predecessor's form, and what was
+	// made at run time before what it needs.
+	Warnings Problems
 
 	Router     Router
 	Listeners  []Listener

@@ -7,7 +7,8 @@
 //
 // What can be configured is said once, in the tables of the schema_*.go files:
 // name, type, default, bounds, unit, whether it can change at run time, and one
-// line of help. The loader, the validation and the defaults read those tables;
+// line of help. The loader, the validation, the defaults, the writer ([Save], [Show]),
+// [Config.Create] and its kin for changes at run time, and [Diff] read those tables;
 // nothing about an attribute is said in a second place. What the full model
 // knows but this version does not do stands in the same tables with the reason,
 // so that a file which asks for it is refused by name and line instead of being

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"unicode/utf8"
 )
 
@@ -60,14 +59,7 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, Problems{{File: path, Text: err.Error()}}
 	}
-	c, err := Parse(path, data)
-	if err != nil {
-		return Config{}, err
-	}
-	if c.Users.File != "" && !filepath.IsAbs(c.Users.File) {
-		c.Users.File = filepath.Join(filepath.Dir(path), c.Users.File)
-	}
-	return c, nil
+	return Parse(path, data)
 }
 
 // read returns what is in the file, or an error that says what to do.

@@ -164,9 +164,9 @@ func TestBadMesh(t *testing.T) {
 		{"port out of range", interior("{role: inter-router, host: b, port: 65536}"), `f:4: connectors[0].port: is "65536"; it must be a whole number from 0 to 65535, or a service name`},
 		{"same place twice", interior("{role: inter-router, host: b}", "{name: again, role: inter-router, host: b, port: 5672}"), `f:5: connectors[1].port: "b:5672" is used by connectors[0] (line 4) too`},
 		{"same name twice", interior("{name: n, role: inter-router, host: b}", "{name: n, role: inter-router, host: c}"), `f:5: connectors[1].name: "n" is used by connectors[0] (line 4) too`},
-		{"connector to this router", interior("{role: inter-router, port: 1}"), "f:4: connectors[0].port: 127.0.0.1:1 is where this router listens itself (listeners[0], line 2); give another machine's or process's"},
-		{"connector to this router by default", "router: {mode: interior}\nlisteners: [{}]\nconnectors: [{role: inter-router}]", "f:3: connectors[0].port: 127.0.0.1:5672 is where this router listens itself (listeners[0], line 2); give another machine's or process's"},
-		{"connector to this router over IPv6", "router: {mode: interior}\nlisteners: [{port: 1}, {host: '::1', port: 5671}]\nconnectors: [{host: '[0:0::1]', port: amqps, role: inter-router}]", "f:3: connectors[0].port: [::1]:5671 is where this router listens itself (listeners[1], line 2); give another machine's or process's"},
+		{"connector to this router", interior("{role: inter-router, port: 1}"), "f:4: connectors[0].port: 127.0.0.1:1 is where this router listens itself, listeners[0] (line 2); give another machine's or process's"},
+		{"connector to this router by default", "router: {mode: interior}\nlisteners: [{}]\nconnectors: [{role: inter-router}]", "f:3: connectors[0].port: 127.0.0.1:5672 is where this router listens itself, listeners[0] (line 2); give another machine's or process's"},
+		{"connector to this router over IPv6", "router: {mode: interior}\nlisteners: [{port: 1}, {host: '::1', port: 5671}]\nconnectors: [{host: '[0:0::1]', port: amqps, role: inter-router}]", "f:3: connectors[0].port: [::1]:5671 is where this router listens itself, listeners[1] (line 2); give another machine's or process's"},
 
 		// How to log in.
 		{"PLAIN without a name", interior("{role: inter-router, host: b, saslMechanisms: PLAIN}"), "f:4: connectors[0].saslMechanisms: has PLAIN, and there is no saslUsername; add it and saslPassword"},

@@ -26,25 +26,46 @@ func Parse(file string, data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	p := &parser{file: file, config: empty(), lines: map[string]int{}, set: map[string]bool{}}
-	p.config.File = file
-	p.root(root)
-	p.crossCheck()
-	if len(p.problems) > 0 {
-		return Config{}, p.problems.sorted()
-	}
-	p.config.finish()
-	return p.config, nil
+	return newParser(file, false).parse(root)
 }
 
 // parser walks one file.
 type parser struct {
 	file     string
+	folder   string // that names of files are relative to
+	lax      bool   // what may be right warns, instead of being a problem
 	config   Config
 	lines    map[string]int  // of every section, entry and attribute by its path
 	set      map[string]bool // attributes that were read without a problem
 	strange  bool            // there is an unknown section: it may be meant to be any
 	problems Problems
+}
+
+func newParser(file string, lax bool) *parser {
+	p := &parser{file: file, folder: filepath.Dir(file), lax: lax, config: empty(), lines: map[string]int{}, set: map[string]bool{}}
+	p.config.File = file
+	return p
+}
+
+// parse makes a configuration of the sections.
+func (p *parser) parse(root *yaml.Node) (Config, error) {
+	p.root(root)
+	p.crossCheck()
+	if len(p.problems) > 0 {
+		return Config{}, p.problems.sorted()
+	}
+	p.config.Warnings.sorted()
+	p.config.finish()
+	return p.config, nil
+}
+
+// doubt is a problem, or a warning where what may be right is taken.
+func (p *parser) doubt(line int, where, format string, args ...any) {
+	if !p.lax {
+		p.problem(line, where, format, args...)
+		return
+	}
+	p.config.Warnings = append(p.config.Warnings, Problem{File: p.file, Line: line, Where: where, Text: fmt.Sprintf(format, args...)})
 }
 
 func (p *parser) problem(line int, where, format string, args ...any) {
@@ -110,7 +131,7 @@ func (p *parser) entry(e *Entity, n *yaml.Node, where string) {
 		c := defaultConnector()
 		p.entity(e, n, where, &c)
 		p.byRole(e, where, c.Role, &c)
-		c.SASLPassword = c.SASLPassword.in(filepath.Dir(p.file))
+		c.SASLPassword = c.SASLPassword.in(p.folder)
 		p.config.Connectors = append(p.config.Connectors, c)
 	case addressEntity.Name:
 		a := DefaultAddress()
@@ -121,8 +142,8 @@ func (p *parser) entry(e *Entity, n *yaml.Node, where string) {
 		var l AutoLink
 		e.setDefaults(&l)
 		p.entity(e, n, where, &l)
-		if l.Direction == DirectionIn && !l.Fallback && !p.has(where+".phase") {
-			l.Phase = 1
+		if !p.has(where + ".phase") {
+			l.Phase = l.defaultPhase()
 		}
 		p.config.AutoLinks = append(p.config.AutoLinks, l)
 	case linkRouteEntity.Name:
@@ -138,8 +159,8 @@ func (p *parser) phases(a *Address, where string) {
 	if a.Shards != nil && !p.has(where+".waypoint") {
 		a.Waypoint = true
 	}
-	if a.Waypoint && !p.has(where+".egressPhase") {
-		a.EgressPhase = 1
+	if !p.has(where + ".egressPhase") {
+		a.EgressPhase = a.defaultEgressPhase()
 	}
 }
 
@@ -199,7 +220,8 @@ func (p *parser) byRole(e *Entity, where string, role Role, target any) {
 			a.setDefault(target, a.Mesh)
 		case len(a.Only) > 0 && !slices.Contains(a.Only, role) && p.set[path]:
 			p.set[path] = false
-			p.problem(p.lines[path], path, "has no effect with role %s, only with %s; remove it", role, strings.Join(words(a.Only...), " and "))
+			p.doubt(p.lines[path], path, "has no effect with role %s, only with %s; remove it", role, strings.Join(words(a.Only...), " and "))
+			a.reset(target)
 		}
 	}
 }

@@ -139,10 +139,14 @@ func valueWords(a Attribute) string {
 }
 
 func meaning(a Attribute) string {
+	text := a.Help
 	if len(a.Only) > 0 {
-		return fmt.Sprintf("%s; role %s only", a.Help, strings.Join(words(a.Only...), " or "))
+		text += fmt.Sprintf("; role %s only", strings.Join(words(a.Only...), " or "))
 	}
-	return a.Help
+	if a.Fixed {
+		text += "; a change needs a restart"
+	}
+	return text
 }
 
 func defaultWords(a Attribute) string {

@@ -43,7 +43,7 @@ type Attribute struct {
 	Only     []Role // those with which alone it has an effect; nil is every one
 	Min, Max uint64 // bounds of an integer, both included
 	Unit     string
-	Live     bool // can change while the router runs
+	Fixed    bool // cannot change while the router runs
 	Help     string
 	// Refused is why a file that sets this attribute is refused.
 	Refused string
@@ -77,12 +77,10 @@ func words[T ~string](values ...T) []string {
 	return w
 }
 
-// attribute finds by name.
+// attribute finds by the name that a file must use.
 func (e *Entity) attribute(name string) *Attribute {
-	for i := range e.Attributes {
-		if e.Attributes[i].Name == name {
-			return &e.Attributes[i]
-		}
+	if a := e.Attribute(name); a != nil && a.Name == name {
+		return a
 	}
 	return nil
 }

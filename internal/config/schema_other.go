@@ -24,7 +24,7 @@ var logEntity = Entity{
 	Attributes: []Attribute{
 		{Name: "level", Type: TypeEnum, Values: words(LevelDebug, LevelInfo, LevelWarn, LevelError), Default: string(LevelInfo), Help: "least severity that is logged",
 			field: at(func(l *Log) *Level { return &l.Level })},
-		{Name: "format", Type: TypeEnum, Values: words(FormatConsole, FormatJSON, FormatAuto), Default: string(FormatAuto), Help: "auto is console on a terminal and JSON otherwise",
+		{Name: "format", Fixed: true, Type: TypeEnum, Values: words(FormatConsole, FormatJSON, FormatAuto), Default: string(FormatAuto), Help: "auto is console on a terminal and JSON otherwise",
 			field: at(func(l *Log) *Format { return &l.Format })},
 
 		{Name: "module", Refused: "log levels are not set by module; use log.level"},

@@ -14,14 +14,14 @@ var routerEntity = Entity{
 	Section: "router",
 	Help:    "the router itself",
 	Attributes: []Attribute{
-		{Name: "id", Type: TypeString, Computed: "the host's name", Help: "name of this router: no blanks, no control characters, no slash, at most 127 bytes",
+		{Name: "id", Fixed: true, Type: TypeString, Computed: "the host's name", Help: "name of this router: no blanks, no control characters, no slash, at most 127 bytes",
 			field: at(func(r *Router) *string { return &r.ID }), check: checkID},
-		{Name: "mode", Type: TypeEnum, Values: words(Standalone, Interior), Default: string(Standalone), Help: "how it takes part in a mesh: standalone is by itself; interior connects to other routers and carries what goes between them",
+		{Name: "mode", Fixed: true, Type: TypeEnum, Values: words(Standalone, Interior), Default: string(Standalone), Help: "how it takes part in a mesh: standalone is by itself; interior connects to other routers and carries what goes between them",
 			RefusedValues: map[string]string{
 				"edge": "edge routers are not built yet; use interior",
 			},
 			field: at(func(r *Router) *Mode { return &r.Mode })},
-		{Name: "heartbeatMilliseconds", Type: TypeInteger, Default: 100, Min: 10, Max: 10_000, Unit: "milliseconds", Help: "time between heartbeats to a neighbour; one that is silent for 3 of them, and some more for slow lines, is avoided; mode interior only",
+		{Name: "heartbeatMilliseconds", Fixed: true, Type: TypeInteger, Default: 100, Min: 10, Max: 10_000, Unit: "milliseconds", Help: "time between heartbeats to a neighbour; one that is silent for 3 of them, and some more for slow lines, is avoided; mode interior only",
 			field: at(func(r *Router) *time.Duration { return &r.Heartbeat })},
 		{Name: "defaultDistribution", Type: TypeEnum, Values: distributions, Default: string(Balanced), Help: "distribution of the addresses that no entry of addresses matches",
 			field: at(func(r *Router) *Distribution { return &r.DefaultDistribution })},

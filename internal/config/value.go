@@ -52,6 +52,14 @@ func (a *Attribute) readInto(entity any, n *yaml.Node) error {
 	return a.assign(entity, v)
 }
 
+// reset gives the attribute its default again.
+func (a *Attribute) reset(entity any) {
+	reflect.ValueOf(a.field(entity)).Elem().SetZero()
+	if a.Default != nil {
+		a.setDefault(entity, a.Default)
+	}
+}
+
 // newRecord puts an empty record, with its defaults, into the entity.
 func (a *Attribute) newRecord(entity any) any {
 	field := reflect.ValueOf(a.field(entity)).Elem()
@@ -191,11 +199,7 @@ func (a *Attribute) assign(entity, v any) error {
 	case *bool:
 		*field = v.(bool)
 	case *time.Duration:
-		unit := time.Second
-		if a.Unit == "milliseconds" {
-			unit = time.Millisecond
-		}
-		*field = time.Duration(v.(uint64)) * unit
+		*field = time.Duration(v.(uint64)) * a.unit()
 	case *Secret:
 		*field = NewSecret(v.(string), "")
 	case **uint8:
