@@ -47,6 +47,9 @@ func (m *message) strip() {
 
 // dress gives a message on its way out the annotations that its consumer is to see.
 func (e *egress) dress(out *amqp.Outgoing, m *message) {
+	if e.peer.inside {
+		out.Head = m.cameBy()
+	}
 	switch {
 	case e.annotate:
 		out.Payload, out.In = e.annotated(out.Payload, m.way), nil

@@ -151,14 +151,16 @@ func (e end) key(r *Router, address string) string {
 // addressFor finds or makes the address that a terminus names, or says why it
 // cannot be attached to.
 func (p *peer) addressFor(name string, e end) (*address, *wire.Error) {
-	key := p.router.normalize(name)
+	key, err := p.managementKey(p.router.normalize(name))
 	switch {
+	case err != nil:
+		return nil, err
+	case e.consumer && isManagement(key) && !p.inside:
+		return nil, refusal(wire.CondNotAllowed, "%q takes requests: only the router itself receives there", name)
 	case key == "":
 		return nil, refusal(wire.CondInvalidField, "the address %q is empty", name)
 	case len(key) > maxAddressLength:
 		return nil, longAddress(key)
-	case key == managementPrefix || strings.HasPrefix(key, managementPrefix+"/"):
-		return nil, refusal(wire.CondNotImplemented, "management is not built into this router")
 	case strings.HasPrefix(key, meshPrefix):
 		return nil, refusal(wire.CondUnauthorizedAccess, "%q is for routers among themselves", name)
 	case isPart(key):

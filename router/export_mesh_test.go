@@ -22,7 +22,13 @@ func (x *mesh) meshResidue(note func(string, ...any)) {
 				note("address %q: %d units of the window at %s are used", a.key, n, m.id)
 			}
 			m.mu.Lock()
-			if n := len(m.hops); n != 0 {
+			n := 0
+			for h := range m.hops {
+				if !h.in.peer.inside { // the agent keeps its links for a while
+					n++
+				}
+			}
+			if n != 0 {
 				note("address %q: %d hops to %s are kept", a.key, n, m.id)
 			}
 			m.mu.Unlock()

@@ -14,6 +14,10 @@ func (r *Router) Residue() []string {
 	r.table.each(func(a *address) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
+		foreign := slices.ContainsFunc(a.credit.producers, func(in *ingress) bool { return !in.peer.inside })
+		if (isManagement(a.key) || len(a.credit.producers) > 0) && !foreign && a.users <= 1+len(a.fronts) && a.waitingNow() == 0 {
+			return // the agent stays
+		}
 		if a.users == len(a.fronts) && !slices.ContainsFunc(a.consumers.Load().remotes, func(m *remote) bool { return m.used.Load() != 0 }) {
 			return // it lingers
 		}

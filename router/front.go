@@ -221,6 +221,9 @@ func (r *Router) treatmentOf(key string) *treatment {
 	if strings.HasPrefix(key, everywherePrefix) {
 		return everywhere
 	}
+	if isManagement(key) {
+		return managedTreatment
+	}
 	address, class := part(key)
 	t, ok := r.treatments.Match(address)
 	switch {

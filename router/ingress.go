@@ -58,7 +58,7 @@ func (in *ingress) whole(b *amqp.Batch, m *message) {
 		in.addr.route(b, m)
 		return
 	}
-	a, err := in.peer.router.resolveTo(m.payload)
+	a, err := in.peer.resolveTo(m.payload)
 	if err != nil {
 		m.end(b, wire.RejectedState(err))
 		return
@@ -152,7 +152,7 @@ func (in *ingress) startStream(b *amqp.Batch) {
 	a := in.addr
 	if a == nil {
 		var err *wire.Error
-		if a, err = in.peer.router.resolveTo(p.pieces[0].bytes); a == nil {
+		if a, err = in.peer.resolveTo(p.pieces[0].bytes); a == nil {
 			in.refuseStream(b, &m, err)
 			return
 		}

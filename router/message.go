@@ -51,6 +51,15 @@ func (m *message) head() []byte {
 	return nil
 }
 
+// head is what stands in front of a message on this link: its routing data, or to the
+// management agent where it came in.
+func (e *egress) head(m *message) []byte {
+	if e.peer.inside {
+		return m.cameBy()
+	}
+	return m.head()
+}
+
 // isCopy says that the message is a copy of a multicast, on its way to other routers.
 func (m *message) isCopy() bool { return m.set != nil }
 

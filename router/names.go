@@ -25,6 +25,9 @@ func (r *Router) normalize(address string) string {
 		}
 	}
 	s = strings.TrimPrefix(s, "/")
+	if s == managementName {
+		return localPrefix + s
+	}
 	for _, own := range r.ownPrefixes {
 		if rest, ok := strings.CutPrefix(s, own); ok {
 			return localPrefix + rest
@@ -42,9 +45,8 @@ func cutScheme(s string) (string, bool) {
 }
 
 const (
-	localPrefix      = "_local/"
-	topoPrefix       = "_topo/"
-	managementPrefix = "$management"
+	localPrefix = "_local/"
+	topoPrefix  = "_topo/"
 )
 
 // everywherePrefix begins addresses that mean every router of the mesh: what follows is
@@ -63,7 +65,7 @@ func ownPrefixes(cfg *config.Router) []string {
 
 // isPlain says that the address is in its normal form already.
 func isPlain(to []byte) bool {
-	return len(to) > 0 && to[0] != '/' && to[0] != '_' && !bytes.HasPrefix(to, []byte("amqp"))
+	return len(to) > 0 && to[0] != '/' && to[0] != '_' && to[0] != '$' && !bytes.HasPrefix(to, []byte("amqp"))
 }
 
 // temporaryName makes the last part of the address of a dynamic node. It cannot
@@ -77,7 +79,8 @@ func temporaryName() string {
 // resolveTo finds the address that a message on an anonymous link names in its
 // properties. Nil without an error means that nobody here uses that address. The
 // caller releases what it gets.
-func (r *Router) resolveTo(payload []byte) (*address, *wire.Error) {
+func (p *peer) resolveTo(payload []byte) (*address, *wire.Error) {
+	r := p.router
 	to, err := messageTo(payload)
 	if err != nil {
 		return nil, err
@@ -86,7 +89,11 @@ func (r *Router) resolveTo(payload []byte) (*address, *wire.Error) {
 		return nil, longAddress(to)
 	}
 	if !isPlain(to) {
-		to = []byte(r.normalize(string(to)))
+		key, err := p.managementKey(r.normalize(string(to)))
+		if err != nil {
+			return nil, err
+		}
+		to = []byte(key)
 	}
 	if isPart(to) {
 		return nil, marked(to)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/management"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -25,6 +26,9 @@ type peer struct {
 	stripIn   bool
 	stripOut  bool
 	largest   uint64 // max-message-size of what it sends, in bytes; 0 is no limit
+	inside    bool   // it is the router's own management agent
+	access    management.Access
+	noManage  bool // it may not reach management at all
 
 	begun int // bytes of messages that have not arrived whole; owned by the reader
 }
@@ -35,6 +39,7 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 		capacity: uint32(l.cfg.LinkCapacity), largest: l.cfg.MaxMessageSize,
 		stripIn:  l.cfg.StripAnnotations.In(),
 		stripOut: l.cfg.StripAnnotations.Out(),
+		access:   l.access(),
 	}
 	if l.cfg.Role == config.RoleInterRouter {
 		p.stripIn, p.stripOut = false, false
@@ -100,6 +105,9 @@ func (p *peer) OnOpen(c *amqp.Conn, b *amqp.Batch) *wire.Error {
 			p.log(zap.WarnLevel, "neighbour refused", zap.String("at", p.place), zap.String("container", c.Peer().ContainerID), zap.Error(err))
 			return err
 		}
+	}
+	if p.inside {
+		return nil
 	}
 	user, mechanism := c.Identity()
 	p.log(zap.InfoLevel, "connection opened", zap.String("container", c.Peer().ContainerID), zap.String("at", p.place),

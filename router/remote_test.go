@@ -22,7 +22,7 @@ func TestUnitsOfAStreamThatWasBrokenOffBeforeItBeganComeBack(t *testing.T) {
 	h.sent()
 	s := &stream{canceled: true}
 	var b amqp.Batch
-	if !s.start(&b, &message{stream: s, hop: h}, &egress{addr: r.addr}) {
+	if !s.start(&b, &message{stream: s, hop: h}, &egress{peer: new(peer), addr: r.addr}) {
 		t.Error("it waits on")
 	}
 	if used := r.used.Load(); used != 0 {

@@ -33,7 +33,8 @@ type Router struct {
 	containers  containers
 	listen      func(network, address string) (net.Listener, error)
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
-	mesh        *mesh // nil for a router by itself
+	mesh        *mesh  // nil for a router by itself
+	agent       *agent // after Start
 
 	failed   chan error  // gets why the router cannot go on; room for one
 	draining atomic.Bool // shutting down: nobody gets credit any more
@@ -141,6 +142,7 @@ func (r *Router) Start() error {
 			return err
 		}
 	}
+	r.startAgent()
 	for _, l := range r.listeners {
 		r.tasks.Add(1)
 		go l.serve() // ends when the listener is closed

@@ -53,6 +53,7 @@ func (r *Router) Shutdown(ctx context.Context) error {
 		r.closePeers(func(*peer) bool { return true })
 		r.mesh.close()
 	}
+	r.stopAgent()
 	r.mu.Lock()
 	close(r.done)
 	r.mu.Unlock()

@@ -149,7 +149,7 @@ func TestWhatCannotBeAttachedIsRefusedWithAReason(t *testing.T) {
 		"sender to unavailable":     {target: meshtest.To("unavailable/x"), want: wire.CondNotFound},
 		"receiver from unavailable": {source: meshtest.From("unavailable/x"), want: wire.CondNotFound},
 		"coordinator":               {target: &wire.Target{Coordinator: true}, want: wire.CondPreconditionFailed},
-		"management":                {target: meshtest.To("$management"), want: wire.CondNotImplemented},
+		"receiver of requests":      {source: meshtest.From("$management"), want: wire.CondNotAllowed},
 		"another router":            {target: meshtest.To("_topo/0/other/x"), want: wire.CondNotFound},
 		"source without address":    {source: &wire.Source{}, want: wire.CondInvalidField},
 		"slash alone":               {target: meshtest.To("/"), want: wire.CondInvalidField},

@@ -99,7 +99,7 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 		return s.startCopy(b, e, &copyOf{message: *m, fan: m.fan, index: m.index})
 	}
 	c := &streamCopy{s: s, e: e, accept: !m.settled, hop: m.hop}
-	id, outSettled, ok := c.begin(b, m.origin(e.addr), m.id, m.settled && m.hop == nil || m.settle, m.head())
+	id, outSettled, ok := c.begin(b, m.origin(e.addr), m.id, m.settled && m.hop == nil || m.settle, e.head(m))
 	switch {
 	case !ok:
 		if !s.isCanceled() {

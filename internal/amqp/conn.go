@@ -24,6 +24,7 @@ type Config struct {
 	ChannelMax       uint16        // highest channel that we take
 	IdleTimeout      time.Duration // close when nothing came for this long; 0 never. Half of it is advertised. [2.4.5]
 	HandshakeTimeout time.Duration // close when open did not arrive by then; 0 never
+	Clock            *Clock        // tells how long deliveries take; nil if nobody wants to know
 	Budget           *Budget       // of the process, for what handlers hold; nil is no limit
 	MaxSessionFrames uint32        // most frames of incoming-window; 0 leaves it to the engine
 	HoldBySession    bool          // what handlers hold narrows the window of its own session, not of all
@@ -126,6 +127,9 @@ type Conn struct {
 	noCredit bool           // StopCredit was called
 	held     int            // payload bytes that the handler holds for this connection, or of all its sessions
 	flights  flights        // what we have sent and is not settled
+
+	lastDelivery uint32 // when a delivery began last, by the clock
+	anyDelivery  bool   // one has
 
 	disp       []dispositionRun // outcomes not encoded yet
 	flowLinks  []*Receiver      // links whose credit is to be told

@@ -30,6 +30,9 @@ type Receiver struct {
 	window        uint32 // deliveries that may be unfinished at a time; 0 stops credit
 	outstanding   uint32 // deliveries begun and not finished
 	excused       uint32 // unsettled deliveries that count no more for credit, and are not over
+	count         Count
+	rate          rate
+	dry           uint32 // when the credit was used up last
 	flowPending   bool
 	anchored      bool // deliveryCount is known: the peer's attach has arrived
 }
@@ -74,15 +77,26 @@ type inRecord struct {
 	link    *Receiver
 	context any
 	ref     uint32
+	born    uint16         // when it came, by the clock
 	told    wire.StateKind // the terminal state that the sender heard, 0 for none
-	excused bool           // it counts no more for credit
-	done    bool           // our side is settled; only the sender's settlement is awaited [2.6.12]
-	said    bool           // the sender has said a terminal state, which does not change any more [3.4]
+	flags   inFlags
 }
+
+// inFlags are what is or is not so of a delivery that came in.
+type inFlags uint8
+
+const (
+	inExcused inFlags = 1 << iota // it counts no more for credit
+	inDone                        // our side is settled; only the sender's settlement is awaited [2.6.12]
+	inSaid                        // the sender has said a terminal state, which does not change any more [3.4]
+)
+
+func (r *inRecord) is(f inFlags) bool { return r.flags&f != 0 }
 
 func newReceiver(s *Session, name string, h ReceiverHandler, a *Answer) *Receiver {
 	l := &Receiver{h: h, second: a.RcvSettleMode == wire.RcvSecond, maxMessage: a.MaxMessageSize}
 	l.link = link{session: s, name: name, recv: l}
+	l.dry = s.conn.cfg.Clock.whole()
 	return l
 }
 
@@ -243,7 +257,7 @@ func (l *Receiver) Forwarded(b *Batch, id uint32, context any, ref uint32, held 
 	c.mu.Lock()
 	l.unhold(held)
 	r := l.session.incoming.get(id)
-	alive := r != nil && !r.done
+	alive := r != nil && !r.is(inDone)
 	if alive {
 		r.context, r.ref = context, ref
 	}
@@ -320,7 +334,7 @@ func (l *Receiver) finished(n uint32) {
 
 // over counts an unsettled delivery as over. The caller holds mu.
 func (l *Receiver) over(r *inRecord) {
-	if r.excused {
+	if r.is(inExcused) {
 		l.excused--
 		return
 	}
@@ -335,8 +349,8 @@ func (l *Receiver) Excuse(b *Batch, match func(context any) bool) (n int) {
 	c := s.conn
 	c.mu.Lock()
 	s.incoming.each(func(_ uint32, r *inRecord) {
-		if r.link == l && !r.excused && match(r.context) {
-			r.excused = true
+		if r.link == l && !r.is(inExcused) && match(r.context) {
+			r.flags |= inExcused
 			l.excused++
 			l.finished(1)
 			n++
@@ -366,7 +380,7 @@ func (l *Receiver) update(b *Batch, ids []uint32, settled, lost bool, news wire.
 	c.mu.Lock()
 	for _, id := range ids {
 		r := s.incoming.get(id)
-		if r == nil || r.done || r.link != l {
+		if r == nil || r.is(inDone) || r.link != l {
 			continue
 		}
 		state := news
@@ -378,10 +392,12 @@ func (l *Receiver) update(b *Batch, ids []uint32, settled, lost bool, news wire.
 		}
 		if settled {
 			n++
+			l.countOutcome(r)
 		}
 		if !settled || l.second && r.told != wire.StateNone {
 			// [2.6.12] In second mode the sender settles first; ours follows when it has.
-			if r.done = settled; settled {
+			if settled {
+				r.flags |= inDone
 				r.context = nil
 			}
 			if !stands {

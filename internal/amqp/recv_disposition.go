@@ -41,11 +41,13 @@ func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state 
 	var rejected rejections
 	c.mu.Lock()
 	s.outgoing.inRange(first, last, func(id uint32, r *outRecord) {
-		news := settled || !r.said
-		if state.Kind == wire.StateRejected && !r.said {
+		news := settled || r.said == wire.StateNone
+		if state.Kind == wire.StateRejected && r.said == wire.StateNone {
 			rejected.add(r.link)
 		}
-		r.said = r.said || terminal
+		if terminal && r.said == wire.StateNone {
+			r.said = state.Kind
+		}
 		if r.origin != nil && news {
 			w.ended = append(w.ended, endedOut{r.origin, r.ref})
 		} else if r.origin == nil && !settled && terminal {
@@ -54,7 +56,7 @@ func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state 
 			c.noteDisposition(s, wire.RoleSender, id, true, state)
 		}
 		if settled || r.origin == nil && terminal {
-			r.link.settledOut()
+			r.link.settledOut(r)
 			s.outgoing.remove(id)
 		}
 	})
@@ -111,14 +113,16 @@ func (s *Session) recvSenderStates(w *work, first, last uint32, settled bool, st
 	terminal := state.Terminal()
 	c.mu.Lock()
 	s.incoming.inRange(first, last, func(id uint32, r *inRecord) {
-		news := settled || !r.said
-		r.said = r.said || terminal
-		if !r.done && news {
+		news := settled || !r.is(inSaid)
+		if terminal {
+			r.flags |= inSaid
+		}
+		if !r.is(inDone) && news {
 			told = append(told, toldIn{r.link, InDelivery{ID: id, Context: r.context, Ref: r.ref}})
 		}
 		if settled {
 			l := r.link
-			if r.done {
+			if r.is(inDone) {
 				// [2.6.12] Both sides are settled now.
 				c.noteDisposition(s, wire.RoleReceiver, id, true, state)
 			}

@@ -113,9 +113,7 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 		l.noteFlow() // it crossed the flow that took credit back; its sender may count wrongly
 	}
 	l.extend() // what was too little to tell may be worth it now
-	if !l.settled {
-		s.incoming.put(id).link = l
-	}
+	l.countBegun(id)
 	return nil
 }
 
@@ -142,7 +140,7 @@ func (l *Receiver) settledMidway() (midway InDelivery, settled bool) {
 		return midway, false
 	}
 	midway = InDelivery{ID: l.partialID, Context: r.context, Ref: r.ref}
-	done := r.done
+	done := r.is(inDone)
 	if done { // only this was awaited
 		l.over(r)
 	}
@@ -151,6 +149,7 @@ func (l *Receiver) settledMidway() (midway InDelivery, settled bool) {
 		return midway, false
 	}
 	l.settled = true
+	l.count.Presettled++
 	return midway, true
 }
 

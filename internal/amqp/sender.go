@@ -29,6 +29,9 @@ type Sender struct {
 	deliveryCount uint32
 	limit         uint32 // the receiver takes deliveries up to here
 	outstanding   uint32 // unsettled deliveries
+	count         Count
+	rate          rate
+	dry           uint32 // when the credit was used up last
 	wanted        bool   // somebody was refused: OnSendable is owed
 	isBlocked     bool   // in conn.blocked
 	isStalled     bool   // in session.stalled
@@ -74,7 +77,8 @@ type outRecord struct {
 	link   *Sender
 	origin Origin // nil when nobody wants to hear
 	ref    uint32
-	said   bool // the receiver has said an outcome, which does not change any more [3.4]
+	born   uint16         // when it left, by the clock
+	said   wire.StateKind // the outcome that the receiver said, which does not change any more [3.4]
 }
 
 // Result says what became of an attempt to send.
@@ -94,6 +98,7 @@ const (
 func newSender(s *Session, name string, h SenderHandler, a *Answer) *Sender {
 	l := &Sender{h: h, settles: a.SndSettleMode == wire.SndSettled, unsettls: a.SndSettleMode == wire.SndUnsettled}
 	l.link = link{session: s, name: name, send: l}
+	l.dry = s.conn.cfg.Clock.whole()
 	return l
 }
 
@@ -208,11 +213,19 @@ func (l *Sender) startDelivery(m *Outgoing, origin Origin, ref uint32) (id uint3
 	l.deliveryCount++
 	l.midID, l.midFormat, l.midStarted = id, m.Format, false
 	l.midSettled = (m.Settled || l.settles) && !l.unsettls
-	if !l.midSettled {
+	now := s.conn.delivering()
+	l.count.Deliveries++
+	if l.deliveryCount == l.limit {
+		l.dry = now
+	}
+	if l.midSettled {
+		l.count.Presettled++
+		l.rate.add(uint16(now))
+	} else {
 		l.outstanding++
 		s.conn.flights.began(l)
 		r := s.outgoing.put(id)
-		r.link = l
+		r.link, r.born = l, uint16(now)
 		if !m.Settled { // else nobody waits for its outcome
 			r.origin, r.ref = origin, ref
 		}
@@ -289,8 +302,8 @@ func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliverySt
 	if alive = r != nil && r.link == l; alive {
 		c.noteDisposition(s, wire.RoleSender, id, settled, state)
 		if settled {
+			l.settledOut(r)
 			s.outgoing.remove(id)
-			l.settledOut()
 		}
 	}
 	c.mu.Unlock()
@@ -299,8 +312,12 @@ func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliverySt
 }
 
 // settledOut counts an unsettled delivery as over. The caller holds mu.
-func (l *Sender) settledOut() {
-	l.session.conn.flights.ended(l)
+func (l *Sender) settledOut(r *outRecord) {
+	c := l.session.conn
+	now := c.cfg.Clock.now()
+	l.count.outcome(r.said, now-r.born)
+	l.rate.add(now)
+	c.flights.ended(l)
 	l.outstanding--
 	l.publish()
 }

@@ -112,8 +112,8 @@ func (l *Sender) Abort(b *Batch) (unsettled bool) {
 		l.appendAbort()
 	}
 	if r := s.outgoing.get(l.midID); r != nil && r.link == l && !l.midSettled {
+		l.settledOut(r)
 		s.outgoing.remove(l.midID)
-		l.settledOut()
 		unsettled = true
 	}
 	wake := l.takeWanted()

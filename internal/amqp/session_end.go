@@ -112,7 +112,7 @@ func (s *Session) takeLostIn() map[*Receiver][]InDelivery {
 		if !r.link.gone {
 			return
 		}
-		if !r.done {
+		if !r.is(inDone) {
 			lost[r.link] = append(lost[r.link], InDelivery{ID: id, Context: r.context, Ref: r.ref})
 		}
 		s.incoming.remove(id)

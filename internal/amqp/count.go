@@ -1,0 +1,209 @@
+package amqp
+
+import (
+	"sync/atomic"
+
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Count is what a link has carried since it was attached.
+type Count struct {
+	Deliveries uint64 // begun
+	Presettled uint64 // of them, settled by their sender
+
+	// Those that were settled, by the outcome.
+	Accepted, Rejected, Released, Modified uint64
+
+	// Those that were unsettled for more than one second, and more than ten.
+	Delayed1, Delayed10 uint64
+}
+
+// Add adds o.
+func (c *Count) Add(o *Count) {
+	c.Deliveries += o.Deliveries
+	c.Presettled += o.Presettled
+	c.Accepted += o.Accepted
+	c.Rejected += o.Rejected
+	c.Released += o.Released
+	c.Modified += o.Modified
+	c.Delayed1 += o.Delayed1
+	c.Delayed10 += o.Delayed10
+}
+
+// Gauge is how a link is just now.
+type Gauge struct {
+	Credit    uint32 // deliveries that its receiver takes
+	Unsettled uint32 // deliveries that are not finished
+	Stuck     uint32 // of them, those that were there ten seconds ago
+	Rate      uint32 // deliveries settled a second, lately
+	Dry       uint32 // seconds since the credit was used up; 0 while there is some
+}
+
+// Clock counts seconds, coarsely: whoever owns it sets it. A nil Clock stands still.
+type Clock struct{ seconds atomic.Uint32 }
+
+// Set says how many seconds have passed. They may begin anywhere, and wrap.
+func (c *Clock) Set(seconds uint32) { c.seconds.Store(seconds) }
+
+// whole is the time as it was set.
+func (c *Clock) whole() uint32 {
+	if c == nil {
+		return 0
+	}
+	return c.seconds.Load()
+}
+
+// now is the time in the range that records keep: 18 hours.
+func (c *Clock) now() uint16 { return uint16(c.whole()) }
+
+const stuckAfter = 10 // seconds
+
+// outcome counts a delivery that was settled after so many seconds.
+func (c *Count) outcome(k wire.StateKind, took uint16) {
+	switch k {
+	case wire.StateAccepted:
+		c.Accepted++
+	case wire.StateRejected:
+		c.Rejected++
+	case wire.StateReleased:
+		c.Released++
+	case wire.StateModified:
+		c.Modified++
+	}
+	switch {
+	case took > stuckAfter:
+		c.Delayed10++
+	case took > 1:
+		c.Delayed1++
+	}
+}
+
+// rate counts what is settled, by the second, for the last few.
+type rate struct {
+	slots [rateDepth]uint32
+	at    uint16 // the second of the newest slot, which is at%rateDepth
+}
+
+const rateDepth = 5
+
+// add counts one.
+func (r *rate) add(now uint16) {
+	if now != r.at {
+		r.forward(now)
+	}
+	r.slots[now%rateDepth]++
+}
+
+// forward empties the slots of the seconds since the newest.
+func (r *rate) forward(now uint16) {
+	for range min(now-r.at, rateDepth) {
+		r.at++
+		r.slots[r.at%rateDepth] = 0
+	}
+	if r.at != now {
+		r.at = now
+		r.slots = [rateDepth]uint32{}
+	}
+}
+
+// mean is how many a second there were.
+func (r *rate) mean(now uint16) uint32 {
+	r.forward(now)
+	sum := uint32(0)
+	for _, n := range r.slots {
+		sum += n
+	}
+	return sum / rateDepth
+}
+
+// countBegun counts a delivery that begins, and makes its record if it is unsettled. The
+// caller holds mu.
+func (l *Receiver) countBegun(id uint32) {
+	now := l.session.conn.delivering()
+	l.count.Deliveries++
+	if l.deliveryCount == l.limit {
+		l.dry = now
+	}
+	if l.settled {
+		l.count.Presettled++
+		l.rate.add(uint16(now))
+		return
+	}
+	r := l.session.incoming.put(id)
+	r.link, r.born = l, uint16(now)
+}
+
+// delivering notes that a delivery begins on the connection, and returns the time. The caller
+// holds mu.
+func (c *Conn) delivering() uint32 {
+	c.lastDelivery = c.cfg.Clock.whole()
+	c.anyDelivery = true
+	return c.lastDelivery
+}
+
+// LastDelivery is how many seconds ago a delivery began on the connection, in either
+// direction; ok is false if none has. It may be called from any goroutine.
+func (c *Conn) LastDelivery() (seconds uint32, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cfg.Clock.whole() - c.lastDelivery, c.anyDelivery
+}
+
+// countOutcome counts a delivery that we settle. The caller holds mu.
+func (l *Receiver) countOutcome(r *inRecord) {
+	now := l.session.conn.cfg.Clock.now()
+	l.count.outcome(r.told, now-r.born)
+	l.rate.add(now)
+}
+
+// Stats is what the link has carried, and how it is now. It may be called from any goroutine,
+// also when the link is over.
+func (l *Receiver) Stats() (Count, Gauge) {
+	s := l.session
+	c := s.conn
+	at := c.cfg.Clock.whole()
+	now := uint16(at)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := Gauge{Unsettled: l.outstanding + l.excused, Rate: l.rate.mean(now)}
+	if l.gone {
+		return l.count, Gauge{}
+	}
+	if g.Credit = uint32(max(serialDiff(l.limit, l.deliveryCount), 0)); g.Credit == 0 {
+		g.Dry = at - l.dry
+	}
+	if g.Unsettled > 0 {
+		s.incoming.each(func(_ uint32, r *inRecord) {
+			if r.link == l && now-r.born > stuckAfter {
+				g.Stuck++
+			}
+		})
+	}
+	return l.count, g
+}
+
+// Stats is what the link has carried, and how it is now. It may be called from any goroutine,
+// also when the link is over.
+func (l *Sender) Stats() (Count, Gauge) {
+	s := l.session
+	c := s.conn
+	at := c.cfg.Clock.whole()
+	now := uint16(at)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := Gauge{Unsettled: l.outstanding, Rate: l.rate.mean(now)}
+	if l.gone {
+		return l.count, Gauge{}
+	}
+	if g.Credit = uint32(max(serialDiff(l.limit, l.deliveryCount), 0)); g.Credit == 0 {
+		g.Dry = at - l.dry
+	}
+	if g.Unsettled > 0 {
+		s.outgoing.each(func(_ uint32, r *outRecord) {
+			if r.link == l && now-r.born > stuckAfter {
+				g.Stuck++
+			}
+		})
+	}
+	return l.count, g
+}

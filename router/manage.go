@@ -1,0 +1,136 @@
+package router
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/management"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// The management agent is a client of its own router, by a connection that leads from the
+// process into itself. So requests to it and its answers are forwarded, given credit, settled
+// and carried through the mesh as all messages are.
+
+// agent is the router's end of what answers management requests.
+type agent struct {
+	peer     *peer
+	endpoint *management.Endpoint
+	client   *amqp.Conn // the agent's end of the connection
+}
+
+const (
+	managementName = "$management"
+	// readSuffix marks the address by which those reach the agent who may only look: the
+	// router where a request comes in knows who sends it, and the others take its word.
+	readSuffix = ".read"
+)
+
+// managedTreatment is how the addresses of agents are treated, whatever is configured.
+var managedTreatment = &treatment{distribution: config.Closest}
+
+// isManagement says whether the key, in its normal form, is that of a management agent.
+func isManagement(key string) bool {
+	if !strings.HasPrefix(key, "_") {
+		return false
+	}
+	prefix, ok := strings.CutSuffix(strings.TrimSuffix(key, readSuffix), managementName)
+	return ok && (prefix == localPrefix || strings.HasPrefix(prefix, topoPrefix) && strings.Count(prefix, "/") == 3)
+}
+
+// managementKey is by which key the peer reaches what it calls key: an agent hears by that
+// what the peer may do.
+func (p *peer) managementKey(key string) (string, *wire.Error) {
+	if p.inside || !isManagement(key) {
+		return key, nil
+	}
+	switch {
+	case p.noManage:
+		return "", refusal(wire.CondUnauthorizedAccess, "clients of listener %q may not use management (management: none)", p.place)
+	case p.access == management.Read && !strings.HasSuffix(key, readSuffix):
+		return key + readSuffix, nil
+	}
+	return key, nil
+}
+
+// access is what clients of the listener may do with management.
+func (l *listener) access() management.Access {
+	if host := l.cfg.Host; host != "" && host != "localhost" {
+		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil || !ip.IsLoopback() {
+			return management.Read
+		}
+	}
+	return management.Full
+}
+
+// cameBy is what stands in front of a request to the agent: the number of the connection by
+// which it came in, 0 if that is another router's.
+func (m *message) cameBy() []byte {
+	var id uint64
+	if !m.in.trunk {
+		id = m.in.peer.id
+	}
+	return binary.BigEndian.AppendUint64(nil, id)
+}
+
+// startAgent connects the management agent.
+func (r *Router) startAgent() {
+	near, far := net.Pipe()
+	conf := &amqp.Config{ContainerID: r.cfg.Router.ID, MaxFrameSize: 64 << 10, ChannelMax: 1<<15 - 1, Budget: r.budget, HoldBySession: true}
+	p := &peer{router: r, place: managementName, inside: true, stripIn: true, stripOut: true}
+	p.conn = amqp.NewServer(near, conf, p)
+	log := r.log.Named("agent")
+	e := management.NewEndpoint(management.NewAgent(r.managed(), r.entities()...), log,
+		management.Source{Address: localPrefix + managementName, Access: management.Full},
+		management.Source{Address: localPrefix + managementName + readSuffix, Access: management.Read})
+	r.agent = &agent{peer: p, endpoint: e, client: amqp.NewClient(far, conf, e)}
+	r.tasks.Add(3)
+	p.conn.Start(func(error) { r.tasks.Done() }) // ends with stopAgent
+	r.agent.client.Start(func(err error) {       // ends with stopAgent
+		if err != nil {
+			log.Error("the management agent is cut off", zap.Error(err))
+		}
+		e.Closed()
+		r.tasks.Done()
+	})
+	go func() { // ends with the connection
+		defer r.tasks.Done()
+		e.Run()
+	}()
+}
+
+// stopAgent disconnects the management agent.
+func (r *Router) stopAgent() {
+	var b amqp.Batch
+	r.agent.client.Close(&b, nil)
+	b.Flush()
+}
+
+// managed is what the agent has to know of the router besides its entities.
+func (r *Router) managed() management.Node {
+	return management.Node{Nodes: r.managementNodes}
+}
+
+// managementNodes are the addresses of the agents of all routers, this one's too. A router
+// that is alone has none.
+func (r *Router) managementNodes() (list []string) {
+	if r.mesh == nil {
+		return nil
+	}
+	t := r.mesh.forwarding.Load().routes.Topology()
+	for i := range t.Len() {
+		list = append(list, "amqp:/"+topoPrefix+"0/"+t.Node(i).ID+"/"+managementName)
+	}
+	return list
+}
+
+// entities is what the agent knows of.
+func (r *Router) entities() []management.Entities {
+	return nil
+}
