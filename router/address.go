@@ -40,10 +40,14 @@ type address struct {
 	idleHere int         // ticks without; owned by the ticker
 	telling  sync.Mutex  // orders those who tell the mesh
 
+	anonymous atomic.Uint64 // messages that came by links without a target
+	shared    atomic.Uint64 // copies of multicasts that went to other routers
+
 	mu sync.Mutex // guards all below
 
-	users     int // links and queues that keep the address in the table
-	idle      int // ticks without any
+	past      traffic // of links and remotes that are gone
+	users     int     // links and queues that keep the address in the table
+	idle      int     // ticks without any
 	credit    creditState
 	waiting   *waitingRoom             // nil until something waits
 	draining  bool                     // somebody is in drain
@@ -110,6 +114,11 @@ func (a *address) addConsumer(e *egress) {
 // replaceConsumers puts another set into place. Whoever looked at the old one must look
 // again. The caller holds mu.
 func (a *address) replaceConsumers(list []*egress, remotes []*remote) {
+	for _, r := range a.consumers.Load().remotes {
+		if !slices.Contains(remotes, r) {
+			a.past.transit += r.sent.Load()
+		}
+	}
 	if len(list)+len(remotes) == 0 {
 		a.consumers.Store(noConsumers)
 	} else {
@@ -124,6 +133,7 @@ func (a *address) replaceConsumers(list []*egress, remotes []*remote) {
 // removeConsumer takes e out, and says whether it was the last one, also of those at
 // other routers.
 func (a *address) removeConsumer(e *egress) (last bool) {
+	carried, _ := e.link.Stats()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	old := a.consumers.Load().list
@@ -136,6 +146,7 @@ func (a *address) removeConsumer(e *egress) (last bool) {
 	if len(list) == len(old) {
 		return false
 	}
+	a.past.countOut(e, carried.Deliveries)
 	remotes := a.consumers.Load().remotes
 	a.replaceConsumers(list, remotes)
 	a.attend() // the others may have no credit

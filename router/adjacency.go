@@ -260,6 +260,7 @@ func (j *adjacency) attachTrunk(b *amqp.Batch, r *amqp.AttachRequest) *wire.Erro
 	link, aerr := r.AcceptReceiver(b, in, &answer)
 	if aerr == nil {
 		in.link = link
+		j.peer.links.addIn(in)
 		link.SetWindow(b, unlimitedCredit)
 	}
 	return nil

@@ -64,6 +64,7 @@ func (p *peer) attachProducer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 		return nil // the engine has answered
 	}
 	in.link = link
+	p.links.addIn(in)
 	if in.addr != nil {
 		in.addr.addProducer(b, in)
 	} else {
@@ -110,6 +111,7 @@ func (p *peer) attachConsumer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 		return nil // the engine has answered
 	}
 	e.link = link
+	p.links.addOut(e)
 	a.addConsumer(e)
 	a.advertise()
 	a.consumersChanged(b)

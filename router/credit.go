@@ -62,8 +62,12 @@ func (a *address) addProducer(b *amqp.Batch, in *ingress) {
 
 // removeProducer takes in out.
 func (a *address) removeProducer(b *amqp.Batch, in *ingress) {
+	carried := in.carried().Deliveries
 	a.mu.Lock()
 	c := &a.credit
+	if !in.peer.inside {
+		a.past.countIn(in, carried)
+	}
 	last := len(c.producers) - 1
 	if in.place <= last && c.producers[in.place] == in {
 		c.producers[in.place] = c.producers[last]

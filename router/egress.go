@@ -17,6 +17,9 @@ type egress struct {
 	annotate bool   // messages get our annotations on their way out
 	trunk    *trunk // the link goes to a neighbour; nil for consumers proper
 
+	tally tally
+	among int // the links of its connection; guarded by their mutex
+
 	// stream is the long message that is on the link now.
 	stream atomic.Pointer[streamCopy]
 	// epoch rises whenever the link may have become able to send.
@@ -26,7 +29,10 @@ type egress struct {
 }
 
 // Attaching gets the link of a trunk, which is attached by us.
-func (e *egress) Attaching(l *amqp.Sender) { e.link = l }
+func (e *egress) Attaching(l *amqp.Sender) {
+	e.link = l
+	e.peer.links.addOut(e)
+}
 
 // OnSendable is called when the link may be able to take something: it gets what
 // waits for it, in the order long message, backlog, address.
@@ -121,6 +127,7 @@ func (e *egress) hasCredit() bool {
 // OnDetach takes the consumer out. Its unsettled deliveries are given back by the
 // engine right after.
 func (e *egress) OnDetach(b *amqp.Batch, err *wire.Error) {
+	e.peer.links.removeOut(e)
 	if e.trunk != nil {
 		if c := e.stream.Load(); c != nil {
 			c.gone(b)

@@ -146,6 +146,7 @@ func (a *address) giveFar(b *amqp.Batch, m *message, r *remote) bool {
 	out.hop = m.in.hopTo(r, m, units)
 	out.hop.sent()
 	if a.router.mesh.send(b, &out, r.key, out.hop.data.flow, nil) {
+		r.sent.Add(1)
 		return true
 	}
 	out.hop.unsent()

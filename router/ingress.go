@@ -32,6 +32,9 @@ type ingress struct {
 	place    int        // among the address's producers; guarded by its mutex
 	creditMu sync.Mutex // orders those who apply the address's credit to the link
 
+	tally tally
+	among int // the links of its connection; guarded by their mutex
+
 	waiting *sources // immutable after the attach; a neighbour's links share one
 }
 
@@ -67,6 +70,7 @@ func (in *ingress) whole(b *amqp.Batch, m *message) {
 		m.end(b, wire.DeliveryState{Kind: wire.StateReleased})
 		return
 	}
+	a.anonymous.Add(1)
 	a.route(b, m)
 	in.peer.router.table.release(a)
 }
@@ -157,6 +161,7 @@ func (in *ingress) startStream(b *amqp.Batch) {
 			return
 		}
 		defer in.peer.router.table.release(a)
+		a.anonymous.Add(1)
 	}
 	in.beginStream(b, &m)
 	a.route(b, &m)
@@ -206,6 +211,8 @@ func (in *ingress) refuseStream(b *amqp.Batch, m *message, err *wire.Error) {
 	p.done = true
 	if !m.settled { // a presettled one is finished by its last frame
 		m.end(b, state)
+	} else {
+		in.tally.dropped.Add(1)
 	}
 	in.count(-p.counted)
 	freePieces(p.pieces)
@@ -352,6 +359,7 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 			to.senderState(b, true, wire.DeliveryState{})
 		}
 	}
+	in.peer.links.removeIn(in)
 	// Presettled ones were handed over for good, and go on.
 	in.over.Store(true)
 	in.forgetHops()

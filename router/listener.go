@@ -37,6 +37,7 @@ func (r *Router) newListener(cfg *config.Listener) (*listener, error) {
 		IdleTimeout:      cfg.IdleTimeout,
 		HandshakeTimeout: cfg.InitialHandshakeTimeout,
 		Budget:           r.budget,
+		Clock:            &r.clock,
 		MaxSessionFrames: cfg.MaxSessionFrames,
 		Offered:          []wire.Symbol{anonymousRelay},
 		Desired:          []wire.Symbol{anonymousRelay},

@@ -159,6 +159,9 @@ func (m *message) end(b *amqp.Batch, state wire.DeliveryState) {
 		m.hop.done(b, 1)
 	}
 	in := m.in.link
+	if m.settled {
+		m.in.tally.dropped.Add(1)
+	}
 	if m.arrived() {
 		m.unhold(b)
 	}

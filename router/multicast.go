@@ -272,6 +272,7 @@ func (e *egress) refuseCopy(b *amqp.Batch, c *copyOf) {
 		c.message.stream.unexpect(b)
 	}
 	if c.fan == nil {
+		e.tally.dropped.Add(1)
 		return
 	}
 	c.fan.OnOutcome(b, []uint32{c.index}, amqp.Outcome{State: wire.DeliveryState{Kind: wire.StateReleased}, Settled: true})

@@ -30,7 +30,10 @@ func (x *mesh) fanOutFar(b *amqp.Batch, m *message, a *address, here []*egress) 
 		}
 	}
 	d.passed(x.key)
-	x.divide(set.egress, &d, func(_ bool, shares []share) { m.fanOut(b, here, shares) })
+	x.divide(set.egress, &d, func(_ bool, shares []share) {
+		a.shared.Add(uint64(len(shares)))
+		m.fanOut(b, here, shares)
+	})
 }
 
 // fanOutOn gives copies of a multicast that came from a neighbour to the consumers here, if

@@ -29,6 +29,9 @@ type peer struct {
 	inside    bool   // it is the router's own management agent
 	access    management.Access
 	noManage  bool // it may not reach management at all
+	since     time.Time
+
+	links linkSet
 
 	begun int // bytes of messages that have not arrived whole; owned by the reader
 }
@@ -39,7 +42,7 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 		capacity: uint32(l.cfg.LinkCapacity), largest: l.cfg.MaxMessageSize,
 		stripIn:  l.cfg.StripAnnotations.In(),
 		stripOut: l.cfg.StripAnnotations.Out(),
-		access:   l.access(),
+		access:   l.access(), since: time.Now(),
 	}
 	if l.cfg.Role == config.RoleInterRouter {
 		p.stripIn, p.stripOut = false, false
@@ -55,7 +58,7 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 // newNeighbourPeer makes a peer of a connection that a connector has dialled.
 func newNeighbourPeer(x *mesh, nc net.Conn, conf *amqp.Config, name string, cost uint32) *peer {
 	r := x.router
-	p := &peer{router: r, place: name, id: r.connID.Add(1)}
+	p := &peer{router: r, place: name, id: r.connID.Add(1), since: time.Now()}
 	p.adj = &adjacency{peer: p, mesh: x, own: cost, dialled: true, since: time.Now(), over: make(chan struct{})}
 	p.conn = amqp.NewClient(nc, conf, p)
 	return p

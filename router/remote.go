@@ -26,6 +26,7 @@ type remote struct {
 	window   atomic.Int32 // in units
 	used     atomic.Int32 // units that are out
 	answered atomic.Bool  // the window is what the egress said
+	sent     atomic.Uint64
 	asked    atomic.Int64 // when the window was asked for last, in Unix nanoseconds; 0 never
 
 	mu   sync.Mutex

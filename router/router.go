@@ -22,6 +22,7 @@ type Router struct {
 	// Immutable after New.
 	cfg         config.Config
 	log         *zap.Logger
+	started     time.Time
 	treatments  routing.Patterns[*treatment]
 	fallback    *treatment // of addresses that nothing matches
 	phased      bool       // senders of some addresses send into a phase other than 0
@@ -39,14 +40,17 @@ type Router struct {
 	failed   chan error  // gets why the router cannot go on; room for one
 	draining atomic.Bool // shutting down: nobody gets credit any more
 	connID   atomic.Uint64
-	saidFull atomic.Int64  // when, in Unix nanoseconds, it was last said that too much waits
+	saidFull atomic.Int64 // when, in Unix nanoseconds, it was last said that too much waits
+	linkID   atomic.Uint64
 	flows    atomic.Uint32 // flow labels given to links
+	clock    amqp.Clock    // seconds since it was made; set by the ticker
 
 	mu        sync.Mutex // guards all below
 	listeners []*listener
 	peers     map[*peer]struct{}
 	stopped   bool
-	changed   chan struct{} // closed and replaced when a peer leaves
+	past      [kinds]carried // by the links of peers that have left
+	changed   chan struct{}  // closed and replaced when a peer leaves
 
 	done  chan struct{} // closed by Shutdown, under mu: no task begins after it
 	tasks sync.WaitGroup
@@ -84,7 +88,7 @@ type Endpoint struct {
 // until Start.
 func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r := &Router{
-		cfg: cfg, log: log, listen: listenTCP, dial: dialTCP,
+		cfg: cfg, log: log, started: time.Now(), listen: listenTCP, dial: dialTCP,
 		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution},
 		ownPrefixes: ownPrefixes(&cfg.Router),
 		budget:      amqp.NewBudget(waitingLimit),
@@ -187,8 +191,10 @@ func (r *Router) join(p *peer) bool {
 }
 
 func (r *Router) leave(p *peer) {
+	c := p.links.sum()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.past[p.kind()].add(&c)
 	delete(r.peers, p)
 	close(r.changed)
 	r.changed = make(chan struct{})
@@ -223,6 +229,7 @@ func (r *Router) ticks() {
 		case <-r.done:
 			return
 		case now := <-t.C:
+			r.clock.Set(uint32(now.Sub(r.started) / time.Second))
 			var b amqp.Batch
 			r.table.tick(&b)
 			r.streams.breakStalled(&b, now)

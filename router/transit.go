@@ -22,6 +22,7 @@ func (in *ingress) relay(b *amqp.Batch, m *message) {
 		return
 	}
 	m.from, m.prio = flow{d.ingress, d.flow}, d.class
+	in.countPresettled(&d)
 	switch x := in.peer.router.mesh; {
 	case d.flags&flagMulticast != 0:
 		in.copied(m, &d)
@@ -47,6 +48,7 @@ func (in *ingress) relayStream(b *amqp.Batch, m *message) {
 		return
 	}
 	m.from, m.prio = flow{d.ingress, d.flow}, d.class
+	in.countPresettled(&d)
 	x := in.peer.router.mesh
 	if d.flags&flagMulticast == 0 && d.egress != x.key {
 		if on := x.hopOn(m, first.bytes, &d); len(on) != len(first.bytes) {

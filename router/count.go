@@ -1,0 +1,224 @@
+package router
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/meshway/meshway/internal/amqp"
+)
+
+// What links have carried is counted by the engine, under a lock that it holds anyway, and
+// summed when somebody asks. What links leave behind goes to their connection and address,
+// and from connections to the router, so that no sum ever falls.
+
+// tally is what is counted of a link besides, and by which number it is known.
+type tally struct {
+	id         uint64        // immutable once it is attached
+	dropped    atomic.Uint64 // presettled deliveries that nobody took
+	presettled atomic.Uint64 // that came from a neighbour, where they travel unsettled
+}
+
+// carried is what links have carried together.
+type carried struct {
+	in, out               amqp.Count
+	droppedIn, droppedOut uint64
+}
+
+func (c *carried) add(o *carried) {
+	c.in.Add(&o.in)
+	c.out.Add(&o.out)
+	c.droppedIn += o.droppedIn
+	c.droppedOut += o.droppedOut
+}
+
+// linkSet is the links of a connection, and what those have carried that are gone.
+type linkSet struct {
+	mu   sync.Mutex // guards all below
+	in   []*ingress
+	out  []*egress
+	past carried
+}
+
+func (s *linkSet) addIn(in *ingress) {
+	in.tally.id = in.peer.router.linkID.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in.among = len(s.in)
+	s.in = append(s.in, in)
+}
+
+func (s *linkSet) addOut(e *egress) {
+	e.tally.id = e.peer.router.linkID.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.among = len(s.out)
+	s.out = append(s.out, e)
+}
+
+// removeIn takes out a link that is over.
+func (s *linkSet) removeIn(in *ingress) {
+	count := in.carried()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.in) - 1
+	if in.among > last || s.in[in.among] != in {
+		return
+	}
+	s.in[in.among] = s.in[last]
+	s.in[in.among].among = in.among
+	s.in[last] = nil
+	s.in = s.in[:last]
+	s.past.in.Add(&count)
+	s.past.droppedIn += in.tally.dropped.Load()
+}
+
+// removeOut takes out a link that is over.
+func (s *linkSet) removeOut(e *egress) {
+	count, _ := e.link.Stats()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.out) - 1
+	if e.among > last || s.out[e.among] != e {
+		return
+	}
+	s.out[e.among] = s.out[last]
+	s.out[e.among].among = e.among
+	s.out[last] = nil
+	s.out = s.out[:last]
+	s.past.out.Add(&count)
+	s.past.droppedOut += e.tally.dropped.Load()
+}
+
+// look is the links that there are, and what the others have carried.
+func (s *linkSet) look() (in []*ingress, out []*egress, past carried) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*ingress(nil), s.in...), append([]*egress(nil), s.out...), s.past
+}
+
+// carried is what the link has carried.
+func (in *ingress) carried() amqp.Count {
+	c, _ := in.link.Stats()
+	in.asPresettled(&c)
+	return c
+}
+
+// countPresettled counts a message that its sender had settled.
+func (in *ingress) countPresettled(d *routingData) {
+	if d.flags&flagPresettled != 0 {
+		in.tally.presettled.Add(1)
+	}
+}
+
+// asPresettled counts what came presettled into the mesh as that: between routers it travels
+// unsettled, and is accepted by its egress.
+func (in *ingress) asPresettled(c *amqp.Count) {
+	if in.trunk {
+		n := in.tally.presettled.Load()
+		c.Presettled += n
+		c.Accepted -= min(n, c.Accepted)
+	}
+}
+
+// sum is what the links of a connection have carried.
+func (s *linkSet) sum() carried {
+	in, out, total := s.look()
+	for _, l := range in {
+		c := l.carried()
+		total.in.Add(&c)
+		total.droppedIn += l.tally.dropped.Load()
+	}
+	for _, l := range out {
+		c, _ := l.link.Stats()
+		total.out.Add(&c)
+		total.droppedOut += l.tally.dropped.Load()
+	}
+	return total
+}
+
+// kind is what a peer is to the counters.
+type kind uint8
+
+const (
+	kindClient kind = iota
+	kindContainer
+	kindNeighbour
+	kinds
+)
+
+func (p *peer) kind() kind {
+	switch {
+	case p.adj != nil:
+		return kindNeighbour
+	case p.container != nil:
+		return kindContainer
+	}
+	return kindClient
+}
+
+// carried is what the router has carried, by kind of peer.
+func (r *Router) carried() (total [kinds]carried) {
+	r.mu.Lock()
+	total = r.past
+	peers := make([]*peer, 0, len(r.peers))
+	for p := range r.peers {
+		peers = append(peers, p)
+	}
+	r.mu.Unlock()
+	for _, p := range peers {
+		c := p.links.sum()
+		total[p.kind()].add(&c)
+	}
+	return total
+}
+
+// traffic is what went through an address.
+type traffic struct {
+	in, out           uint64
+	inCont, outCont   uint64 // of them, from and to containers
+	transit           uint64 // sent on to other routers
+	toAgent, fallback uint64
+}
+
+// count counts deliveries of a link that is gone. The caller holds the address's mutex.
+func (t *traffic) countIn(in *ingress, n uint64) {
+	t.in += n
+	if in.peer.container != nil {
+		t.inCont += n
+	}
+}
+
+func (t *traffic) countOut(e *egress, n uint64) {
+	switch {
+	case e.peer.inside:
+		t.toAgent += n
+		return
+	case e.peer.container != nil:
+		t.outCont += n
+	}
+	t.out += n
+}
+
+// traffic is what went through the address since it is in use.
+func (a *address) traffic() traffic {
+	a.mu.Lock()
+	t := a.past
+	producers := append([]*ingress(nil), a.credit.producers...)
+	set := a.consumers.Load()
+	a.mu.Unlock()
+	t.in += a.anonymous.Load()
+	t.transit += a.shared.Load()
+	for _, in := range producers {
+		if !in.peer.inside {
+			t.countIn(in, in.carried().Deliveries)
+		}
+	}
+	for _, e := range set.list {
+		c, _ := e.link.Stats()
+		t.countOut(e, c.Deliveries)
+	}
+	for _, r := range set.remotes {
+		t.transit += r.sent.Load()
+	}
+	return t
+}
