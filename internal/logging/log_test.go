@@ -1,0 +1,227 @@
+package logging
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+func newLog(t *testing.T, o Options) (*strings.Builder, *zap.Logger, *Log) {
+	t.Helper()
+	if o.Level == "" {
+		o.Level = "info"
+	}
+	o.Format = "console"
+	out := new(strings.Builder)
+	log, err := New(out, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, log, Of(log)
+}
+
+// wantLines compares what was logged, without times, with what should have been.
+func wantLines(t *testing.T, out *strings.Builder, want ...string) {
+	t.Helper()
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		_, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		got = append(got, rest)
+	}
+	out.Reset()
+	if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
+		t.Errorf("logged\n%q, want\n%q", got, want)
+	}
+}
+
+func TestModulesHaveLevelsThatChangeWhileTheRouterRuns(t *testing.T) {
+	out, log, l := newLog(t, Options{Level: "warn", Modules: map[string]string{"mesh": "debug"}})
+	mesh, gossip, users := log.Named("mesh"), log.Named("mesh").Named("gossip").With(zap.Int("n", 1)), log.Named("users")
+	all := func() {
+		log.Info("router")
+		mesh.Debug("mesh")
+		gossip.Debug("gossip")
+		users.Info("users")
+	}
+	all()
+	wantLines(t, out, "debug  mesh  mesh", "debug  mesh.gossip  gossip  {\"n\": 1}")
+	for _, c := range [][2]string{{"", "info"}, {"mesh", "error"}, {"users", "warn"}} {
+		if err := l.SetLevel(c[0], c[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all()
+	wantLines(t, out, "info  router")
+	if err := l.SetLevel("users", ""); err != nil {
+		t.Fatal(err)
+	}
+	all()
+	wantLines(t, out, "info  router", "info  users  users")
+	if general, own := l.Levels(); general != "info" || len(own) != 1 || own["mesh"] != "error" || l.Level("users") != "info" {
+		t.Errorf("levels are %s and %v", general, own)
+	}
+}
+
+func TestLevelsThatAreWrongChangeNothing(t *testing.T) {
+	_, _, l := newLog(t, Options{})
+	for _, err := range []error{
+		l.SetLevel("mash", "info"), l.SetLevel("mesh", "loud"), l.SetLevel("", ""), l.SetLevel("", "fatal"),
+		l.SetLevels("debug", map[string]string{"mash": "info"}), l.SetLevels("", nil),
+	} {
+		if err == nil {
+			t.Error("a level that is wrong was taken")
+		}
+	}
+	if general, own := l.Levels(); general != "info" || len(own) != 0 {
+		t.Errorf("levels are %s and %v", general, own)
+	}
+}
+
+func TestTheNewestLinesAreKept(t *testing.T) {
+	_, log, l := newLog(t, Options{})
+	if got := l.Recent(0, 0); len(got) != 0 {
+		t.Errorf("kept %v of nothing", got)
+	}
+	for i := range Kept + 7 {
+		log.Named("mesh").Info(fmt.Sprint("line ", i), zap.Int("i", i))
+	}
+	got := l.Recent(0, 0)
+	if len(got) != Kept || got[0].Text != `line 7  {"i": 7}` || got[0].Number != 8 || got[Kept-1].Text != `line 1006  {"i": 1006}` {
+		t.Errorf("kept %d lines, from %+v to %+v", len(got), got[0], got[len(got)-1])
+	}
+	if e := got[0]; e.Module != "mesh" || e.Level != "info" || e.File != filepath.Join("logging", "log_test.go") || e.Line == 0 || time.Since(e.Time) > time.Minute {
+		t.Errorf("an entry is %+v", e)
+	}
+	if got := l.Recent(3, 0); len(got) != 3 || got[0].Number != 1005 {
+		t.Errorf("the last three are %+v", got)
+	}
+	if got := l.Recent(0, 1006); len(got) != 1 || got[0].Number != 1007 {
+		t.Errorf("what is newer than the second last is %+v", got)
+	}
+	if got := l.Recent(5000, 1007); len(got) != 0 {
+		t.Errorf("what is newer than the last is %+v", got)
+	}
+	if got := l.Counts("mesh"); got["info"] != Kept+7 || got["warn"] != 0 {
+		t.Errorf("counted %v", got)
+	}
+}
+
+func TestALineWithoutBoundIsCutWhenItIsKept(t *testing.T) {
+	_, log, l := newLog(t, Options{})
+	log.Info("long", zap.String("said", strings.Repeat("ä", 1<<20)))
+	if got := l.Recent(0, 0); len(got) != 1 || len(got[0].Text) > maxText+3 || !strings.HasSuffix(got[0].Text, "...") {
+		t.Errorf("kept %d bytes", len(got[0].Text))
+	}
+}
+
+func TestLinesThatRepeatWithoutEndAreLeftOutAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out, log, l := newLog(t, Options{Level: "debug"})
+		for i := range 250 {
+			log.Warn("cannot accept connections", zap.Int("i", i))
+			log.Debug("detail")
+		}
+		log.Warn("something else")
+		if n := strings.Count(out.String(), "cannot accept"); n != repeatLimit {
+			t.Errorf("%d lines, want %d", n, repeatLimit)
+		}
+		if n := strings.Count(out.String(), "detail"); n != 250 {
+			t.Errorf("%d lines of debugging, want all 250", n)
+		}
+		l.out.Lock() // the report comes from another goroutine
+		out.Reset()
+		l.out.Unlock()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		wantLines(t, out, "warn  lines like this were left out: cannot accept connections  {\"lines\": 150}")
+		log.Warn("cannot accept connections")
+		wantLines(t, out, "warn  cannot accept connections")
+		if got := l.Counts("router"); got["warn"] != 252 {
+			t.Errorf("counted %v", got)
+		}
+	})
+}
+
+func TestThePredecessorsModulesAndLevels(t *testing.T) {
+	for legacy, want := range map[string]string{"ROUTER_LS": "mesh", "agent": "management", "DEFAULT": "", "PROTOCOL": "protocol"} {
+		if got, ok := ModuleOf(legacy); !ok || got != want {
+			t.Errorf("%s is %q (%v), want %q", legacy, got, ok, want)
+		}
+	}
+	if _, ok := ModuleOf("ROUTER_FOO"); ok {
+		t.Error("ROUTER_FOO is a module")
+	}
+	for enable, want := range map[string]string{"info+": "info", "trace+": "debug", "warning,error": "warn", " critical , notice ": "info", "none": "error", "default": ""} {
+		if got, err := LevelOf(enable); err != nil || got != want {
+			t.Errorf("%s is %q (%v), want %q", enable, got, err, want)
+		}
+	}
+	if _, err := LevelOf("info+,loud"); err == nil || !strings.Contains(err.Error(), "loud") {
+		t.Errorf("loud: %v", err)
+	}
+	for _, m := range legacyModules {
+		if moduleOf(m) != m {
+			t.Errorf("%s is no module", m)
+		}
+	}
+}
+
+func TestOfALoggerFromElsewhere(t *testing.T) {
+	if Of(zap.NewNop()) != nil {
+		t.Error("there is a Log behind a logger that New did not make")
+	}
+	_, log, l := newLog(t, Options{})
+	if Of(log.Named("mesh").With(zap.Int("a", 1))) != l {
+		t.Error("a derived logger has another Log")
+	}
+	if log.Core().Enabled(zapcore.DebugLevel) {
+		t.Error("debugging costs something though no module wants it")
+	}
+}
+
+func TestALogFileIsAppendedToAndRotates(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "meshway.log")
+	for range 2 {
+		f, err := OpenFile(FileOptions{Path: path, Megabytes: 1, Backups: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			if _, err := f.Write([]byte(strings.Repeat("x", 100_000))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := os.Stat(path); err != nil || s.Size() != 1_000_000 {
+		t.Fatalf("after two runs: %v, %v", s, err)
+	}
+	f, err := OpenFile(FileOptions{Path: path, Megabytes: 1, Backups: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.Write(make([]byte, 100_000)); err != nil {
+		t.Fatal(err)
+	}
+	old, err := filepath.Glob(filepath.Join(filepath.Dir(path), "meshway-*.log"))
+	if s, serr := os.Stat(path); err != nil || serr != nil || len(old) != 1 || s.Size() != 100_000 {
+		t.Errorf("after a megabyte: old files %v, the new one has %d bytes", old, s.Size())
+	}
+}
+
+func TestALogFileThatCannotBe(t *testing.T) {
+	folder := t.TempDir()
+	if _, err := OpenFile(FileOptions{Path: folder, Megabytes: 1, Backups: 1}); err == nil || !strings.Contains(err.Error(), folder) {
+		t.Errorf("a folder as a log file: %v", err)
+	}
+}
