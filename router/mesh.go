@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -324,7 +325,24 @@ func (x *mesh) judge(j *adjacency, now time.Time) {
 		j.peer.conn.Abort(errors.New("the neighbour is silent"))
 		return
 	}
-	if is != was && x.carries(j) {
-		x.speaker.Suspect(j.neighbour.ID, is)
+	if is == was || !x.carries(j) {
+		return
 	}
+	if is && x.heardElsewhere(j, now) {
+		j.down.Store(true)
+		j.peer.conn.Abort(errors.New("the neighbour is silent on this connection, and not on another"))
+		return
+	}
+	x.speaker.Suspect(j.neighbour.ID, is)
+}
+
+// heardElsewhere says that the neighbour lives, by another connection, as of now: what is
+// silent is the connection then, and the other one can take over at once.
+func (x *mesh) heardElsewhere(j *adjacency, now time.Time) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := x.neighbours[j.neighbour.ID]
+	return n != nil && slices.ContainsFunc(n.all, func(o *adjacency) bool {
+		return o != j && o.joined.Load() && !o.down.Load() && now.Sub(o.peer.conn.LastRead()) <= 2*x.heartbeat
+	})
 }
