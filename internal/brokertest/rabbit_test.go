@@ -83,7 +83,7 @@ func testNothingIsLeft(t *testing.T, r *Rabbit) {
 }
 
 func TestANodeThatCannotStartSaysWhy(t *testing.T) {
-	need(t, RabbitMissing())
+	NeedRabbit(t)
 	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
 	defer cancel()
 	_, err := LaunchRabbit(ctx, t.TempDir(), "no.such.setting = 1")

@@ -13,8 +13,6 @@ import (
 // more where many tests run at once.
 const startPatience = 2 * time.Minute
 
-// need ends the test when something is not installed: skipped on somebody's machine, failed
-// where the result counts.
 func need(t testing.TB, missing error) {
 	t.Helper()
 	switch {
@@ -24,6 +22,13 @@ func need(t testing.TB, missing error) {
 	default:
 		t.Skip(missing)
 	}
+}
+
+// NeedRabbit ends the test when RabbitMQ is not installed: skipped on somebody's machine, failed
+// where the result counts.
+func NeedRabbit(t testing.TB) {
+	t.Helper()
+	need(t, RabbitMissing())
 }
 
 // StartRabbit starts a node for a test, and stops it when the test ends. The node's log is
@@ -36,7 +41,7 @@ func StartRabbit(t testing.TB, conf ...string) *Rabbit {
 // StartRabbits starts several nodes at once: brokers of their own, not a cluster.
 func StartRabbits(t testing.TB, count int, conf ...string) []*Rabbit {
 	t.Helper()
-	need(t, RabbitMissing())
+	NeedRabbit(t)
 	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
 	defer cancel()
 	nodes, errs := make([]*Rabbit, count), make([]error, count)

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -33,7 +34,7 @@ type Stage struct {
 	out     io.Writer
 	files   fs.FS
 	ports   []string // pairs of a port of the files and the one that is used in its place
-	dir     string   // of the brokers; empty before the first
+	dirs    []string // of the brokers
 	routers map[string]*router.Router
 	brokers []*brokertest.Rabbit
 	clients chan *amqp.Conn
@@ -119,20 +120,29 @@ func (s *Stage) Stop(id string) error {
 // RabbitMQ starts a broker, which the files believe to be on a port. It is to be started before
 // the routers that connect to it.
 func (s *Stage) RabbitMQ(ctx context.Context, port string) (*brokertest.Rabbit, error) {
-	if s.dir == "" {
-		dir, err := os.MkdirTemp("", "meshway-example-")
-		if err != nil {
-			return nil, err
-		}
-		s.dir = dir
-	}
-	r, err := brokertest.LaunchRabbit(ctx, filepath.Join(s.dir, port))
+	nodes, err := s.RabbitMQs(ctx, port)
+	return nodes[0], err
+}
+
+// RabbitMQs starts several brokers at once.
+func (s *Stage) RabbitMQs(ctx context.Context, ports ...string) ([]*brokertest.Rabbit, error) {
+	nodes := make([]*brokertest.Rabbit, len(ports))
+	dir, err := os.MkdirTemp("", "meshway-example-")
 	if err != nil {
-		return nil, err
+		return nodes, err
 	}
-	s.brokers = append(s.brokers, r)
-	s.ports = append(s.ports, port, strconv.Itoa(r.Port))
-	return r, nil
+	s.dirs = append(s.dirs, dir)
+	err = Each(len(ports), func(i int) (err error) {
+		nodes[i], err = brokertest.LaunchRabbit(ctx, filepath.Join(dir, ports[i]))
+		return err
+	})
+	for i, r := range nodes {
+		if r != nil {
+			s.brokers = append(s.brokers, r)
+			s.ports = append(s.ports, ports[i], strconv.Itoa(r.Port))
+		}
+	}
+	return nodes, err
 }
 
 // Dial connects a client to the router that listens on a port of the files.
@@ -163,6 +173,17 @@ func (s *Stage) Receiver(ctx context.Context, port, address string) (*amqp.Recei
 	return session.NewReceiver(ctx, address, nil)
 }
 
+// Each does something for 0 to n-1 at the same time, and returns when all are done.
+func Each(n int, do func(int) error) error {
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { errs[i] = do(i) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
 // end ends what runs, the clients first.
 func (s *Stage) end() error {
 	var errs []error
@@ -175,8 +196,8 @@ func (s *Stage) end() error {
 	for _, b := range s.brokers {
 		errs = append(errs, b.Kill(), b.Stop()) // nobody needs what it keeps
 	}
-	if s.dir != "" {
-		errs = append(errs, os.RemoveAll(s.dir))
+	for _, dir := range s.dirs {
+		errs = append(errs, os.RemoveAll(dir))
 	}
 	return errors.Join(errs...)
 }
