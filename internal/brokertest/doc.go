@@ -7,7 +7,7 @@
 // outlives the process that started it (on Linux).
 //
 //	ports.go       ports that nobody takes while a broker is down
-//	child.go       a process whose output is read line by line, and awaited
+//	process.go     a process whose output is read line by line, and awaited
 //	rabbit.go      a RabbitMQ node: launch, kill, restart, stop
 //	rabbit_ctl.go  what a node says of its queues and connections
 //	proton.go      a small broker on Proton for what RabbitMQ's plugin cannot do, or never does wrong

@@ -14,8 +14,8 @@ const (
 	lastPort  = 32000
 )
 
-// freePorts returns ports of 127.0.0.1 that nobody listens on now.
-func freePorts(count int) ([]int, error) {
+// FreePorts returns ports of 127.0.0.1 that nobody listens on now.
+func FreePorts(count int) ([]int, error) {
 	ports := make([]int, 0, count)
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort)

@@ -85,7 +85,7 @@ type Proton struct {
 	// Immutable after LaunchProton:
 	options string
 
-	process *child
+	process *Process
 	stdin   io.WriteCloser
 	lastID  atomic.Int64
 }
@@ -95,7 +95,7 @@ func LaunchProton(ctx context.Context, o ProtonOptions) (*Proton, error) {
 	if err := ProtonMissing(); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(1)
+	ports, err := FreePorts(1)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (p *Proton) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	process, err := startChild(fmt.Sprintf("Proton broker on port %d", p.Port), cmd)
+	process, err := StartProcess(fmt.Sprintf("Proton broker on port %d", p.Port), cmd)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (p *Proton) Start(ctx context.Context) error {
 }
 
 // Kill ends the process at once: SIGKILL.
-func (p *Proton) Kill() error { return p.process.kill() }
+func (p *Proton) Kill() error { return p.process.Kill() }
 
 // Stop ends the broker.
 func (p *Proton) Stop() error {
@@ -138,7 +138,7 @@ func (p *Proton) Stop() error {
 		return nil
 	}
 	_ = p.stdin.Close()
-	return p.process.stop()
+	return p.process.Stop()
 }
 
 // Events are those since the last start, the first one first.
@@ -157,7 +157,7 @@ func (p *Proton) Events() []Event {
 // What is said of it in an error, as in "before ...".
 func (p *Proton) Await(ctx context.Context, what string, fits func(Event) bool) (Event, error) {
 	var found Event
-	err := p.process.await(ctx, what, func(line string) bool {
+	err := p.process.Await(ctx, what, func(line string) bool {
 		e, ok := parseEvent(line)
 		if ok && fits(e) {
 			found = e
@@ -220,7 +220,7 @@ func (p *Proton) ask(ctx context.Context, op string, fields map[string]any) (pro
 		return protonReply{}, fmt.Errorf("command %s to the Proton broker: %w", op, err)
 	}
 	var answer protonReply
-	err = p.process.await(ctx, "it answered "+op, func(line string) bool {
+	err = p.process.Await(ctx, "it answered "+op, func(line string) bool {
 		var r protonReply
 		if strings.HasPrefix(line, `{"id"`) && json.Unmarshal([]byte(line), &r) == nil && r.ID == id {
 			answer = r

@@ -38,8 +38,8 @@ type Rabbit struct {
 	epmdPort int
 	distPort int
 
-	epmd *child // nil before the first start
-	vm   *child // the Erlang virtual machine: the broker itself; nil before the first start
+	epmd *Process // nil before the first start
+	vm   *Process // the Erlang virtual machine: the broker itself; nil before the first start
 }
 
 // LaunchRabbit starts a node that keeps everything in a folder of its own, and returns when it
@@ -48,7 +48,7 @@ func LaunchRabbit(ctx context.Context, dir string, conf ...string) (*Rabbit, err
 	if err := RabbitMissing(); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(3)
+	ports, err := FreePorts(3)
 	if err != nil {
 		return nil, err
 	}
@@ -85,29 +85,29 @@ func (r *Rabbit) Addr() string { return fmt.Sprintf("127.0.0.1:%d", r.Port) }
 func (r *Rabbit) Start(ctx context.Context) error {
 	if r.epmd == nil {
 		// In the foreground: by itself RabbitMQ would leave one behind.
-		epmd, err := startChild("epmd", r.command("epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(r.epmdPort)))
+		epmd, err := StartProcess("epmd", r.command("epmd", "-address", "127.0.0.1", "-port", strconv.Itoa(r.epmdPort)))
 		if err != nil {
 			return err
 		}
 		r.epmd = epmd
 	}
-	vm, err := startChild(fmt.Sprintf("RabbitMQ on port %d", r.Port), r.command(filepath.Join(rabbitBin, "rabbitmq-server")))
+	vm, err := StartProcess(fmt.Sprintf("RabbitMQ on port %d", r.Port), r.command(filepath.Join(rabbitBin, "rabbitmq-server")))
 	if err != nil {
 		return err
 	}
 	r.vm = vm
-	return vm.await(ctx, "it was ready", func(line string) bool { return strings.Contains(line, "Server startup complete") })
+	return vm.Await(ctx, "it was ready", func(line string) bool { return strings.Contains(line, "Server startup complete") })
 }
 
 // Kill ends the virtual machine as a power failure would: SIGKILL.
-func (r *Rabbit) Kill() error { return r.vm.kill() }
+func (r *Rabbit) Kill() error { return r.vm.Kill() }
 
 // Stop ends the node in an orderly way, and what was started beside it. It may be started again.
 func (r *Rabbit) Stop() error {
 	var errs []error
-	for _, c := range []**child{&r.vm, &r.epmd} {
+	for _, c := range []**Process{&r.vm, &r.epmd} {
 		if *c != nil {
-			errs = append(errs, (*c).stop())
+			errs = append(errs, (*c).Stop())
 		}
 	}
 	r.epmd = nil
@@ -119,12 +119,12 @@ func (r *Rabbit) Log() string {
 	if r.vm == nil {
 		return ""
 	}
-	return r.vm.tail(200)
+	return r.vm.Tail(200)
 }
 
 // AwaitLog returns when the node has said something with such a part since its last start.
 func (r *Rabbit) AwaitLog(ctx context.Context, part string) error {
-	return r.vm.await(ctx, "it said "+strconv.Quote(part), func(line string) bool { return strings.Contains(line, part) })
+	return r.vm.Await(ctx, "it said "+strconv.Quote(part), func(line string) bool { return strings.Contains(line, part) })
 }
 
 func (r *Rabbit) file(name string) string { return filepath.Join(r.dir, name) }

@@ -70,7 +70,7 @@ func testNothingIsLeft(t *testing.T, r *Rabbit) {
 	if err := r.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []*child{vm, epmd} {
+	for _, c := range []*Process{vm, epmd} {
 		if err := c.cmd.Process.Signal(os.Interrupt); !errors.Is(err, os.ErrProcessDone) {
 			t.Errorf("%s is still there: %v", c.name, err)
 		}

@@ -95,7 +95,7 @@ func StartProton(t testing.TB, o ProtonOptions) *Proton {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("Proton broker on port %d:\n%s", p.Port, p.process.tail(200))
+			t.Logf("Proton broker on port %d:\n%s", p.Port, p.process.Tail(200))
 		}
 		if err := p.Stop(); err != nil {
 			t.Error(err)
