@@ -40,7 +40,9 @@ client of this machine in.`,
 			return a.runRouter(cmd.Context(), file, grace)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `file`, YAML")
+	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `file`: YAML, or a qdrouterd.conf")
+	cmd.Flags().StringP("include", "I", "", "")
+	_ = cmd.Flags().MarkHidden("include") // qdrouterd's, for scripts that give it; there is nothing to include
 	cmd.Flags().DurationVar(&grace, "grace", 10*time.Second, "longest wait for deliveries in flight at the end")
 	return cmd
 }
@@ -54,10 +56,13 @@ func (a *app) runRouter(ctx context.Context, file string, grace time.Duration) e
 		}
 	}
 	log, err := logging.New(a.err, logging.Options{
-		Level: string(cfg.Log.Level), Format: string(cfg.Log.Format), Terminal: a.errTerm, Color: a.color,
+		Level: string(cfg.Log.Level), Modules: moduleLevels(cfg.Log), Format: string(cfg.Log.Format), Terminal: a.errTerm, Color: a.color,
 	})
 	if err != nil {
 		return err
+	}
+	for _, w := range cfg.Warnings {
+		log.Warn(w.String())
 	}
 	r, err := a.newRouter(cfg, log)
 	if err != nil {
@@ -75,6 +80,15 @@ func (a *app) runRouter(ctx context.Context, file string, grace time.Duration) e
 	case failure := <-r.Failed():
 		return errors.Join(failure, shutDown(r, log, grace))
 	}
+}
+
+// moduleLevels are the levels of modules as the logger takes them.
+func moduleLevels(l config.Log) map[string]string {
+	levels := map[string]string{}
+	for module, level := range l.Modules {
+		levels[module] = string(level)
+	}
+	return levels
 }
 
 // shutDown ends the router. That it could not wait for everything is worth a

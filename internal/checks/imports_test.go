@@ -33,7 +33,7 @@ var layers = []layer{
 	{"linkstate/", []string{"linkstate/", "internal/wire", "internal/telemetry"}},
 	{"internal/wire", nil},
 	{"internal/buf", nil},
-	{"internal/config", nil},
+	{"internal/config", []string{"internal/logging"}},
 	{"internal/logging", nil},
 	{"internal/sasl", nil},
 	{"internal/hosts", nil},

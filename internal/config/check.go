@@ -28,9 +28,9 @@ func (p *parser) has(path string) bool {
 // at names an entry or attribute, with its line where it has one.
 func (p *parser) at(path string, line int) string {
 	if line == 0 {
-		return path
+		return p.label(path)
 	}
-	return fmt.Sprintf("%s (line %d)", path, line)
+	return fmt.Sprintf("%s (line %d)", p.label(path), line)
 }
 
 // bad reports whether the file sets the attribute to something unreadable.
@@ -71,7 +71,7 @@ func (p *parser) checkListeners() {
 // sectionBroken reports whether something is wrong with a section, or an entry
 // of one, as a whole.
 func (p *parser) sectionBroken(name string) bool {
-	return slices.ContainsFunc(p.problems, func(pr Problem) bool { return pr.Where == name })
+	return slices.ContainsFunc(p.problems, func(pr Problem) bool { return pr.path == name })
 }
 
 // unique reports a value that an earlier entry has too.
@@ -111,6 +111,12 @@ func (p *parser) checkSASL(l *Listener, where string) {
 	}
 	line := p.lineOf(where, "saslMechanisms")
 	users := p.config.Users.File != ""
+	if !users {
+		p.leaveOut(l, "PLAIN", mechanisms, "there is no users file to check passwords against")
+	}
+	if l.AuthenticatePeer {
+		p.leaveOut(l, "ANONYMOUS", mechanisms, "it says nothing about who a peer is, and authenticatePeer is true")
+	}
 	if slices.Contains(l.SASLMechanisms, "PLAIN") && !users {
 		p.problem(line, mechanisms, "names PLAIN, and there is no users file to check passwords against; make one with `meshway user add NAME`, and add: users: {file: users.yaml}")
 	}
@@ -122,6 +128,15 @@ func (p *parser) checkSASL(l *Listener, where string) {
 	}
 	if !p.has(mechanisms) && !users {
 		p.problem(p.lineOf(where, "authenticatePeer"), where+".authenticatePeer", "is true, and there is no users file to check passwords against; make one with `meshway user add NAME`, and add: users: {file: users.yaml}")
+	}
+}
+
+// leaveOut takes a mechanism by which nobody could log in out of the list in a file of
+// the predecessor's form, where it is one of several.
+func (p *parser) leaveOut(l *Listener, mechanism, path, why string) {
+	if i := slices.Index(l.SASLMechanisms, mechanism); p.legacy && i >= 0 && len(l.SASLMechanisms) > 1 {
+		p.doubt(p.lines[path], path, "%s is left out: %s", mechanism, why)
+		l.SASLMechanisms = slices.Delete(slices.Clone(l.SASLMechanisms), i, i+1)
 	}
 }
 

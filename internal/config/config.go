@@ -81,8 +81,9 @@ type Users struct {
 
 // Log says what is logged and how.
 type Log struct {
-	Level  Level
-	Format Format
+	Level   Level
+	Format  Format
+	Modules map[string]Level // of those modules that have their own; nil is none
 }
 
 // FailoverURL is another place where clients find this service; it is sent to

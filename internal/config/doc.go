@@ -1,6 +1,7 @@
 // Package config turns a configuration file into finished, typed values.
 //
-// It consumes one YAML file, and looks whether the passwords that the file keeps
+// It consumes one file, YAML or one of the two forms of the predecessor's qdrouterd.conf,
+// which become the same nodes, and looks whether the passwords that the file keeps
 // in environment variables or other files are there. It produces a [Config] in which
 // every default is filled in and every bound is checked, or [Problems]: all that
 // is wrong with the file, each with its line, in one go.

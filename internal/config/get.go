@@ -118,6 +118,15 @@ func (a *Attribute) Get(item any) any {
 			return nil
 		}
 		return *field
+	case *map[string]Level:
+		if *field == nil {
+			return nil
+		}
+		m := map[string]any{}
+		for name, level := range *field {
+			m[name] = string(level)
+		}
+		return m
 	default:
 		return a.getBasic(reflect.ValueOf(field).Elem())
 	}

@@ -14,17 +14,27 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Parse reads a configuration from data; file is its name in messages, and says
-// in which folder it is. Passwords that it keeps elsewhere are looked for there.
+// Parse reads a configuration from data, in the native form or one of the two of the
+// predecessor's qdrouterd.conf: what it looks like decides. file is its name in messages,
+// and says in which folder it is. Passwords that it keeps elsewhere are looked for there.
 // All that is wrong comes back at once, as [Problems].
 func Parse(file string, data []byte) (Config, error) {
 	data, err := checkEncoding(file, data)
 	if err != nil {
 		return Config{}, err
 	}
+	if looksLegacy(data) {
+		return parseSections(file, data)
+	}
+	if looksJSONPairs(data) {
+		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" ")) // which YAML does not take for a blank
+	}
 	root, err := parseYAML(file, data)
 	if err != nil {
 		return Config{}, err
+	}
+	if root.Kind == yaml.SequenceNode {
+		return parsePairs(file, root)
 	}
 	return newParser(file, false).parse(root)
 }
@@ -39,6 +49,8 @@ type parser struct {
 	set      map[string]bool // attributes that were read without a problem
 	strange  bool            // there is an unknown section: it may be meant to be any
 	problems Problems
+
+	legacy bool // the file has the predecessor's form, and names of its own for sections
 }
 
 func newParser(file string, lax bool) *parser {
@@ -65,17 +77,30 @@ func (p *parser) doubt(line int, where, format string, args ...any) {
 		p.problem(line, where, format, args...)
 		return
 	}
-	p.config.Warnings = append(p.config.Warnings, Problem{File: p.file, Line: line, Where: where, Text: fmt.Sprintf(format, args...)})
+	p.config.Warnings = append(p.config.Warnings, Problem{File: p.file, Line: line, Where: p.label(where), path: where, Text: fmt.Sprintf(format, args...)})
 }
 
 func (p *parser) problem(line int, where, format string, args ...any) {
-	p.problems = append(p.problems, Problem{File: p.file, Line: line, Where: where, Text: fmt.Sprintf(format, args...)})
+	p.problems = append(p.problems, Problem{File: p.file, Line: line, Where: p.label(where), path: where, Text: fmt.Sprintf(format, args...)})
+}
+
+// label is how the file's form calls a path.
+func (p *parser) label(path string) string {
+	if !p.legacy {
+		return path
+	}
+	section, rest, _ := strings.Cut(path, ".")
+	name, _, _ := strings.Cut(section, "[")
+	if e := sectionNamed(name); e != nil {
+		name = e.Name
+	}
+	return strings.TrimSuffix(name+"."+rest, ".")
 }
 
 // root takes the sections one by one.
 func (p *parser) root(n *yaml.Node) {
 	p.eachKey(n, "", func(key *yaml.Node, value *yaml.Node) {
-		e := section(key.Value)
+		e := sectionNamed(key.Value)
 		switch {
 		case e == nil:
 			p.strange = true
@@ -266,9 +291,9 @@ func parseYAML(file string, data []byte) (*yaml.Node, error) {
 		return nil, Problems{syntaxProblem(file, data, err)}
 	}
 	root := resolve(doc.Content[0])
-	if root.Kind != yaml.MappingNode {
+	if root.Kind != yaml.MappingNode && !isPairs(root) {
 		text := fmt.Sprintf("the file is %s; it must be sections: %s", kind(root), strings.Join(builtSections(), ", "))
-		return nil, Problems{{File: file, Line: root.Line, Text: text + hint(data)}}
+		return nil, Problems{{File: file, Line: root.Line, Text: text}}
 	}
 	return root, nil
 }
@@ -283,19 +308,9 @@ func syntaxProblem(file string, data []byte, err error) Problem {
 		pr.Line, _ = strconv.Atoi(m[1])
 		text = text[len(m[0]):]
 	}
-	pr.Text = "this is not YAML: " + text + hint(data)
+	pr.Text = "this is not YAML: " + text
 	if strings.Contains(text, "cannot start any token") && bytes.Contains(data, []byte("\t")) {
 		pr.Text += "; indent with blanks, not tabs"
 	}
 	return pr
-}
-
-// sectionForm is how qdrouterd.conf looks: a name and a brace at the end of the line.
-var sectionForm = regexp.MustCompile(`(?m)^\s*[A-Za-z][A-Za-z-]*\s*\{\s*$`)
-
-func hint(data []byte) string {
-	if sectionForm.Match(data) {
-		return "; it looks like qdrouterd.conf, a form that is not read yet: write it as YAML"
-	}
-	return ""
 }

@@ -202,18 +202,33 @@ func TestProblemsWithoutEndAreCut(t *testing.T) {
 	}
 }
 
+// Whatever is taken is saved so that it says the same.
 func FuzzParse(f *testing.F) {
+	everythingIsBuilt(f)
 	f.Add([]byte("listeners: [{port: 5672, openProperties: {a: &x [1, *x]}}]\nrouter: {id: A}"))
 	f.Add([]byte("listeners: &l\n  - {failoverUrls: 'amqp://[::1]:1,b'}\naddresses: *l\n<<: *l"))
 	f.Add([]byte("router: {mode: interior}\nconnectors: [{role: inter-router, host: '[::1]', saslUsername: A, saslPassword: 'pass:x'}]"))
 	f.Add([]byte("addresses: [{pattern: 'a/*/#'}, {prefix: a.b}]\n---\n"))
+	f.Add([]byte(everything))
+	f.Add([]byte("router {\n id: A\n}\nlistener {\n openProperties: {\n \"a\": 1}\n}\n"))
+	f.Add([]byte(`[["listener", {"port": 1}]]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("f", data)
 		if _, ok := errors.AsType[Problems](err); err != nil && !ok {
 			t.Errorf("got %T, want Problems", err)
 		}
-		if err == nil && len(c.Listeners)+len(c.Connectors) == 0 {
+		if err != nil {
+			return
+		}
+		if len(c.Listeners)+len(c.Connectors) == 0 && len(c.Warnings) == 0 {
 			t.Error("a configuration without a listener or connector was taken")
+		}
+		root, err := parseYAML("f", Save(c))
+		if err != nil {
+			t.Fatalf("saved as\n%s%v", Save(c), err)
+		}
+		if again, err := newParser("f", true).parse(root); err != nil || !same(c, again) {
+			t.Fatalf("saved as\n%s%v", Save(c), err)
 		}
 	})
 }

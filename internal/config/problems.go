@@ -12,6 +12,8 @@ type Problem struct {
 	Line  int    // 0 if it is about the file as a whole
 	Where string // "listeners[1].port"; empty if it is about the file as a whole
 	Text  string
+
+	path string // where it is in the nodes of the file
 }
 
 func (p Problem) String() string {

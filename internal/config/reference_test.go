@@ -32,8 +32,9 @@ const referenceHead = `# Configuration
 
 <!-- Written by go test ./internal/config -update from the schema in internal/config. -->
 
-` + "`meshway run -c FILE`" + ` reads one YAML file. Every mistake in it is reported at once, with its line, and a file
-with a mistake starts nothing. Without a file the router listens on loopback port 5672 and lets every client of
+` + "`meshway run -c FILE`" + ` reads one YAML file, or a qdrouterd.conf in its section or JSON form: in that, deprecated
+spellings and what nobody misses are warned about, and a listener without a host listens on every interface. Every mistake
+in a file is reported at once, with its line, and a file with a mistake starts nothing. Without a file the router listens on loopback port 5672 and lets every client of
 the machine in.
 
 ` + "```yaml" + `

@@ -22,7 +22,10 @@ type Entity struct {
 	Help    string
 	// Refused is why a file with this section is refused; such an entity has
 	// no attributes here.
-	Refused    string
+	Refused string
+	// Harmless is set where a file of the predecessor's form is warned instead:
+	// nobody misses what is not done.
+	Harmless   bool
 	Attributes []Attribute
 }
 
@@ -47,6 +50,10 @@ type Attribute struct {
 	Help     string
 	// Refused is why a file that sets this attribute is refused.
 	Refused string
+	// Harmless is set where a file of the predecessor's form is warned instead.
+	Harmless bool
+	// Off is the value by which files of the predecessor's form ask for nothing.
+	Off string
 	// RefusedValues gives the reason for each value that the full model knows
 	// and this version does not do.
 	RefusedValues map[string]string

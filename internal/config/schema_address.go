@@ -34,7 +34,7 @@ var addressEntity = Entity{
 			field: at(func(a *Address) *uint8 { return &a.IngressPhase })},
 		{Name: "egressPhase", Type: TypeInteger, Computed: "0; 1 with waypoint", Max: maxPhase, Help: "phase of what clients receive",
 			field: at(func(a *Address) *uint8 { return &a.EgressPhase })},
-		{Name: "enableFallback", Type: TypeBoolean, Default: false, Help: "what no receiver of the address can take goes to its fallback destination: receivers with the capability qd.fallback, and auto-links with fallback",
+		{Name: "enableFallback", Old: "fallback", Type: TypeBoolean, Default: false, Help: "what no receiver of the address can take goes to its fallback destination: receivers with the capability qd.fallback, and auto-links with fallback",
 			field: at(func(a *Address) *bool { return &a.EnableFallback })},
 		{Name: "shards", Type: TypeRecord, Record: &shardsEntity, Help: "spreads the address over several brokers; implies waypoint, and needs no auto-links",
 			field: at(func(a *Address) **Shards { return &a.Shards })},

@@ -59,7 +59,7 @@ var linkRouteEntity = Entity{
 		{Name: "delExternalPrefix", Type: TypeString, Help: "text taken off the front of the address before it goes to the broker",
 			field: at(func(l *LinkRoute) *string { return &l.DelExternalPrefix }), check: checkAddress},
 
-		{Name: "distribution", Refused: "the links of a link route are always spread over the connections that lead to its broker; remove it"},
+		{Name: "distribution", Refused: "the links of a link route are always spread over the connections that lead to its broker; remove it", Off: "linkBalanced"},
 	},
 }
 

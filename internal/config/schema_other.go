@@ -1,6 +1,14 @@
 package config
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/meshway/meshway/internal/logging"
+)
 
 var usersEntity = Entity{
 	Name:    "users",
@@ -22,17 +30,37 @@ var logEntity = Entity{
 	Section: "log",
 	Help:    "what is logged, and how; log lines go to standard error",
 	Attributes: []Attribute{
-		{Name: "level", Type: TypeEnum, Values: words(LevelDebug, LevelInfo, LevelWarn, LevelError), Default: string(LevelInfo), Help: "least severity that is logged",
+		{Name: "level", Type: TypeEnum, Values: levels, Default: string(LevelInfo), Help: "least severity that is logged",
 			field: at(func(l *Log) *Level { return &l.Level })},
 		{Name: "format", Fixed: true, Type: TypeEnum, Values: words(FormatConsole, FormatJSON, FormatAuto), Default: string(FormatAuto), Help: "auto is console on a terminal and JSON otherwise",
 			field: at(func(l *Log) *Format { return &l.Format })},
 
-		{Name: "module", Refused: "log levels are not set by module; use log.level"},
-		{Name: "enable", Refused: "use log.level"},
-		{Name: "includeTimestamp", Old: "timestamp", Refused: ownLogLines},
-		{Name: "includeSource", Old: "source", Refused: ownLogLines},
-		{Name: "outputFile", Old: "output", Refused: "log lines go to standard error; redirect that"},
+		{Name: "modules", Type: TypeMap, Help: "levels of modules that differ from the level: a mapping of " + strings.Join(logging.Modules(), ", ") + " to levels",
+			field: at(func(l *Log) *map[string]Level { return &l.Modules }), check: checkModules},
+
+		{Name: "module", Refused: "a mapping of modules to levels is log.modules"},
+		{Name: "enable", Refused: "use log.level and log.modules"},
+		{Name: "includeTimestamp", Old: "timestamp", Refused: ownLogLines, Harmless: true},
+		{Name: "includeSource", Old: "source", Refused: ownLogLines, Harmless: true},
+		{Name: "outputFile", Old: "output", Refused: "log lines go to standard error; redirect that", Harmless: true},
 	},
+}
+
+var levels = words(LevelDebug, LevelInfo, LevelWarn, LevelError)
+
+func checkModules(v any) error {
+	m := v.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		module := Attribute{Values: logging.Modules()}
+		if err := module.allowed(name); err != nil {
+			return fmt.Errorf("has a module that %w", err)
+		}
+		level := Attribute{Values: levels}
+		if err := level.allowed(fmt.Sprint(m[name])); err != nil {
+			return fmt.Errorf("has a level of %s that %w", name, err)
+		}
+	}
+	return nil
 }
 
 // refusedSections are the entities of the full model that this version does
@@ -44,5 +72,5 @@ var refusedSections = []Entity{
 	{Name: "authServicePlugin", Section: "authServicePlugins", List: true, Refused: noPlugin},
 	{Name: "exchange", Section: "exchanges", List: true, Refused: "exchanges are not built; remove it"},
 	{Name: "binding", Section: "bindings", List: true, Refused: "exchanges are not built; remove it"},
-	{Name: "console", Section: "console", Refused: noHTTP},
+	{Name: "console", Section: "console", Refused: noHTTP, Harmless: true},
 }

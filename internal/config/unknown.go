@@ -25,7 +25,7 @@ func (p *parser) unknown(key *yaml.Node, prefix string, names []string, e *Entit
 	p.problem(key.Line, where, "is not known; known are: %s", strings.Join(builtNames(e), ", "))
 }
 
-func section(name string) *Entity {
+func sectionNamed(name string) *Entity {
 	for _, e := range Schema() {
 		if e.Section == name {
 			return &e

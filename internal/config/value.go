@@ -196,6 +196,11 @@ func (a *Attribute) assign(entity, v any) error {
 		*field = v.([]string)
 	case *map[string]any:
 		*field = v.(map[string]any)
+	case *map[string]Level:
+		*field = map[string]Level{}
+		for name, level := range v.(map[string]any) {
+			(*field)[name] = Level(level.(string))
+		}
 	case *bool:
 		*field = v.(bool)
 	case *time.Duration:
