@@ -38,19 +38,21 @@ func (r *Router) Shutdown(ctx context.Context) error {
 		}
 	}
 	b.Flush()
-	err := r.awaitSettled(ctx)
+	// Not what only passes through here: where there is no way round, that never ends.
+	clients := func(p *peer) bool { return p.adj == nil }
+	err := r.awaitSettled(ctx, clients)
 	lastWords(ctx)
-	r.closePeers(func(p *peer) bool { return p.adj == nil })
+	r.closePeers(clients)
 	if r.mesh != nil {
 		moved, cancel := context.WithTimeout(ctx, moveGrace)
-		_ = r.awaitSettled(moved)
+		_ = r.awaitSettled(moved, everybody)
 		cancel()
 		r.mesh.quiesce(ctx)
-		if late := r.awaitSettled(ctx); err == nil {
+		if late := r.awaitSettled(ctx, everybody); err == nil {
 			err = late
 		}
 		r.mesh.stop()
-		r.closePeers(func(*peer) bool { return true })
+		r.closePeers(everybody)
 		r.mesh.close()
 	}
 	r.stopAgent()
@@ -86,14 +88,19 @@ func lastWords(ctx context.Context) {
 	}
 }
 
-// awaitSettled waits until no delivery is in flight, or ctx ends.
-func (r *Router) awaitSettled(ctx context.Context) error {
+func everybody(*peer) bool { return true }
+
+// awaitSettled waits until no delivery is in flight to or from the peers that which picks,
+// or ctx ends.
+func (r *Router) awaitSettled(ctx context.Context, which func(*peer) bool) error {
 	t := time.NewTicker(settlePoll)
 	defer t.Stop()
 	for {
 		n := 0
 		for _, p := range r.eachPeer() {
-			n += p.conn.Unsettled()
+			if which(p) {
+				n += p.conn.Unsettled()
+			}
 		}
 		if n == 0 {
 			return nil

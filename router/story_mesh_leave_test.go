@@ -52,3 +52,54 @@ func TestMeshTransitGoesOnWhileARouterIsShutDown(t *testing.T) {
 		})
 	}
 }
+
+// A router that has no way round it leaves while messages keep coming that pass it: it does
+// not wait for that to end, and takes none of them with it.
+func TestMeshARouterWithoutAWayRoundItLeavesUnderSteadyTraffic(t *testing.T) {
+	playMesh(t, "A-B B-C", nil, func(s *meshStage) {
+		far := meshtest.Line{Delay: 10 * time.Millisecond}
+		s.net.Between("A", "B").Set(far, far)
+		s.net.Between("B", "C").Set(far, far)
+		c := s.at("C", "receiver").consumer("q", 100_000)
+		s.known()
+		p := s.at("A", "sender").producer("q")
+		var all []*meshtest.Out
+		done := make(chan error, 1)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		for len(done) == 0 {
+			if len(all) == 200 {
+				go func() { done <- s.routers["B"].Shutdown(ctx) }()
+			}
+			all = append(all, p.send(text("x")))
+			c.acceptAll()
+			s.advance(time.Millisecond)
+			if len(all) > 20_000 {
+				t.Error("the router is still there after twenty seconds")
+				cancel()
+				break
+			}
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		delete(s.routers, "B")
+		s.advance(15 * time.Second)
+		c.acceptAll()
+		came, released := 0, 0
+		for i, o := range all {
+			switch {
+			case o.State.Kind == wire.StateAccepted:
+				came++
+			case o.State.Kind == wire.StateReleased, !o.Begun:
+				released++
+			default:
+				t.Errorf("message %d of %d ended as %v", i, len(all), o.State.Kind)
+			}
+		}
+		equal(s.stage, "came", c.count(), came)
+		if released == 0 {
+			t.Error("nothing was sent any more when the router had left")
+		}
+	})
+}
