@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/backoff"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/sasl"
 )
@@ -21,29 +22,24 @@ type connector struct {
 }
 
 const (
-	firstRetry    = 100 * time.Millisecond
-	longestRetry  = 30 * time.Second
-	stableAfter   = 5 * time.Second // a connection that lasts so long ends the growing
-	dialTimeout   = 5 * time.Second
-	setupTimeout  = 10 * time.Second // from the first byte to open
-	retryFraction = 4                // of a wait that is random
+	dialTimeout  = 5 * time.Second
+	setupTimeout = 10 * time.Second // from the first byte to open
 )
+
+// retries is how the waits between tries to connect grow.
+var retries = backoff.Policy{First: 100 * time.Millisecond, Longest: 30 * time.Second, Stable: 5 * time.Second}
 
 // run dials until the mesh is closed.
 func (c *connector) run() {
 	x := c.mesh
 	defer x.router.tasks.Done()
-	wait := time.Duration(0)
+	var wait backoff.Backoff
 	for {
 		stood, err := c.connect()
 		if x.ctx.Err() != nil {
 			return
 		}
-		if stood >= stableAfter {
-			wait = 0
-		}
-		wait = min(max(2*wait, firstRetry), longestRetry)
-		pause := wait - rand.N(wait/retryFraction)
+		pause := wait.Next(retries, stood, rand.Int64N)
 		x.log.Warn("not connected", zap.String("connector", c.cfg.Name), zap.String("to", c.cfg.DialAddress()), zap.Error(err), zap.Duration("next try in", pause.Round(time.Millisecond)))
 		t := time.NewTimer(pause)
 		select {

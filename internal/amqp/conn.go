@@ -345,6 +345,14 @@ func (c *Conn) teardown(err error) {
 	c.mu.Unlock()
 }
 
+// Over says that the connection has ended: its links end for that reason, and none for
+// another one. It may be called from any goroutine.
+func (c *Conn) Over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.finished
+}
+
 // Peer is what the other side said in its open; nil before that.
 func (c *Conn) Peer() *Peer { return c.peer }
 

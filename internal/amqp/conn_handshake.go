@@ -57,9 +57,9 @@ func (c *Conn) recvServerHeader(id wire.ProtoID) error {
 		c.phase = phaseOpen
 		return nil
 	case id == wire.ProtoIDSASL:
-		return &HandshakeError{Reason: "the server requires SASL, and no login is configured"}
+		return &HandshakeError{Reason: "the server requires SASL, and no login is configured", Login: true}
 	case id == wire.ProtoIDAMQP:
-		return &HandshakeError{Reason: "the server does not offer SASL, and a login is configured"}
+		return &HandshakeError{Reason: "the server does not offer SASL, and a login is configured", Login: true}
 	}
 	return &HandshakeError{Reason: "the server answered with a header of TLS"}
 }

@@ -149,10 +149,10 @@ func (c *Conn) recvSASLClient(code wire.Code, fields wire.List) error {
 // other way round.
 func (c *Conn) finishLogin(o *wire.SASLOutcome) error {
 	if o.Code != wire.SASLOk {
-		return &HandshakeError{Reason: fmt.Sprintf("SASL: the server refused the login with %s (outcome code %d)", c.sasl.mechanism, o.Code)}
+		return &HandshakeError{Reason: fmt.Sprintf("SASL: the server refused the login with %s (outcome code %d)", c.sasl.mechanism, o.Code), Login: true}
 	}
 	if err := c.sasl.client.Finish(o.AdditionalData); err != nil {
-		return &HandshakeError{Reason: "SASL: " + err.Error()}
+		return &HandshakeError{Reason: "SASL: " + err.Error(), Login: true}
 	}
 	c.mechanism = c.sasl.mechanism
 	c.sasl = nil
@@ -173,14 +173,14 @@ func (c *Conn) chooseMechanism(offered []wire.Symbol) error {
 		}
 		names = append(names, login.Name())
 	}
-	return &HandshakeError{Reason: fmt.Sprintf("SASL: the server offers %v, the login is %s", offered, strings.Join(names, " or "))}
+	return &HandshakeError{Reason: fmt.Sprintf("SASL: the server offers %v, the login is %s", offered, strings.Join(names, " or ")), Login: true}
 }
 
 func (c *Conn) startLogin(login sasl.ClientMechanism) error {
 	c.sasl.mechanism, c.sasl.client = login.Name(), login.Start()
 	initial, err := c.sasl.client.Step(nil)
 	if err != nil {
-		return &HandshakeError{Reason: "SASL: " + err.Error()}
+		return &HandshakeError{Reason: "SASL: " + err.Error(), Login: true}
 	}
 	c.sendSASL(&wire.SASLInit{Mechanism: wire.Symbol(login.Name()), InitialResponse: initial, Hostname: c.cfg.Hostname})
 	return nil

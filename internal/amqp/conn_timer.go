@@ -86,7 +86,7 @@ func (c *Conn) onTimer() {
 		c.timer.Reset(time.Duration(max(c.deadlineAt-now(), int64(time.Millisecond))))
 		c.mu.Unlock()
 		if late {
-			c.shutSocket(&HandshakeError{Reason: "no open within " + c.cfg.HandshakeTimeout.String()})
+			c.shutSocket(&HandshakeError{Reason: "no open within " + c.cfg.HandshakeTimeout.String(), Silent: true})
 		}
 		return
 	}

@@ -23,7 +23,11 @@ func (e *PeerError) Error() string { return fmt.Sprintf("%s closed by the peer: 
 func (e *PeerError) Unwrap() error { return e.Err }
 
 // HandshakeError says why a connection ended before it was open.
-type HandshakeError struct{ Reason string }
+type HandshakeError struct {
+	Reason string
+	Login  bool // of a client: the server did not let it in, or offers no login that it may use
+	Silent bool // no open came in time
+}
 
 func (e *HandshakeError) Error() string { return "handshake: " + e.Reason }
 

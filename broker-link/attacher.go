@@ -1,0 +1,274 @@
+package brokerlink
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/logging"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Attacher keeps links attached on one connection, for as long as that is open.
+type Attacher struct {
+	// Immutable after NewAttacher.
+	sessions sessions
+	log      *zap.Logger
+	poke     chan struct{} // room for one: there is something to do
+	over     chan struct{} // closed by Stop
+
+	mu         sync.Mutex // guards all below, and the attempts of links
+	list       []*Attachment
+	unanswered int // links that wait for their answer, and are not late
+	stopped    bool
+}
+
+// mostUnanswered is how many attaches wait for their answer at a time: a broker that comes
+// back is busy enough.
+const mostUnanswered = 64
+
+// lookEvery is how often links that stand are looked at.
+const lookEvery = 10 * time.Second
+
+// NewAttacher makes an attacher for a connection that is open, to a broker whose manners
+// are known from earlier ones.
+func NewAttacher(conn *amqp.Conn, m *Manners, log *zap.Logger) *Attacher {
+	a := &Attacher{log: log, poke: make(chan struct{}, 1), over: make(chan struct{})}
+	product, _ := conn.Peer().Properties.Get("product")
+	if name, ok := product.(string); ok {
+		m.meet(name)
+	}
+	a.sessions = sessions{conn: conn, manners: m, changed: a.wake}
+	return a
+}
+
+// Spec is a link to be kept attached.
+type Spec struct {
+	Log *zap.Logger // with what tells the link from others
+
+	// Attach attaches the link on a session. Its handler then tells the attachment of the
+	// answer and of the end.
+	Attach func(b *amqp.Batch, s *amqp.Session, at *Attachment) error
+	// Look is called now and then while the link stands.
+	Look func(now time.Time)
+}
+
+// Attachment is one link of an attacher.
+type Attachment struct {
+	// Immutable after Add.
+	attacher *Attacher
+	spec     Spec
+
+	// Guarded by the attacher's mutex:
+	attempt attempt
+	place   *place // while it is attaching or active
+	gone    bool   // it is kept no more
+	said    logging.Repeat
+}
+
+// Add has one more link kept attached.
+func (a *Attacher) Add(s Spec) *Attachment {
+	at := &Attachment{attacher: a, spec: s}
+	at.attempt.status.Since = time.Now()
+	a.mu.Lock()
+	a.list = append(a.list, at)
+	a.mu.Unlock()
+	a.wake()
+	return at
+}
+
+// Remove has the link kept no more. Whoever made it detaches it.
+func (at *Attachment) Remove() {
+	a := at.attacher
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at.gone = true
+	a.list = slices.DeleteFunc(a.list, func(o *Attachment) bool { return o == at })
+}
+
+// Status is how the link stands. It may be called from any goroutine.
+func (at *Attachment) Status() AttachStatus {
+	at.attacher.mu.Lock()
+	defer at.attacher.mu.Unlock()
+	return at.attempt.status
+}
+
+// Stop ends Run. It is called when the connection is over, or is not to be used any more.
+func (a *Attacher) Stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.stopped {
+		a.stopped = true
+		close(a.over)
+	}
+}
+
+func (a *Attacher) wake() {
+	select {
+	case a.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Run attaches what is to be attached, until Stop.
+func (a *Attacher) Run() {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-a.over:
+			return
+		case now := <-look.C:
+			a.look(now)
+			continue
+		case <-a.poke:
+		case <-next.C:
+		}
+		if due := a.tend(time.Now()); !due.IsZero() {
+			next.Reset(time.Until(due))
+		}
+	}
+}
+
+// tend attaches the links whose turn it is, and returns when the next one will be due;
+// zero if nothing is to be done until something happens.
+func (a *Attacher) tend(now time.Time) (due time.Time) {
+	var start, late []*Attachment
+	a.mu.Lock()
+	for _, at := range a.list {
+		if at.attempt.late(now) {
+			a.unanswered--
+			late = append(late, at)
+		}
+	}
+	for _, at := range a.list {
+		if at.attempt.wants(now) && a.unanswered < mostUnanswered {
+			a.unanswered++
+			at.attempt.attaching(now)
+			start = append(start, at)
+		}
+		if t := at.attempt.wakes(); t.After(now) && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	a.mu.Unlock()
+	for _, at := range late {
+		at.complain(errNoAnswer, now)
+	}
+	var b amqp.Batch
+	for _, at := range start {
+		at.start(&b)
+	}
+	b.Flush()
+	return due
+}
+
+// start attaches the link.
+func (at *Attachment) start(b *amqp.Batch) {
+	a := at.attacher
+	err := a.sessions.attach(b, func(p *place) error {
+		a.mu.Lock()
+		at.place = p
+		a.mu.Unlock()
+		return at.spec.Attach(b, p.session, at)
+	})
+	if err == nil {
+		return
+	}
+	a.mu.Lock()
+	at.place = nil
+	a.unanswered--
+	if errors.Is(err, errLater) {
+		at.attempt.become(Inactive, time.Now()) // it is told when there is a place
+	} else {
+		at.attempt.ended(time.Now(), err, rand.Int64N)
+	}
+	a.mu.Unlock()
+	if !errors.Is(err, errLater) && !a.sessions.conn.Over() {
+		at.complain(err, time.Now())
+		a.wake()
+	}
+}
+
+// Answered says that the broker has attached the link.
+func (at *Attachment) Answered() {
+	a := at.attacher
+	a.mu.Lock()
+	p := at.place
+	a.answer(at)
+	at.attempt.answered(time.Now())
+	a.mu.Unlock()
+	p.answered()
+	at.spec.Log.Info("attached at the broker")
+	a.wake()
+}
+
+// answer counts a link that waits for its answer no more. The caller holds mu.
+func (a *Attacher) answer(at *Attachment) {
+	if !at.attempt.overdue {
+		a.unanswered--
+	}
+}
+
+// Ended says that the link is over: e is why, nil if nobody said. One that was not Answered
+// was refused.
+func (at *Attachment) Ended(b *amqp.Batch, e *wire.Error) {
+	a := at.attacher
+	lost := a.sessions.conn.Over()
+	now := time.Now()
+	a.mu.Lock()
+	pending := at.attempt.status.State == Attaching
+	if pending {
+		a.answer(at)
+	}
+	err := reasonOf(e, pending)
+	if at.attempt.ended(now, err, rand.Int64N) {
+		at.said = logging.Repeat{} // that it fails is news
+	}
+	if lost {
+		at.attempt.become(Inactive, now)
+	}
+	p := at.place
+	at.place = nil
+	quiet := lost || a.stopped || at.gone
+	a.mu.Unlock()
+	p.leave(b, pending)
+	if quiet {
+		return
+	}
+	at.complain(err, now)
+	a.wake()
+}
+
+// complain logs why the link is not attached, and what to do, but not every time.
+func (at *Attachment) complain(err error, now time.Time) {
+	a := at.attacher
+	a.mu.Lock()
+	left, write := at.said.Write(err.Error(), now, repeatEvery)
+	a.mu.Unlock()
+	if write {
+		at.spec.Log.Warn("not attached at the broker", zap.Error(err), zap.String("do", advice(err)), zap.Int("not logged before", left))
+	}
+}
+
+// look looks at the links that stand.
+func (a *Attacher) look(now time.Time) {
+	a.mu.Lock()
+	var list []*Attachment
+	for _, at := range a.list {
+		if at.attempt.status.State == Active {
+			list = append(list, at)
+		}
+	}
+	a.mu.Unlock()
+	for _, at := range list {
+		at.spec.Look(now)
+	}
+}
