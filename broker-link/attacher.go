@@ -18,7 +18,6 @@ import (
 type Attacher struct {
 	// Immutable after NewAttacher.
 	sessions sessions
-	log      *zap.Logger
 	poke     chan struct{} // room for one: there is something to do
 	over     chan struct{} // closed by Stop
 
@@ -37,8 +36,8 @@ const lookEvery = 10 * time.Second
 
 // NewAttacher makes an attacher for a connection that is open, to a broker whose manners
 // are known from earlier ones.
-func NewAttacher(conn *amqp.Conn, m *Manners, log *zap.Logger) *Attacher {
-	a := &Attacher{log: log, poke: make(chan struct{}, 1), over: make(chan struct{})}
+func NewAttacher(conn *amqp.Conn, m *Manners) *Attacher {
+	a := &Attacher{poke: make(chan struct{}, 1), over: make(chan struct{})}
 	product, _ := conn.Peer().Properties.Get("product")
 	if name, ok := product.(string); ok {
 		m.meet(name)
@@ -88,6 +87,10 @@ func (at *Attachment) Remove() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	at.gone = true
+	if at.attempt.status.State == Attaching {
+		a.answer(at)
+		at.attempt.overdue = true
+	}
 	a.list = slices.DeleteFunc(a.list, func(o *Attachment) bool { return o == at })
 }
 

@@ -42,7 +42,7 @@ type Link struct {
 	hosts  hosts
 	wait   backoff.Backoff
 	try    *Try
-	opened time.Time // when the connection of try was opened
+	opened time.Time                  // when the connection of try was opened
 	said   map[string]*logging.Repeat // by host
 
 	mu     sync.Mutex // guards status
@@ -54,11 +54,11 @@ type State uint8
 
 // The states of a link. See the diagram in the package's documentation.
 const (
-	Waiting   State = iota // until the next try
-	Dialling               // connecting a socket
-	Opening                // logging in, until the broker has opened the connection
-	Up                     // the connection is open
-	Stopped                // for good
+	Waiting  State = iota // until the next try
+	Dialling              // connecting a socket
+	Opening               // logging in, until the broker has opened the connection
+	Up                    // the connection is open
+	Stopped               // for good
 )
 
 func (s State) String() string {

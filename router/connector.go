@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"time"
@@ -54,7 +55,7 @@ func (c *connector) run() {
 // connect dials once, and returns when the connection is over, and how long it stood.
 func (c *connector) connect() (stood time.Duration, err error) {
 	x := c.mesh
-	login, err := c.login()
+	logins, err := loginsOf(c.cfg)
 	if err != nil {
 		return 0, err
 	}
@@ -68,7 +69,7 @@ func (c *connector) connect() (stood time.Duration, err error) {
 		ContainerID: x.identity.ID, Hostname: c.cfg.Host,
 		MaxFrameSize: c.cfg.MaxFrameSize, ChannelMax: interRouterChannels - 1, IdleTimeout: c.cfg.IdleTimeout,
 		HandshakeTimeout: setupTimeout, Budget: x.router.budget, Clock: &x.router.clock, HoldBySession: true,
-		Properties: x.routerProperties(c.cfg.Cost), Login: login,
+		Properties: x.routerProperties(c.cfg.Cost), Login: logins[0],
 	}
 	p := newNeighbourPeer(x, nc, conf, c.cfg.Name, c.cfg.Cost)
 	if !x.router.join(p) {
@@ -87,16 +88,30 @@ func (c *connector) connect() (stood time.Duration, err error) {
 	return stood, err
 }
 
-// login is how the connector proves who it is.
-func (c *connector) login() (sasl.ClientMechanism, error) {
-	if c.cfg.SASLUsername == "" {
-		return sasl.AnonymousClient{}, nil
+// loginsOf are the ways by which a connector proves who it is, the strongest first.
+func loginsOf(cfg *config.Connector) (list []sasl.ClientMechanism, err error) {
+	password := ""
+	if cfg.SASLUsername != "" {
+		if password, err = cfg.SASLPassword.Reveal(); err != nil {
+			return nil, err
+		}
 	}
-	password, err := c.cfg.SASLPassword.Reveal()
-	if err != nil {
-		return nil, err
+	for _, name := range cfg.SASLMechanisms {
+		switch name {
+		case "ANONYMOUS":
+			list = append(list, sasl.AnonymousClient{})
+		case "PLAIN":
+			list = append(list, sasl.PlainClient{Username: cfg.SASLUsername, Password: password})
+		case "SCRAM-SHA-256":
+			list = append(list, sasl.ScramClient{Username: cfg.SASLUsername, Password: password})
+		default:
+			return nil, fmt.Errorf("saslMechanisms: %q is not built", name)
+		}
 	}
-	return sasl.PlainClient{Username: c.cfg.SASLUsername, Password: password}, nil
+	if list == nil {
+		list = []sasl.ClientMechanism{sasl.AnonymousClient{}}
+	}
+	return list, nil
 }
 
 // dialTCP is how connectors reach their hosts.

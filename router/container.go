@@ -4,13 +4,9 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/meshway/meshway/broker-link"
 	"github.com/meshway/meshway/internal/amqp"
-	"github.com/meshway/meshway/internal/config"
 )
-
-// roleContainer is the role of connections to brokers and other containers in which
-// addresses are kept.
-const roleContainer = config.Role("route-container")
 
 // container is a peer of role route-container while its connection is open: a broker most
 // often. Its connection is the listener or connector that it came by; several may come by
@@ -18,7 +14,8 @@ const roleContainer = config.Role("route-container")
 type container struct {
 	// Immutable after it is made.
 	peer       *peer
-	connection string // name of the listener or connector
+	connection string          // name of the listener or connector
+	try        *brokerlink.Try // of the connector; nil by a listener
 
 	id string // container-id of its open; immutable once it is up
 }
@@ -89,4 +86,15 @@ func (s *containers) find(connection, id string) (list []*container) {
 		}
 	}
 	return list
+}
+
+// names are the container ids and the connections of all that are up.
+func (s *containers) names() (ids, connections map[string]bool) {
+	ids, connections = make(map[string]bool), make(map[string]bool)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.list {
+		ids[c.id], connections[c.connection] = true, true
+	}
+	return ids, connections
 }

@@ -110,3 +110,12 @@ func (r *Router) MeshState() string {
 	})
 	return s
 }
+
+// AutoLinks is how many auto-links are in each state.
+func (r *Router) AutoLinks() map[string]int {
+	m := make(map[string]int)
+	for _, l := range r.autoLinks.list {
+		m[l.status().State.String()]++
+	}
+	return m
+}

@@ -41,7 +41,7 @@ func (r *Router) newListener(cfg *config.Listener) (*listener, error) {
 		MaxSessionFrames: cfg.MaxSessionFrames,
 		Offered:          []wire.Symbol{anonymousRelay},
 		Desired:          []wire.Symbol{anonymousRelay},
-		Properties:       openProperties(cfg),
+		Properties:       openProperties(cfg.FailoverURLs, cfg.OpenProperties),
 		Mechanisms:       mechanisms,
 		RequireSASL:      cfg.AuthenticatePeer,
 	}
@@ -90,14 +90,14 @@ func (r *Router) mechanisms(cfg *config.Listener) ([]sasl.Mechanism, error) {
 }
 
 // openProperties are what we say of ourselves in open.
-func openProperties(cfg *config.Listener) wire.Map {
+func openProperties(failover []config.FailoverURL, more map[string]any) wire.Map {
 	m := wire.Map{
 		{Key: wire.Symbol("product"), Value: "meshway"},
 		{Key: wire.Symbol("version"), Value: Version},
 	}
-	if len(cfg.FailoverURLs) > 0 {
+	if len(failover) > 0 {
 		var list []any
-		for _, u := range cfg.FailoverURLs {
+		for _, u := range failover {
 			e := wire.Map{
 				{Key: wire.Symbol("network-host"), Value: u.Host},
 				{Key: wire.Symbol("port"), Value: u.Port},
@@ -109,7 +109,7 @@ func openProperties(cfg *config.Listener) wire.Map {
 		}
 		m = append(m, wire.Pair{Key: wire.Symbol("failover-server-list"), Value: list})
 	}
-	for k, v := range cfg.OpenProperties {
+	for k, v := range more {
 		m = append(m, wire.Pair{Key: wire.Symbol(k), Value: v})
 	}
 	return m

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/linkstate"
 	"github.com/meshway/meshway/linkstate/addrtable"
 	"github.com/meshway/meshway/linkstate/gossip"
@@ -122,6 +123,9 @@ func (x *mesh) start() {
 	go x.tends()    // ends with ctx
 	go x.pump.run() // ends with ctx
 	for i := range r.cfg.Connectors {
+		if r.cfg.Connectors[i].Role != config.RoleInterRouter {
+			continue
+		}
 		c := &connector{mesh: x, cfg: &r.cfg.Connectors[i]}
 		r.tasks.Add(1)
 		go c.run() // ends with ctx

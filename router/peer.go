@@ -48,7 +48,7 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 		p.stripIn, p.stripOut = false, false
 		p.adj = &adjacency{peer: p, mesh: r.mesh, own: l.cfg.Cost, since: time.Now(), over: make(chan struct{})}
 	}
-	if l.cfg.Role == roleContainer {
+	if l.cfg.Role == config.RoleRouteContainer {
 		p.container = &container{peer: p, connection: l.cfg.Name}
 	}
 	p.conn = amqp.NewServer(nc, l.amqp, p)
@@ -74,6 +74,8 @@ func (p *peer) ended(err error) {
 		p.router.containers.down(p.container)
 	}
 	switch {
+	case p.container != nil && p.container.try != nil:
+		p.container.try.Ended(err) // and is logged there
 	case p.conn.Peer() == nil:
 		p.log(zap.WarnLevel, "connection refused", zap.Error(err))
 	case err != nil:
@@ -122,6 +124,9 @@ func (p *peer) OnOpen(c *amqp.Conn, b *amqp.Batch) *wire.Error {
 func (p *peer) OnOpened(b *amqp.Batch) {
 	if p.container != nil {
 		p.container.id = p.conn.Peer().ContainerID
+		if t := p.container.try; t != nil {
+			t.Opened(p.conn.Peer())
+		}
 		p.router.containers.up(b, p.container)
 	}
 }

@@ -32,6 +32,8 @@ type Router struct {
 	table       addressTable
 	streams     streamRegistry
 	containers  containers
+	brokers     brokers
+	autoLinks   *autoLinks
 	listen      func(network, address string) (net.Listener, error)
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 	mesh        *mesh  // nil for a router by itself
@@ -125,6 +127,9 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 			return nil, err
 		}
 	}
+	r.brokers.make(r)
+	r.autoLinks = newAutoLinks(r)
+	r.containers.watch(r.autoLinks)
 	for i := range cfg.Listeners {
 		l, err := r.newListener(&cfg.Listeners[i])
 		if err != nil {
@@ -156,6 +161,7 @@ func (r *Router) Start() error {
 	if r.mesh != nil {
 		r.mesh.start()
 	}
+	r.brokers.start()
 	return nil
 }
 

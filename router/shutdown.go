@@ -28,6 +28,8 @@ func (r *Router) Shutdown(ctx context.Context) error {
 			_ = l.ln.Close()
 		}
 	}
+	r.brokers.stop()
+	r.autoLinks.stop()
 	if r.mesh != nil {
 		r.mesh.withdraw()
 	}

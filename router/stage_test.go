@@ -3,12 +3,15 @@ package router_test
 import (
 	"bytes"
 	"context"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/meshtest"
@@ -27,6 +30,7 @@ type stage struct {
 	cfg    config.Config
 	router *router.Router
 	apps   []*app
+	logs   *observer.ObservedLogs
 }
 
 const (
@@ -59,12 +63,17 @@ func play(t *testing.T, change func(*config.Config), story func(s *stage)) {
 		if change != nil {
 			change(&s.cfg)
 		}
-		r, err := router.New(s.cfg, zap.NewNop())
+		var core zapcore.Core
+		core, s.logs = observer.New(zap.InfoLevel)
+		r, err := router.New(s.cfg, zap.New(core))
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.router = r
 		r.ListenBy(s.net.Listen)
+		r.DialBy(func(ctx context.Context, _, address string) (net.Conn, error) {
+			return s.net.Dial(ctx, listenHost, address)
+		})
 		if err := r.Start(); err != nil {
 			t.Fatal(err)
 		}

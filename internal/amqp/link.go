@@ -390,7 +390,7 @@ func (c *Conn) recvDetach(w *work, ch uint16, p *wire.Detach) error {
 	l.sawEnd = true
 	l.finish(w, p.Error)
 	c.mu.Lock()
-	if !l.detached {
+	if !l.detached && !s.over { // its handler may have ended the session
 		l.detached = true
 		c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: p.Closed})
 	}

@@ -1,0 +1,148 @@
+package router
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/broker-link"
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/logging"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// autoEgress is the end of an auto-link by which messages go to the broker. It is a
+// consumer of its address from the broker's answer on.
+type autoEgress struct {
+	*egress
+	end *autoEnd
+	at  *brokerlink.Attachment
+
+	// Owned by the reader.
+	consumes bool
+	rejected logging.Repeat
+}
+
+func (e *autoEnd) attachOut(b *amqp.Batch, s *amqp.Session, at *brokerlink.Attachment, a *address, name string) error {
+	p, l := e.container.peer, e.link
+	out := &autoEgress{egress: &egress{peer: p, addr: a, annotate: !p.stripOut}, end: e, at: at}
+	e.out = nil
+	_, err := s.AttachSender(b, name, out, &amqp.Answer{
+		Source:        &wire.Source{Address: wire.Some(l.cfg.Address), Outcomes: e.outcomesFor()},
+		Target:        &wire.Target{Address: wire.Some(l.cfg.ExternalAddress), Durable: l.durability(), Capabilities: l.capabilities()},
+		SndSettleMode: wire.SndMixed, RcvSettleMode: wire.RcvFirst,
+	})
+	if err == nil {
+		e.out = out
+	}
+	return err
+}
+
+// OnAttached makes the broker a consumer. An answer without a target is a refusal, whose
+// reason follows in a detach. [2.6.3]
+func (e *autoEgress) OnAttached(b *amqp.Batch, p *wire.Attach) {
+	if p.Target == nil {
+		return
+	}
+	e.consumes = true
+	e.at.Answered()
+	e.addr.addConsumer(e.egress)
+	e.addr.advertise()
+	e.addr.consumersChanged(b)
+}
+
+// OnSendable is called when the broker may be able to take something.
+func (e *autoEgress) OnSendable(b *amqp.Batch, l *amqp.Sender) {
+	if e.consumes { // set before the address knows of it
+		e.egress.OnSendable(b, l)
+	}
+}
+
+// rejectedEvery is how often it is said that a broker rejects messages.
+const rejectedEvery = time.Minute
+
+// OnRejected logs that the broker rejects messages, which their senders hear too.
+func (e *autoEgress) OnRejected(_ *amqp.Batch, n int, err *wire.Error) {
+	text := ""
+	if err != nil {
+		text = string(err.Condition)
+	}
+	if left, write := e.rejected.Write(text, time.Now(), rejectedEvery); write {
+		e.end.log.Warn("the broker rejects messages", zap.Int("messages", n), zap.Error(asError(err)), zap.Int("dispositions not logged before", left),
+			zap.String("do", "look into the broker's log, and at the limits of the queue; the senders are told, and must decide"))
+	}
+}
+
+// asError is e as an error, nil if it is.
+func asError(e *wire.Error) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
+// OnDetach takes the broker out.
+func (e *autoEgress) OnDetach(b *amqp.Batch, err *wire.Error) {
+	if e.consumes {
+		e.egress.OnDetach(b, err)
+	} else {
+		e.peer.router.table.release(e.addr)
+	}
+	e.at.Ended(b, err)
+}
+
+// autoIngress is the end of an auto-link by which messages come from the broker. It is a
+// sender to its address from the broker's answer on.
+type autoIngress struct {
+	*ingress
+	at    *brokerlink.Attachment
+	asked []wire.Symbol // the outcomes
+
+	sends bool // owned by the reader
+}
+
+func (e *autoEnd) attachIn(b *amqp.Batch, s *amqp.Session, at *brokerlink.Attachment, a *address, name string) error {
+	p, l := e.container.peer, e.link
+	in := &autoIngress{
+		ingress: &ingress{peer: p, addr: a, flow: p.router.flows.Add(1), waiting: new(sources)},
+		at:      at, asked: e.outcomesFor(),
+	}
+	source := &wire.Source{Address: wire.Some(l.cfg.ExternalAddress), Durable: l.durability(), Capabilities: l.capabilities(), Outcomes: in.asked}
+	if source.Durable > 0 {
+		source.ExpiryPolicy = wire.Some[wire.Symbol]("never")
+	}
+	_, err := s.AttachReceiver(b, name, in, &amqp.Answer{
+		Source: source, Target: &wire.Target{Address: wire.Some(l.cfg.Address)},
+		SndSettleMode: wire.SndMixed, RcvSettleMode: wire.RcvFirst,
+	})
+	return err
+}
+
+// Attaching gets the link before anybody else.
+func (i *autoIngress) Attaching(l *amqp.Receiver) { i.link = l }
+
+// OnAttached makes the broker a sender. An answer without a source is a refusal, whose
+// reason follows in a detach. [2.6.3] What the source lists decides which outcomes the
+// broker hears; where it lists none, those that were asked for.
+func (i *autoIngress) OnAttached(b *amqp.Batch, p *wire.Attach) {
+	if p.Source == nil {
+		return
+	}
+	i.sends = true
+	i.ingress.sends = p.SndSettleMode.Or(wire.SndMixed)
+	if i.outcomes = outcomesOf(p.Source); len(p.Source.Outcomes) == 0 {
+		i.outcomes = outcomesOf(&wire.Source{Outcomes: i.asked})
+	}
+	i.at.Answered()
+	i.addr.addProducer(b, i.ingress)
+}
+
+// OnDetach takes the broker out.
+func (i *autoIngress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, err *wire.Error) {
+	if i.sends {
+		i.ingress.OnDetach(b, lost, err)
+	} else {
+		i.peer.router.table.release(i.addr)
+	}
+	i.at.Ended(b, err)
+}

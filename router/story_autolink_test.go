@@ -1,0 +1,372 @@
+package router_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+func TestMessagesGoIntoAQueueAndOutOfIt(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		c := s.app("receiver").consumer("way", 10)
+		p := s.app("sender").producer("way")
+		o := p.send(text("hello"))
+		ended(s, "the broker has it", o, wire.StateAccepted)
+		equal(s, "in the queue", k.into("way").has(), "hello")
+		equal(s, "nothing goes past the queue", c.bodies(), "")
+		from := k.outOf("way")
+		equal(s, "taken", from.put(text("a"), text("b")), 2)
+		equal(s, "out of the queue", c.bodies(), "a b")
+		c.settle(0, accepted)
+		c.settle(1, released)
+		equal(s, "the broker hears", from.heard(), "accepted released")
+	}, out("way"), in("way"))
+}
+
+// What is asked of the broker's terminus is what configuration says, and no outcome that
+// some brokers do not know.
+func TestTheTerminusIsAskedForAsConfigured(t *testing.T) {
+	durable := config.AutoLink{
+		Name: "x", Address: "q", Direction: config.DirectionOut, ExternalAddress: "/queue/q", Durable: config.DurableUnsettled, Capabilities: []string{"queue"},
+	}
+	back := durable
+	back.Name, back.Direction, back.Phase, back.Durable = "y", config.DirectionIn, 1, config.DurableConfiguration
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		into, from := k.into("/queue/q").attach, k.outOf("/queue/q").attach
+		equal(s, "name", into.Name, "x@broker")
+		equal(s, "target", fmt.Sprint(into.Target.Durable, into.Target.Capabilities), "2 [queue]")
+		equal(s, "source", fmt.Sprint(from.Source.Durable, from.Source.Capabilities, " ", from.Source.ExpiryPolicy.V), "1 [queue] never")
+		for _, a := range []*wire.Attach{into, from} {
+			equal(s, "outcomes", fmt.Sprint(a.Source.Outcomes), "[amqp:accepted:list amqp:rejected:list amqp:released:list]")
+		}
+	}, durable, back)
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: "qpid-cpp"}} })
+		k.restart()
+		equal(s, "of one who knows it", len(k.outOf("q").attach.Source.Outcomes), 4)
+	}, in("q"))
+}
+
+func TestAnAddressIsOpenOnlyWhileTheBrokerHasAttachedIt(t *testing.T) {
+	playBroker(t, func(c *config.Config) { c.Connectors[0].LinkCapacity = 7 }, func(s *stage, k *scriptedBroker) {
+		p := s.app("sender").producer("q")
+		equal(s, "credit while it is attached", p.credit(), capacity)
+		k.do(func() { k.refuse["q"] = &wire.Error{Condition: wire.CondNotFound, Description: "no queue q"} })
+		k.into("q").act(func(b *amqp.Batch) { k.into("q").recv.Detach(b, nil) })
+		s.advance(3 * time.Second)
+		equal(s, "credit while it is refused", p.credit(), 0)
+		if !s.logged("warn", "not attached", "autoLink=out:q", "no queue q", "create it at the broker") {
+			t.Errorf("the refusal is not logged: %q", s.lines())
+		}
+		k.do(func() { clear(k.refuse) })
+		s.advance(time.Minute)
+		equal(s, "credit when it is back", p.credit(), capacity)
+	}, out("q"))
+}
+
+func TestARefusedAutoLinkIsTriedAgainLessAndLessOften(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.refuse["bad"] = &wire.Error{Condition: wire.CondNotFound} })
+		k.restart()
+		s.advance(10 * time.Minute)
+		n := k.count("refused bad")
+		if n < 20 || n > 35 {
+			t.Errorf("tried %d times in ten minutes", n)
+		}
+		equal(s, "attached once, whatever becomes of others", k.count("attached good"), 1)
+		equal(s, "sessions", k.sessions(), 1)
+		if lines := s.count("not attached"); lines > 4 {
+			t.Errorf("logged %d times", lines)
+		}
+	}, out("bad"), out("good"))
+}
+
+func TestABrokerThatEndsTheSessionForARefusedAttachIsUnderstoodAfterOnce(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.refuse["bad"], k.endsSession = &wire.Error{Condition: wire.CondNotFound}, true })
+		k.restart()
+		p := s.app("sender").producer("good")
+		s.advance(5 * time.Second)
+		ended(s, "in spite of it", p.send(text("x")), wire.StateAccepted)
+		k.forget()
+		s.advance(time.Minute)
+		equal(s, "attached once more", k.count("attached good"), 0)
+		if n := k.count("refused bad"); n < 2 {
+			t.Errorf("the bad one was tried %d times", n)
+		}
+		k.restart()
+		equal(s, "on the next connection it is known", k.sessionsOf("good", "fine"), 2)
+	}, out("good"), out("bad"), out("fine"))
+}
+
+func TestEachLinkHasASessionOfItsOwnAtABrokerKnownToEndThem(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() {
+			k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: "RabbitMQ"}}
+			k.refuse["bad"], k.endsSession = &wire.Error{Condition: wire.CondNotFound}, true
+		})
+		k.restart()
+		s.advance(time.Minute)
+		equal(s, "a good one was attached", k.count("attached good"), 1)
+		equal(s, "sessions", k.sessionsOf("good", "fine"), 2)
+	}, out("bad"), out("good"), out("fine"))
+}
+
+func TestWhenChannelsRunOutLinksShareAfterAll(t *testing.T) {
+	var links []config.AutoLink
+	for i := range 12 {
+		links = append(links, out(fmt.Sprint("q", i)))
+	}
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() {
+			k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: "RabbitMQ"}}
+			k.conf.ChannelMax = 4
+		})
+		k.restart()
+		s.advance(time.Second)
+		equal(s, "attached", k.count("attached q"), 12)
+		equal(s, "sessions", k.sessions(), 5)
+	}, links...)
+}
+
+// However the broker ends things, with a reason or without: what it ended is had again.
+func TestWhateverTheBrokerEndsIsAttachedAgain(t *testing.T) {
+	forced := &wire.Error{Condition: wire.CondConnectionForced, Description: "maintenance"}
+	for name, end := range map[string]func(l *brokerLink, b *amqp.Batch, e *wire.Error){
+		"detach": func(l *brokerLink, b *amqp.Batch, e *wire.Error) { l.detach(b, e) },
+		"end":    func(l *brokerLink, b *amqp.Batch, e *wire.Error) { l.session.End(b, e) },
+		"close":  func(l *brokerLink, b *amqp.Batch, e *wire.Error) { l.of.conn.Close(b, e) },
+	} {
+		for _, e := range []*wire.Error{nil, forced, {Condition: wire.CondConnectionRedirect, Info: wire.Map{{Key: wire.Symbol("network-host"), Value: "elsewhere"}}}} {
+			t.Run(fmt.Sprint(name, " ", e), func(t *testing.T) {
+				playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+					c := s.app("receiver").consumer("way", 10)
+					p := s.app("sender").producer("way")
+					for _, l := range []*brokerLink{k.into("way"), k.outOf("way")} {
+						l.act(func(b *amqp.Batch) { end(l, b, e) })
+						s.advance(2 * time.Second)
+					}
+					ended(s, "into the queue", p.send(text("x")), wire.StateAccepted)
+					k.outOf("way").put(text("y"))
+					equal(s, "out of it", c.bodies(), "y")
+				}, out("way"), in("way"))
+			})
+		}
+	}
+}
+
+func TestABrokerThatIsKilledAndComesBack(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.outcome = nil })
+		p := s.app("sender").producer("q")
+		o := p.send(text("a"), text("b"))
+		equal(s, "with the broker, not settled", k.into("q").has(), "a b")
+		k.die()
+		ended(s, "nobody knows what became of it", o, wire.StateModified)
+		s.advance(3 * time.Second)
+		equal(s, "credit without a broker", p.credit(), 0)
+		k.do(func() { k.outcome = &accepted })
+		k.listen()
+		s.advance(30 * time.Second)
+		ended(s, "when it is back", p.send(text("c")), wire.StateAccepted)
+	}, out("q"))
+}
+
+func TestABrokerThatGoesAwayInTheMiddleOfALongMessage(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		p := s.app("sender").producer("q")
+		o := p.begin(long(400<<10), 200<<10)
+		k.die()
+		p.write(o, 400<<10)
+		ended(s, "its sender", o, wire.StateModified)
+		k.listen()
+		s.advance(30 * time.Second)
+		ended(s, "the next one", p.send(text("x")), wire.StateAccepted)
+		if !s.logged("warn", "the connection to the broker is lost", "do=") {
+			t.Errorf("the loss is not logged: %q", s.lines())
+		}
+	}, out("q"))
+}
+
+func TestABrokerThatSaysNothingIsLeftForTheNext(t *testing.T) {
+	playBroker(t, func(c *config.Config) {
+		c.Connectors[0].Hosts = []string{brokerHost + brokerPort, "second" + brokerPort}
+	}, func(s *stage, k *scriptedBroker) {
+		s.advance(10 * time.Second)
+		k.do(func() { k.deaf = true })
+		k.restart()
+		second := s.newBroker("second")
+		s.advance(15 * time.Second)
+		second.into("q")
+		if !s.logged("warn", "not reached", "no open within 10s", "does not speak AMQP 1.0") {
+			t.Errorf("the silence is not logged: %q", s.lines())
+		}
+		second.die()
+	}, out("q"))
+}
+
+func TestABrokerThatRefusesTheLogin(t *testing.T) {
+	playBroker(t, func(c *config.Config) {
+		c.Connectors[0].SASLMechanisms, c.Connectors[0].SASLUsername = []string{"SCRAM-SHA-256"}, "mesh"
+		c.Connectors[0].SASLPassword = config.Secret{}
+	}, func(s *stage, k *scriptedBroker) {
+		s.advance(time.Minute)
+		equal(s, "attaches", len(k.log), 0)
+		if !s.logged("warn", "not reached", "SASL", "check saslUsername") {
+			t.Errorf("it is not logged: %q", s.lines())
+		}
+	}, out("q"))
+}
+
+func TestMessagesThatTheBrokerRejectsAreToldAndLogged(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		full := wire.RejectedState(&wire.Error{Condition: wire.CondResourceLimitExceeded, Description: "queue is full"})
+		k.do(func() { k.outcome = &full })
+		p := s.app("sender").producer("q")
+		for range 100 {
+			ended(s, "told", p.send(text("x")), wire.StateRejected)
+		}
+		if !s.logged("warn", "rejects messages", "queue is full", "autoLink=out:q", "do=") || s.count("rejects messages") != 1 {
+			t.Errorf("logged %d times: %q", s.count("rejects messages"), s.lines())
+		}
+	}, out("q"))
+}
+
+func TestABrokerThatGrantsNoCreditHoldsBackItsOwnSendersOnly(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.credit = 0 })
+		k.restart()
+		k.into("live").act(func(b *amqp.Batch) { k.into("live").recv.SetWindow(b, 10) })
+		dry, live := s.app("a").producer("dry"), s.app("b").producer("live")
+		s.advance(time.Hour)
+		equal(s, "credit for the dry one", dry.credit(), 0)
+		for range 50 {
+			ended(s, "the other one", live.send(text("x")), wire.StateAccepted)
+		}
+		if !s.logged("warn", "grants no credit", "autoLink=out:dry", "do=") || s.count("grants no credit") != 1 {
+			t.Errorf("logged %d times: %q", s.count("grants no credit"), s.lines())
+		}
+		s.advance(time.Hour)
+		equal(s, "said again after an hour", s.count("grants no credit"), 2)
+	}, out("dry"), out("live"))
+}
+
+func TestAQueueThatSettlesNothingHoldsBackItsOwnSendersOnly(t *testing.T) {
+	playBroker(t, func(c *config.Config) { c.Connectors[0].MaxInFlight = 40 }, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.settlesNot["dead"] = true })
+		dead, live := s.app("a").producer("dead"), s.app("b").producer("live")
+		for range 100 {
+			dead.send(text("x"))
+		}
+		if n := len(strings.Fields(k.into("dead").has())); n != 30 {
+			t.Errorf("%d are in flight to the dead queue, want a quarter of 40 and the half that is anybody's", n)
+		}
+		for range 100 {
+			ended(s, "the other one", live.send(text("x")), wire.StateAccepted)
+		}
+	}, out("dead"), out("live"))
+}
+
+func TestABrokerHasCreditOnlyWhileSomebodyConsumes(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		from := k.outOf("q")
+		equal(s, "without a consumer", from.put(text("x")), 0)
+		c := s.app("receiver").consumer("q", 10)
+		equal(s, "with one", from.put(text("a")), 1)
+		equal(s, "received", c.bodies(), "a")
+		c.detach()
+		s.advance(3 * time.Second)
+		equal(s, "without it again", from.put(text("x")), 0)
+		equal(s, "what it had not settled is told in words that the broker knows", from.heard(), "released")
+	}, config.AutoLink{Address: "q", Direction: config.DirectionIn})
+}
+
+func TestABrokerThatSendsMoreThanItMay(t *testing.T) {
+	playBroker(t, func(c *config.Config) { c.Connectors[0].LinkCapacity = 2 }, func(s *stage, k *scriptedBroker) {
+		s.app("receiver").consumer("q", 10)
+		k.do(func() { k.faults = false })
+		from := k.outOf("q")
+		from.force(40)
+		s.advance(2 * time.Second)
+		if !s.logged("warn", "not attached", "transfer-limit-exceeded", "do=") {
+			t.Errorf("it is not logged: %q", s.lines())
+		}
+		if k.outOf("q") == from {
+			t.Error("the link was not attached again")
+		}
+	}, config.AutoLink{Address: "q", Direction: config.DirectionIn})
+}
+
+func TestAContainerIsMeantByItsIdWhereverItConnects(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.into("q")
+		equal(s, "links", k.count("attached"), 1)
+		if !s.logged("warn", "no connected container has the id", "autoLink=out:nobody", "containerId=other", "connected=[broker]") {
+			t.Errorf("it is not logged: %q", s.lines())
+		}
+	}, config.AutoLink{Address: "q", Direction: config.DirectionOut, ContainerID: brokerHost},
+		config.AutoLink{Address: "nobody", Direction: config.DirectionOut, ContainerID: "other"})
+}
+
+func TestAContainerThatConnectsToTheRouter(t *testing.T) {
+	playBroker(t, func(c *config.Config) {
+		l := c.Listeners[0]
+		l.Name, l.Port, l.Role = "containers", "5673", config.RoleRouteContainer
+		c.Listeners = append(c.Listeners, l)
+	}, func(s *stage, k *scriptedBroker) {
+		var got string
+		a := s.appAt("container", listenHost+":5673", meshtest.ClientOptions{Accept: func(p *wire.Attach) meshtest.ReceiverOptions {
+			return meshtest.ReceiverOptions{Credit: 10, OnTransfer: func(d *meshtest.In, payload []byte) {
+				got += p.Target.Address.V + " " + textOf(payload)
+				d.Settle(accepted, true)
+			}}
+		}})
+		s.advance(time.Second)
+		ended(s, "to the container", s.app("sender").producer("inside").send(text("x")), wire.StateAccepted)
+		a.Do(func() { equal(s, "it has", got, "outside x") })
+		a.kill()
+	}, config.AutoLink{Address: "inside", Direction: config.DirectionOut, ExternalAddress: "outside", Connection: "containers"})
+}
+
+func TestAttachesToABrokerThatComesBackArePaced(t *testing.T) {
+	var links []config.AutoLink
+	for i := range 300 {
+		links = append(links, out(fmt.Sprint("q", i)))
+	}
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		equal(s, "attached", k.count("attached q"), 300)
+		equal(s, "active", s.router.AutoLinks()["active"], 300)
+		k.do(func() { k.mute["q7"] = true })
+		k.restart()
+		equal(s, "attaches under way at a broker that does not answer", s.router.AutoLinks()["attaching"], 64)
+		s.advance(15 * time.Second)
+		equal(s, "when the first ones have waited for long", s.router.AutoLinks()["attaching"], 128)
+		if !s.logged("warn", "not attached", "has not answered the attach for 10s") {
+			t.Error("it is not logged")
+		}
+		k.do(func() { clear(k.mute); close(k.speak); k.speak = make(chan struct{}) })
+		s.advance(time.Second)
+		equal(s, "active when it answers", s.router.AutoLinks()["active"], 300)
+	}, links...)
+}
+
+func TestAFallbackDestinationIsAtTheBroker(t *testing.T) {
+	playBroker(t, func(c *config.Config) {
+		c.Addresses = append(c.Addresses, config.Address{Prefix: "fb", Distribution: config.Balanced, EnableFallback: true})
+	}, func(s *stage, k *scriptedBroker) {
+		p := s.app("sender").producer("fb")
+		ended(s, "nobody else takes it", p.send(text("a")), wire.StateAccepted)
+		equal(s, "the broker has it", k.into("fb").has(), "a")
+		c := s.app("receiver").consumer("fb", 10)
+		p.send(text("b"))
+		equal(s, "somebody does", c.bodies(), "b")
+		equal(s, "the broker has", k.into("fb").has(), "a")
+		c.acceptAll()
+	}, config.AutoLink{Address: "fb", Direction: config.DirectionOut, Fallback: true})
+}
