@@ -45,7 +45,7 @@ type autoLinks struct {
 // newAutoLinks makes the links of a configuration: those that it lists, and those of shards.
 func newAutoLinks(r *Router) *autoLinks {
 	s := &autoLinks{
-		router: r, log: r.log.Named("autolink"),
+		router: r, log: r.log.Named("broker"),
 		attachers: make(map[*container]*brokerlink.Attacher), manners: make(map[string]*brokerlink.Manners),
 	}
 	for _, cfg := range r.cfg.AutoLinks {

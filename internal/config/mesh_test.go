@@ -147,7 +147,6 @@ func TestBadMesh(t *testing.T) {
 		{"no role", interior("{host: b}"), "f:4: connectors[0].role: is missing; it must be one of inter-router, route-container"},
 		{"misspelt name of the role", interior("{host: b, rol: inter-router}"), "f:4: connectors[0].rol: is not known; did you mean role?"},
 		{"role of clients", interior("{host: b, role: normal}"), "f:4: connectors[0].role: normal: connectors of this role are not built; use inter-router"},
-		{"role of brokers", interior("{host: b, role: route-container}"), "f:4: connectors[0].role: route-container: " + noBrokers},
 		{"role of edges", interior("{host: b, role: edge}"), "f:4: connectors[0].role: edge: edge routers are not built yet; use inter-router"},
 		{"role that does not exist", interior("{host: b, role: peer}"), `f:4: connectors[0].role: is "peer"; it must be one of inter-router, route-container`},
 		{"port out of range, with a default that is our own", "router: {mode: interior}\nlisteners: [{}]\nconnectors: [{role: inter-router, port: 65536}]", `f:3: connectors[0].port: is "65536"; it must be a whole number from 0 to 65535, or a service name`},

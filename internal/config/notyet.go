@@ -7,10 +7,6 @@ import "cmp"
 // section.attribute: value. Whoever builds a part takes its names out, and runs
 // go test ./internal/config -update for the page in docs.
 var notYet = map[string]string{
-	// Connections to brokers, and links that the router attaches to them.
-	"connectors.role: route-container": noBrokers,
-	"listeners.role: route-container":  noBrokers,
-	"autoLinks":                        noBrokers,
 	// Links of clients that are attached at a broker.
 	"linkRoutes": noBrokers,
 	// One address over several brokers.
