@@ -44,7 +44,7 @@ var layers = []layer{
 // confined are other modules of which only these packages' code may know.
 var confined = map[string][]string{
 	"github.com/hashicorp/memberlist": {"linkstate/gossip"},
-	"github.com/Azure/go-amqp":        {"cmd/", "examples/"},
+	"github.com/Azure/go-amqp":        {"cmd/", "examples/", "internal/client"},
 	"github.com/spf13/cobra":          {"cmd/"},
 	"go.yaml.in/yaml/v3":              {"internal/config", "internal/sasl"},
 }
