@@ -72,6 +72,7 @@ func (c *connector) connect() (stood time.Duration, err error) {
 		Properties: x.routerProperties(c.cfg.Cost), Login: logins[0],
 	}
 	p := newNeighbourPeer(x, nc, conf, c.cfg.Name, c.cfg.Cost)
+	p.dialled = c.cfg.DialAddress()
 	if !x.router.join(p) {
 		_ = nc.Close()
 		return 0, context.Canceled

@@ -85,7 +85,7 @@ func (r *Router) startAgent() {
 	conf := &amqp.Config{ContainerID: r.cfg.Router.ID, MaxFrameSize: 64 << 10, ChannelMax: 1<<15 - 1, Budget: r.budget, HoldBySession: true}
 	p := &peer{router: r, place: managementName, inside: true, stripIn: true, stripOut: true}
 	p.conn = amqp.NewServer(near, conf, p)
-	log := r.log.Named("agent")
+	log := r.log.Named("management")
 	e := management.NewEndpoint(management.NewAgent(r.managed(), r.entities()...), log,
 		management.Source{Address: localPrefix + managementName, Access: management.Full},
 		management.Source{Address: localPrefix + managementName + readSuffix, Access: management.Read})
@@ -114,7 +114,7 @@ func (r *Router) stopAgent() {
 
 // managed is what the agent has to know of the router besides its entities.
 func (r *Router) managed() management.Node {
-	return management.Node{Nodes: r.managementNodes}
+	return management.Node{Nodes: r.managementNodes, Log: r.recentLog}
 }
 
 // managementNodes are the addresses of the agents of all routers, this one's too. A router
@@ -132,5 +132,9 @@ func (r *Router) managementNodes() (list []string) {
 
 // entities is what the agent knows of.
 func (r *Router) entities() []management.Entities {
-	return nil
+	return append(noneTables(),
+		r.routerTable(), r.connectionTable(), r.linkTable(), r.addressTable(), r.nodeTable(),
+		r.configTable("listener"), r.configTable("connector", connectorColumns...),
+		r.configTable("address"), r.configTable("autoLink", autoLinkColumns...), r.configTable("linkRoute", linkRouteColumns...),
+		r.logTable(), r.logStatsTable(), r.policyTable())
 }

@@ -50,7 +50,8 @@ type mesh struct {
 	pending    *time.Timer         // of a computation that is due; guarded by computing
 
 	parking parking
-	leaving atomic.Bool // addresses are withdrawn
+	changed atomic.Int64 // when the topology changed last, in seconds since 1970
+	leaving atomic.Bool  // addresses are withdrawn
 
 	// linking orders the coming and going of adjacencies. neighbours changes under it and
 	// mu, so that either is enough to look.

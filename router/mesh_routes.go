@@ -38,6 +38,7 @@ func (x *mesh) onUpdate(u linkstate.Update) {
 	if u.Topology != x.topology {
 		loss := lost(x.topology, u.Topology)
 		x.topology = u.Topology
+		x.changed.Store(now.Unix())
 		if i, ok := u.Topology.Index(x.identity.ID); ok {
 			x.own.Reincarnate(u.Topology.Node(i).Incarnation) // if it rose: the table goes with the LSA
 		}

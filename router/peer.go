@@ -2,6 +2,7 @@ package router
 
 import (
 	"net"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,8 +31,10 @@ type peer struct {
 	access    management.Access
 	noManage  bool // it may not reach management at all
 	since     time.Time
+	dialled   string // host:port that a connector has dialled; empty if the peer has
 
-	links linkSet
+	adminDeleted atomic.Bool // management has closed it
+	links        linkSet
 
 	begun int // bytes of messages that have not arrived whole; owned by the reader
 }

@@ -1,6 +1,8 @@
 package management
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/meshway/meshway/internal/wire"
@@ -75,8 +77,12 @@ func (r *Request) count(key string) (n int, ok bool, err *Error) {
 		return 0, false, nil
 	}
 	i, isInt := integer(v)
+	if s, isText := textOf(v); isText { // tools send what was typed
+		parsed, perr := strconv.ParseInt(s, 10, 64)
+		i, isInt = parsed, perr == nil
+	}
 	if !isInt || i < 0 {
-		return 0, false, BadRequest("%s is %v; it must be a whole number from 0", key, v)
+		return 0, false, BadRequest("%s is %q; it must be a whole number from 0", key, fmt.Sprint(v))
 	}
 	return int(min(i, 1<<30)), true, nil
 }
