@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,12 +22,19 @@ import (
 type listener struct {
 	router *Router
 	cfg    *config.Listener
-	amqp   *amqp.Config
+	amqp   *amqp.Config // of those that speak AMQP
+	http   *http.Server // of those that speak HTTP
 	ln     net.Listener // after bind
+
+	accepting atomic.Bool // serve runs
 }
 
 func (r *Router) newListener(cfg *config.Listener) (*listener, error) {
 	l := &listener{router: r, cfg: cfg}
+	if cfg.HTTP {
+		l.http = r.newHTTP(cfg)
+		return l, nil
+	}
 	mechanisms, err := r.mechanisms(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
@@ -159,6 +168,12 @@ func (e *AddressInUseError) Unwrap() error { return e.Err }
 // serve accepts until the listener is closed.
 func (l *listener) serve() {
 	defer l.router.tasks.Done()
+	l.accepting.Store(true)
+	defer l.accepting.Store(false)
+	if l.http != nil {
+		l.serveHTTP()
+		return
+	}
 	wait := time.Duration(0)
 	for {
 		nc, err := l.ln.Accept()
@@ -192,6 +207,17 @@ func (r *Router) accept(l *listener, nc net.Conn) {
 		return
 	}
 	p.conn.Start(p.ended)
+}
+
+// close ends the listener; connections that it has accepted stay, but for those of HTTP.
+func (l *listener) close() {
+	if l.ln == nil {
+		return
+	}
+	_ = l.ln.Close()
+	if l.http != nil {
+		_ = l.http.Close()
+	}
 }
 
 // watch lets the system find out about a silent peer where idle-time-out does not:

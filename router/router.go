@@ -39,8 +39,9 @@ type Router struct {
 	mesh        *mesh  // nil for a router by itself
 	agent       *agent // after Start
 
-	failed   chan error  // gets why the router cannot go on; room for one
-	draining atomic.Bool // shutting down: nobody gets credit any more
+	probing  chan struct{} // has room for the probes that may run at a time
+	failed   chan error    // gets why the router cannot go on; room for one
+	draining atomic.Bool   // shutting down: nobody gets credit any more
 	connID   atomic.Uint64
 	saidFull atomic.Int64 // when, in Unix nanoseconds, it was last said that too much waits
 	linkID   atomic.Uint64
@@ -98,6 +99,7 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 		changed:     make(chan struct{}),
 		done:        make(chan struct{}),
 		failed:      make(chan error, 1),
+		probing:     make(chan struct{}, probesAtOnce),
 	}
 	r.table.router = r
 	r.streams.set = make(map[*stream]struct{})
@@ -207,17 +209,25 @@ func (r *Router) leave(p *peer) {
 	r.tasks.Done()
 }
 
-// background runs f beside the readers, unless the router is over. It ends when f does; f
-// is bounded work.
-func (r *Router) background(f func()) {
+// begin counts n tasks more, unless the router is over.
+func (r *Router) begin(n int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
 	case <-r.done:
-		return
+		return false
 	default:
+		r.tasks.Add(n)
+		return true
 	}
-	r.tasks.Add(1)
+}
+
+// background runs f beside the readers, unless the router is over. It ends when f does; f
+// is bounded work.
+func (r *Router) background(f func()) {
+	if !r.begin(1) {
+		return
+	}
 	go func() {
 		defer r.tasks.Done()
 		f()

@@ -24,8 +24,8 @@ func (r *Router) Shutdown(ctx context.Context) error {
 	r.mu.Unlock()
 	r.draining.Store(true)
 	for _, l := range r.listeners {
-		if l.ln != nil {
-			_ = l.ln.Close()
+		if l.http == nil { // those say until the end that the router drains
+			l.close()
 		}
 	}
 	r.brokers.stop()
@@ -58,6 +58,9 @@ func (r *Router) Shutdown(ctx context.Context) error {
 		r.mesh.close()
 	}
 	r.stopAgent()
+	for _, l := range r.listeners {
+		l.close()
+	}
 	r.mu.Lock()
 	close(r.done)
 	r.mu.Unlock()

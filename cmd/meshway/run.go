@@ -146,7 +146,7 @@ func (a *app) announce(cfg config.Config, endpoints []endpoint) error {
 			return err
 		}
 	}
-	i := slices.IndexFunc(endpoints, func(e endpoint) bool { return !forRouters(cfg, e) })
+	i := slices.IndexFunc(endpoints, func(e endpoint) bool { return !forRouters(cfg, e) && !speaksHTTP(cfg, e) })
 	if i < 0 {
 		return nil
 	}
@@ -159,6 +159,9 @@ func remark(cfg config.Config, e endpoint) string {
 	var notes []string
 	if e.Name != e.Addr.String() {
 		notes = append(notes, e.Name)
+	}
+	if speaksHTTP(cfg, e) {
+		return " (" + strings.Join(append(notes, "HTTP"), ", ") + ")"
 	}
 	who := "clients"
 	if forRouters(cfg, e) {
@@ -187,6 +190,12 @@ func listener(cfg config.Config, e endpoint) *config.Listener {
 func forRouters(cfg config.Config, e endpoint) bool {
 	l := listener(cfg, e)
 	return l != nil && l.Role == config.RoleInterRouter
+}
+
+// speaksHTTP reports whether the endpoint speaks that, and no AMQP.
+func speaksHTTP(cfg config.Config, e endpoint) bool {
+	l := listener(cfg, e)
+	return l != nil && l.HTTP
 }
 
 // clientURL is the flag that a client on this machine needs to get to the

@@ -94,6 +94,18 @@ func TestRunWithAFile(t *testing.T) {
 	}
 }
 
+func TestRunSendsNoClientToAListenerForHTTP(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "meshway.yaml")
+	if err := os.WriteFile(file, []byte("listeners:\n- {name: ops, port: 8080, http: true}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := runUntilStopped(t, &fakeRunner{endpoints: []endpoint{{Name: "ops", Addr: tcp("127.0.0.1:8080")}}}, "-c", file)
+	wantText(t, a.out, "listening on 127.0.0.1:8080 (ops, HTTP)\n")
+	if strings.Contains(a.out.String(), "try") {
+		t.Errorf("clients are told to try what speaks no AMQP:\n%s", a.out)
+	}
+}
+
 // What to try next is for clients, and goes to a listener for clients.
 func TestRunSendsNoClientToAListenerForRouters(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "meshway.yaml")

@@ -43,10 +43,12 @@ var layers = []layer{
 
 // confined are other modules of which only these packages' code may know.
 var confined = map[string][]string{
-	"github.com/hashicorp/memberlist": {"linkstate/gossip"},
-	"github.com/Azure/go-amqp":        {"cmd/", "examples/", "internal/client"},
-	"github.com/spf13/cobra":          {"cmd/"},
-	"go.yaml.in/yaml/v3":              {"internal/config", "internal/sasl"},
+	"github.com/hashicorp/memberlist":  {"linkstate/gossip"},
+	"github.com/Azure/go-amqp":         {"cmd/", "examples/", "internal/client"},
+	"github.com/spf13/cobra":           {"cmd/"},
+	"github.com/prometheus":            {"internal/telemetry"},
+	"gopkg.in/natefinch/lumberjack.v2": {"internal/logging"},
+	"go.yaml.in/yaml/v3":               {"internal/config", "internal/sasl"},
 }
 
 // within reports whether pkg is name, or below name if that ends with a slash;

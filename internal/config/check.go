@@ -61,8 +61,9 @@ func (p *parser) checkListeners() {
 		if place := l.ListenAddress(); l.Port != "0" && !p.bad(where+".port") && !p.bad(where+".host") {
 			p.unique(places, place, where, "port")
 		}
-		p.checkNeighbours(l.Role, where)
 		p.checkFamily(l, where)
+		p.checkHTTP(l, where)
+		p.checkNeighbours(l.Role, where)
 		p.checkWindow(l.MaxSessionFrames, l.MaxFrameSize, where)
 		p.checkSASL(l, where)
 	}
@@ -210,6 +211,9 @@ func (p *parser) checkUsers() {
 	}
 	for i := range p.config.Listeners {
 		l, where := &p.config.Listeners[i], fmt.Sprintf("%s[%d].saslMechanisms", listenerEntity.Section, i)
+		if l.HTTP {
+			continue
+		}
 		if !p.has(where) || p.bad(where) || slices.Contains(l.SASLMechanisms, "PLAIN") {
 			return
 		}

@@ -27,6 +27,7 @@ type Router struct {
 	Mode                Mode
 	Heartbeat           time.Duration // time between heartbeats to a neighbour; Interior only
 	DefaultDistribution Distribution  // of addresses that no Address entry matches
+	MetricsAddresses    int           // most addresses that have metrics of their own
 }
 
 // Listener accepts connections. What only another role has is at its default,
@@ -50,6 +51,10 @@ type Listener struct {
 	SASLMechanisms          []string
 	OpenProperties          map[string]any // values: string, int64, uint64, float64, bool, nil, []any, map[string]any
 	FailoverURLs            []FailoverURL
+	HTTP                    bool // it speaks HTTP, and what is only for AMQP is without effect
+	Healthz                 bool // with HTTP: /healthz and /readyz
+	Metrics                 bool // with HTTP: /metrics
+	Profiling               bool // with HTTP: /debug/pprof
 }
 
 // Connector opens a connection to another router or to a broker. What only

@@ -264,7 +264,7 @@ func roleOf(item any) Role {
 
 // applies reports whether the attribute has an effect on the item.
 func (a *Attribute) applies(item any) bool {
-	return len(a.Only) == 0 || slices.Contains(a.Only, roleOf(item))
+	return (len(a.Only) == 0 || slices.Contains(a.Only, roleOf(item))) && a.fitsProtocol(item)
 }
 
 // plain turns a default as it is written in a table into what Get gives.

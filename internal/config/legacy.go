@@ -179,7 +179,8 @@ func (p *parser) withoutUnbuilt(e *Entity, a *Attribute, given legacyAttribute) 
 }
 
 // listenEverywhere says what the predecessor takes for granted: without a host it
-// listens on every interface, and waits for Open for ever.
+// listens on every interface, and waits for Open for ever. What speaks HTTP stays on loopback:
+// it asks nobody who they are.
 func listenEverywhere(s legacySection) legacySection {
 	find := func(name string) (string, bool) {
 		for _, a := range s.attributes {
@@ -191,6 +192,9 @@ func listenEverywhere(s legacySection) legacySection {
 	}
 	say := func(name, value string) {
 		s.attributes = append(s.attributes, legacyAttribute{name: name, line: s.line, value: legacyValue(value, s.line)})
+	}
+	if http, _ := find("http"); slices.Contains([]string{"true", "yes", "on"}, strings.ToLower(http)) {
+		return s
 	}
 	host, given := find("host")
 	family, _ := find("socketAddressFamily")

@@ -293,7 +293,7 @@ func TestBadLegacyFiles(t *testing.T) {
 		{"number", "listener {\n  maxFrameSize: large\n}\n", `f:2: listener.maxFrameSize: is "large"; it must be a whole number from 512 to 2147483647 (bytes)`},
 		{"same place", "listener {\n  port: 1\n}\nlistener {\n  port: 1\n}\n", `f:5: listener.port: "[::]:1" is used by listener (line 2) too`},
 		{"pair that is none", "[\n[\"router\", {}],\n[\"listener\"]]", `f:3: is not ["SECTION", {"ATTRIBUTE": VALUE, ...}], as all entries of the list must be`},
-		{"unknown in the JSON form", "[[\"router\", {\"nonsense\": 1}]]", "f:1: router.nonsense: is not known; known are: id, mode, heartbeatMilliseconds, defaultDistribution"},
+		{"unknown in the JSON form", "[[\"router\", {\"nonsense\": 1}]]", "f:1: router.nonsense: is not known; known are: id, mode, heartbeatMilliseconds, defaultDistribution, metricsAddresses"},
 	}
 	for _, tt := range tests {
 		if _, err := Parse("f", []byte(tt.file)); err == nil || err.Error() != tt.want {

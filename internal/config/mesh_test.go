@@ -26,12 +26,12 @@ users: {file: u}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Router{ID: "A", Mode: Interior, Heartbeat: 2500 * time.Millisecond, DefaultDistribution: Balanced}); c.Router != want {
+	if want := (Router{ID: "A", Mode: Interior, Heartbeat: 2500 * time.Millisecond, DefaultDistribution: Balanced, MetricsAddresses: 100}); c.Router != want {
 		t.Errorf("got %+v, want %+v", c.Router, want)
 	}
 	mesh := Listener{
 		Name: "mesh", Host: "::", Port: "55672", SocketAddressFamily: IPv6, Role: RoleInterRouter, Cost: MaxCost, MaxFrameSize: 65536, MaxSessions: 32768,
-		IdleTimeout: time.Minute, InitialHandshakeTimeout: 5 * time.Second, StripAnnotations: StripBoth, AuthenticatePeer: true, SASLMechanisms: []string{"PLAIN"},
+		IdleTimeout: time.Minute, InitialHandshakeTimeout: 5 * time.Second, StripAnnotations: StripBoth, AuthenticatePeer: true, SASLMechanisms: []string{"PLAIN"}, Healthz: true, Metrics: true,
 	}
 	if !reflect.DeepEqual(c.Listeners[1], mesh) {
 		t.Errorf("got\n%+v\nwant\n%+v", c.Listeners[1], mesh)

@@ -233,7 +233,7 @@ func (p *parser) entity(e *Entity, n *yaml.Node, where string, target any) {
 }
 
 // byRole gives an entity that was read the defaults of its role, and refuses
-// what has no effect with it.
+// what has no effect with it, or with the protocol that is spoken.
 func (p *parser) byRole(e *Entity, where string, role Role, target any) {
 	if p.bad(where + ".role") {
 		return
@@ -246,6 +246,10 @@ func (p *parser) byRole(e *Entity, where string, role Role, target any) {
 		case len(a.Only) > 0 && !slices.Contains(a.Only, role) && p.set[path]:
 			p.set[path] = false
 			p.doubt(p.lines[path], path, "has no effect with role %s, only with %s; remove it", role, strings.Join(words(a.Only...), " and "))
+			a.reset(target)
+		case !a.fitsProtocol(target) && p.set[path] && !p.bad(where+".http"):
+			p.set[path] = false
+			p.doubt(p.lines[path], path, "%s", wrongProtocol(target))
 			a.reset(target)
 		}
 	}

@@ -46,10 +46,10 @@ log: {level: debug, format: json}
 	zero, nine := uint8(0), uint8(9)
 	want := Config{
 		File:   "full.yaml",
-		Router: Router{ID: "A", Mode: Standalone, Heartbeat: 100 * time.Millisecond, DefaultDistribution: Unavailable},
+		Router: Router{ID: "A", Mode: Standalone, Heartbeat: 100 * time.Millisecond, DefaultDistribution: Unavailable, MetricsAddresses: 100},
 		Listeners: []Listener{
 			{
-				Name: "devices", Host: "::", Port: "amqps", Role: RoleNormal, Cost: 1, MaxFrameSize: 65536, MaxSessions: 10, MaxSessionFrames: 100,
+				Name: "devices", Host: "::", Port: "amqps", Role: RoleNormal, Healthz: true, Metrics: true, Cost: 1, MaxFrameSize: 65536, MaxSessions: 10, MaxSessionFrames: 100,
 				IdleTimeout: 0, InitialHandshakeTimeout: 3 * time.Second, StripAnnotations: StripNone, LinkCapacity: 20, MaxMessageSize: 1000000,
 				AuthenticatePeer: true, SASLMechanisms: []string{"PLAIN"},
 				OpenProperties: map[string]any{"site": "north", "rack": int64(7), "ratio": 0.5, "spare": true, "none": nil,
@@ -57,7 +57,7 @@ log: {level: debug, format: json}
 				FailoverURLs: []FailoverURL{{"amqp", "b.example", "5672"}, {"wss", "::1", "8443"}, {"", "c.example", "5673"}},
 			},
 			{
-				Name: "0.0.0.0:0", Host: "0.0.0.0", Port: "0", Role: RoleNormal, Cost: 1, MaxFrameSize: 16384, MaxSessions: 32768,
+				Name: "0.0.0.0:0", Host: "0.0.0.0", Port: "0", Role: RoleNormal, Healthz: true, Metrics: true, Cost: 1, MaxFrameSize: 16384, MaxSessions: 32768,
 				IdleTimeout: 16 * time.Second, InitialHandshakeTimeout: 10 * time.Second, StripAnnotations: StripBoth, LinkCapacity: 0,
 				SASLMechanisms: []string{"ANONYMOUS", "PLAIN"}, FailoverURLs: []FailoverURL{{"", "d.example", "5672"}},
 			},

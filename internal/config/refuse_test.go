@@ -99,6 +99,13 @@ func TestBadInput(t *testing.T) {
 		{"users file with empty name", "listeners: [{}]\nusers: {file: ''}\n", "f:2: users.file: is empty"},
 		{"users that nobody asks for", "listeners: [{saslMechanisms: ANONYMOUS}]\nusers: {file: u}\n", "f:2: users.file: is used by no listener"},
 
+		// HTTP.
+		{"what only AMQP has, with HTTP", "listeners:\n  - {http: true, linkCapacity: 5}\n", "f:2: listeners[0].linkCapacity: has no effect on a listener with http: true"},
+		{"what only HTTP has, without", "listeners:\n  - {profiling: true}\n", "f:2: listeners[0].profiling: has no effect without http: true"},
+		{"routers that would speak HTTP", "router: {mode: interior}\nlisteners:\n  - {http: true, role: inter-router}\n", "f:3: listeners[0].role: is inter-router, and http is true"},
+		{"a users file and HTTP alone", "listeners: [{http: true}]\nusers: {file: u}\n", "f:2: users.file: is used by no listener"},
+		{"web console", "listeners:\n  - {http: true, httpRootDir: /x}\n", "there is no web console"},
+
 		// What is said in Open.
 		{"reserved property", "listeners:\n  - {openProperties: {qd.x: 1}}\n", `listeners[0].openProperties: key "qd.x" is reserved`},
 		{"other reserved property", "listeners:\n  - {openProperties: {x-opt-qd.y: 1}}\n", `key "x-opt-qd.y" is reserved`},

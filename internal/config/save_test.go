@@ -178,6 +178,7 @@ func TestWhatIsShownHasDefaultsAndNoSecrets(t *testing.T) {
   mode: interior
   heartbeatMilliseconds: 100
   defaultDistribution: balanced
+  metricsAddresses: 100
 connectors:
   - name: b:5672
     host: b

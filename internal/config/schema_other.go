@@ -72,5 +72,5 @@ var refusedSections = []Entity{
 	{Name: "authServicePlugin", Section: "authServicePlugins", List: true, Refused: noPlugin},
 	{Name: "exchange", Section: "exchanges", List: true, Refused: "exchanges are not built; remove it"},
 	{Name: "binding", Section: "bindings", List: true, Refused: "exchanges are not built; remove it"},
-	{Name: "console", Section: "console", Refused: noHTTP, Harmless: true},
+	{Name: "console", Section: "console", Refused: noConsole, Harmless: true},
 }

@@ -25,6 +25,8 @@ var routerEntity = Entity{
 			field: at(func(r *Router) *time.Duration { return &r.Heartbeat })},
 		{Name: "defaultDistribution", Type: TypeEnum, Values: distributions, Default: string(Balanced), Help: "distribution of the addresses that no entry of addresses matches",
 			field: at(func(r *Router) *Distribution { return &r.DefaultDistribution })},
+		{Name: "metricsAddresses", Fixed: true, Type: TypeInteger, Default: 100, Max: 10_000, Unit: "addresses", Help: "most addresses that have metrics of their own, first come first served; what the others carry is summed",
+			field: at(func(r *Router) *int { return &r.MetricsAddresses })},
 
 		{Name: "metadata", Refused: noManagement, Harmless: true},
 		{Name: "helloIntervalSeconds", Old: "helloInterval", Refused: noHello, Harmless: true},

@@ -1,0 +1,76 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/telemetry"
+)
+
+// newHTTP makes what answers on a listener that speaks HTTP.
+func (r *Router) newHTTP(cfg *config.Listener) *http.Server {
+	log := r.log.Named("http")
+	pages := telemetry.Pages{Profiling: cfg.Profiling}
+	if cfg.Metrics {
+		pages.Metrics = telemetry.NewGatherer((*metricsSource)(r))
+	}
+	if cfg.Healthz {
+		pages.Alive, pages.Missing = r.alive, r.missing
+	}
+	return telemetry.NewServer(telemetry.NewHandler(pages, log), log)
+}
+
+// serveHTTP answers until the listener is closed.
+func (l *listener) serveHTTP() {
+	err := l.http.Serve(telemetry.Limit(l.ln))
+	if !errors.Is(err, http.ErrServerClosed) && !l.router.over() {
+		l.router.log.Named("http").Error("HTTP is not served any more", zap.String("listener", l.cfg.Name), zap.Error(err))
+	}
+}
+
+// over says that the router is shut down, or about to be.
+func (r *Router) over() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopped
+}
+
+// missing is what the router waits for before clients should be sent to it, one sentence each.
+func (r *Router) missing() (list []string) {
+	if r.draining.Load() {
+		list = append(list, "the router drains: it is shutting down and takes no more messages")
+	}
+	for _, l := range r.listeners {
+		if l.http == nil && !l.accepting.Load() {
+			list = append(list, fmt.Sprintf("listener %s accepts no connections", l.cfg.Name))
+		}
+	}
+	if r.mesh != nil {
+		list = append(list, r.mesh.missing()...)
+	}
+	return list
+}
+
+// missing is what the router waits for before it is a part of the mesh: one neighbour, if any
+// is to be dialled, and that one's picture of the mesh.
+func (x *mesh) missing() []string {
+	var places []string
+	for i := range x.router.cfg.Connectors {
+		if c := &x.router.cfg.Connectors[i]; c.Role == config.RoleInterRouter {
+			places = append(places, c.Name)
+		}
+	}
+	switch {
+	case x.anySynced():
+	case len(x.carriers()) > 0:
+		return []string{"the mesh is not joined yet: neighbours are connected, and what they know of the mesh is still on its way"}
+	case len(places) > 0:
+		return []string{"the mesh is not joined: no neighbour is connected, neither by connector " + strings.Join(places, " or ") + " nor by a listener for routers"}
+	}
+	return nil
+}
