@@ -71,7 +71,7 @@ const (
 	// unlimitedCredit is for links between routers: what goes over them is bounded by
 	// sessions' windows, and by what an egress has granted.
 	unlimitedCredit     = 1 << 30
-	interRouterChannels = 2048
+	interRouterChannels = 65535    // one for each session with routed links; memory is for those in use
 	leastFrameSize      = 16 << 10 // control messages and routing data go into one frame
 )
 

@@ -32,6 +32,7 @@ func (r *Router) Residue() []string {
 	if n := r.budget.Held(); n != 0 {
 		note("%d bytes of the budget", n)
 	}
+	r.linkRoutes.routedResidue(note)
 	if r.mesh != nil {
 		r.mesh.meshResidue(note)
 	}

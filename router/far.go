@@ -92,6 +92,10 @@ func (a *address) advertise() {
 // onOwnersChanged is called when the routers have changed that have consumers of an
 // address which is in use here.
 func (x *mesh) onOwnersChanged(addr string) {
+	if isLinkRouteKey(addr) {
+		x.router.linkRoutes.farChanged(addr)
+		return
+	}
 	a := x.router.table.find([]byte(addr))
 	if a == nil {
 		return

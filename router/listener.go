@@ -59,6 +59,7 @@ func (r *Router) newListener(cfg *config.Listener) (*listener, error) {
 			l.amqp.HandshakeTimeout = setupTimeout
 		}
 		l.amqp.ChannelMax, l.amqp.HoldBySession = interRouterChannels-1, true
+		l.amqp.NamesBySession = true
 		l.amqp.Offered, l.amqp.Desired = nil, nil
 		l.amqp.Properties = r.mesh.routerProperties(cfg.Cost)
 	}

@@ -106,6 +106,7 @@ func newMesh(r *Router) (*mesh, error) {
 // makeTables makes the address tables, with the limits of o.
 func (x *mesh) makeTables(o addrtable.Options) (err error) {
 	o.OnChange = x.onOwnersChanged
+	o.Always = linkRoutePrefixes
 	o.OnPending = func(string) { x.pump.wake() }
 	o.OnRefused = func(err error) { x.log.Error(err.Error()) }
 	x.tables = addrtable.New(o)

@@ -36,6 +36,8 @@ type peer struct {
 	adminDeleted atomic.Bool // management has closed it
 	links        linkSet
 
+	routed map[*amqp.Session]*routedSession // sessions with routed links; owned by the reader
+
 	begun int // bytes of messages that have not arrived whole; owned by the reader
 }
 

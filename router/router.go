@@ -31,6 +31,7 @@ type Router struct {
 	budget      *amqp.Budget // of what waits
 	table       addressTable
 	streams     streamRegistry
+	linkRoutes  *linkRoutes
 	containers  containers
 	brokers     brokers
 	autoLinks   *autoLinks
@@ -102,6 +103,8 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 		probing:     make(chan struct{}, probesAtOnce),
 	}
 	r.table.router = r
+	r.linkRoutes = newLinkRoutes(r)
+	r.containers.watch(r.linkRoutes)
 	r.streams.set = make(map[*stream]struct{})
 	for _, a := range cfg.Addresses {
 		t := newTreatment(&a)
@@ -132,6 +135,9 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r.brokers.make(r)
 	r.autoLinks = newAutoLinks(r)
 	r.containers.watch(r.autoLinks)
+	for i := range cfg.LinkRoutes {
+		r.linkRoutes.insert(newLinkRoute(&cfg.LinkRoutes[i]))
+	}
 	for i := range cfg.Listeners {
 		l, err := r.newListener(&cfg.Listeners[i])
 		if err != nil {

@@ -40,6 +40,7 @@ func (r *Router) Shutdown(ctx context.Context) error {
 		}
 	}
 	b.Flush()
+	r.linkRoutes.leave(ctx)
 	// Not what only passes through here: where there is no way round, that never ends.
 	clients := func(p *peer) bool { return p.adj == nil }
 	err := r.awaitSettled(ctx, clients)
@@ -175,6 +176,7 @@ func (x *mesh) withdraw() {
 	x.leaving.Store(true)
 	x.speaker.SetDraining(true)
 	x.router.table.each((*address).advertise)
+	x.router.linkRoutes.withdraw()
 }
 
 // quiesce has neighbours send no more deliveries, and returns when all that they sent

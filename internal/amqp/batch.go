@@ -73,6 +73,7 @@ type work struct {
 	flow        wire.Flow
 	disposition wire.Disposition
 	delivery    Delivery
+	raw         RawFrame
 	ended       []endedOut // outgoing records removed, whose origins must hear
 	ids         []uint32
 	wake        []*Sender

@@ -6,8 +6,8 @@ import "testing"
 func TestABudgetUsedUpClosesWindows(t *testing.T) {
 	cfg := &Config{Budget: NewBudget(1000)}
 	holder, other := &Conn{cfg: cfg}, &Conn{cfg: cfg}
-	l := newReceiver(holder.newSession(), "holder", nil, &Answer{})
-	s := other.newSession()
+	l := newReceiver(holder.prepare(new(Session)), "holder", nil, &Answer{})
+	s := other.prepare(new(Session))
 	if s.window() == 0 {
 		t.Fatal("no window with nothing held")
 	}

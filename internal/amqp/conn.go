@@ -27,6 +27,7 @@ type Config struct {
 	Clock            *Clock        // tells how long deliveries take; nil if nobody wants to know
 	Budget           *Budget       // of the process, for what handlers hold; nil is no limit
 	MaxSessionFrames uint32        // most frames of incoming-window; 0 leaves it to the engine
+	NamesBySession   bool          // links are told apart by session and name, for a peer that speaks for many
 	HoldBySession    bool          // what handlers hold narrows the window of its own session, not of all
 	MaxInFlight      uint32        // most unsettled deliveries that we have sent, over all links; 0 is no limit
 
@@ -102,6 +103,7 @@ type Conn struct {
 	fresh     bool  // the reader has just been renewed
 	work      *work // set while a batch of frames is handled
 	closeErr  error // why the connection ends, when it is known before the read fails
+	orderly   bool  // it is over, and was closed without an error
 	lingers   bool  // our last words must arrive though the peer may go on sending
 
 	// Set under mu, read anywhere: close was sent, and nothing is encoded after it.
@@ -133,6 +135,7 @@ type Conn struct {
 
 	disp       []dispositionRun // outcomes not encoded yet
 	flowLinks  []*Receiver      // links whose credit is to be told
+	rawFlows   []*RawLink       // raw links with a flow that is to be told
 	flowSess   []*Session       // sessions whose window is to be told
 	blocked    []*Sender        // senders that wait for the output buffer
 	timer      *time.Timer
@@ -327,6 +330,7 @@ func (c *Conn) teardown(err error) {
 	if err != nil {
 		cause = asWireError(err)
 	}
+	c.orderly = err == nil
 	for _, s := range sessions {
 		s.finish(w, cause, false)
 	}

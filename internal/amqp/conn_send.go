@@ -79,6 +79,9 @@ func (c *Conn) encodePending() {
 	if len(c.disp) > 0 {
 		c.encodeDispositions()
 	}
+	if len(c.rawFlows) > 0 {
+		c.encodeRawFlows()
+	}
 	if len(c.flowLinks) > 0 || len(c.flowSess) > 0 {
 		c.encodeFlows()
 	}
@@ -86,6 +89,11 @@ func (c *Conn) encodePending() {
 
 func (c *Conn) dropPending() {
 	c.disp = c.disp[:0]
+	for i, r := range c.rawFlows {
+		r.pending = nil
+		c.rawFlows[i] = nil
+	}
+	c.rawFlows = c.rawFlows[:0]
 	for i, r := range c.flowLinks {
 		r.flowPending = false
 		c.flowLinks[i] = nil

@@ -30,8 +30,8 @@ func (f *flights) reserved() uint32 { return min(f.share*uint32(len(f.links)), f
 
 // join counts a link by which we send.
 func (f *flights) join(l *Sender) {
-	if f.most == 0 {
-		return
+	if f.most == 0 || l.raw != nil {
+		return // whose credit is not ours to withhold
 	}
 	if f.links == nil {
 		f.links = make(map[*Sender]struct{})
@@ -84,7 +84,7 @@ func (f *flights) began(l *Sender) {
 
 // ended counts one delivery less, which l.outstanding still has.
 func (f *flights) ended(l *Sender) {
-	if f.most == 0 {
+	if f.most == 0 || l.raw != nil {
 		return
 	}
 	f.total--

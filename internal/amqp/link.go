@@ -12,6 +12,7 @@ type link struct {
 	session *Session
 	recv    *Receiver // exactly one of the two is set:
 	send    *Sender   // which end of the link we are
+	raw     *RawLink  // set if somebody else stands behind it
 
 	// Immutable once attached on our side.
 	name  string
@@ -62,7 +63,11 @@ func (c *Conn) recvAttach(w *work, ch uint16, p *wire.Attach) error {
 	if l := c.findLink(s, p.Name, p.Role, false); l != nil {
 		return c.attachAnswered(w, l, p)
 	}
-	if old := c.findLink(nil, p.Name, p.Role, true); old != nil {
+	among := s
+	if !c.cfg.NamesBySession {
+		among = nil
+	}
+	if old := c.findLink(among, p.Name, p.Role, true); old != nil {
 		// [2.6.1] The name is taken by a link that lives: the new attach steals it.
 		c.h.OnFault(c, fmt.Sprintf("link %q", old.name), newError(wire.CondStolen, "attached again on channel %d", ch))
 		old.detach(&w.batch, newError(wire.CondStolen, "the link %q was attached again", p.Name), true)
@@ -93,7 +98,8 @@ func (c *Conn) findLink(in *Session, name string, peer wire.Role, attached bool)
 		if in != nil && s != in || found != nil {
 			return
 		}
-		if l := s.names.get(name, peer); l != nil && l.attached == attached && !l.detached && !l.gone {
+		l := s.names.get(name, peer)
+		if l != nil && l.attached == attached && !l.gone && (!l.detached || l.raw != nil && !attached) {
 			found = l
 		}
 	}
@@ -241,7 +247,7 @@ func (c *Conn) joined(l *link) {
 	}
 }
 
-// place gives the link a handle of ours and answers the attach. When the peer's
+// place gives the link a handle of ours and answers the attach, unless a is nil. When the peer's
 // handle-max leaves no handle, or its max-frame-size no room to answer, the
 // session ends. The caller holds mu.
 func (r *AttachRequest) place(l *link, a *Answer) error {
@@ -251,7 +257,7 @@ func (r *AttachRequest) place(l *link, a *Answer) error {
 	}
 	cond, err := wire.CondResourceLimitExceeded, s.place(l)
 	if err == nil {
-		if s.appendAttach(a.attach(l)) {
+		if a == nil || s.appendAttach(a.attach(l)) {
 			return nil
 		}
 		s.displace(l)
@@ -265,6 +271,7 @@ func (r *AttachRequest) place(l *link, a *Answer) error {
 var (
 	errSessionOver = errors.New("the session is over")
 	errConnOver    = errors.New("begin: the connection is over")
+	errNameInUse   = errors.New("a link of that name is on the session, and is not detached yet")
 	errTooLong     = errors.New("the attach is longer than a frame that the peer takes")
 )
 
@@ -303,7 +310,7 @@ func (s *Session) AttachReceiver(b *Batch, name string, h ReceiverHandler, a *An
 	if h, ok := h.(interface{ Attaching(*Receiver) }); ok {
 		h.Attaching(l) // before the reader can find it
 	}
-	return l, s.attach(b, &l.link, a)
+	return l, s.attach(b, &l.link, func() *wire.Attach { return a.attach(&l.link) })
 }
 
 // AttachSender attaches a link by which messages go out, as AttachReceiver does: its
@@ -314,20 +321,24 @@ func (s *Session) AttachSender(b *Batch, name string, h SenderHandler, a *Answer
 	if h, ok := h.(interface{ Attaching(*Sender) }); ok {
 		h.Attaching(l) // before the reader can find it
 	}
-	return l, s.attach(b, &l.link, a)
+	return l, s.attach(b, &l.link, func() *wire.Attach { return a.attach(&l.link) })
 }
 
-func (s *Session) attach(b *Batch, l *link, a *Answer) error {
+// attach sends the attach that says makes once the link has its handle.
+func (s *Session) attach(b *Batch, l *link, says func() *wire.Attach) error {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.over || s.finished || c.dead || c.shut.Load() {
 		return fmt.Errorf("attach %q: %w", l.name, errSessionOver)
 	}
+	if l.raw != nil && s.names.get(l.name, !l.role()) != nil {
+		return fmt.Errorf("attach %q: %w", l.name, errNameInUse)
+	}
 	if err := s.place(l); err != nil {
 		return fmt.Errorf("attach %q: %w", l.name, err)
 	}
-	if !s.appendAttach(a.attach(l)) {
+	if !s.appendAttach(says()) {
 		s.displace(l)
 		return fmt.Errorf("attach %q: %w", l.name, errTooLong)
 	}
@@ -342,7 +353,10 @@ func (c *Conn) attachAnswered(w *work, l *link, p *wire.Attach) error {
 	l.remote = p.Handle
 	l.session.byHandle.set(p.Handle, l)
 	var h any
-	if l.recv != nil {
+	if l.raw != nil {
+		l.raw.recvAnswer(w, p)
+		return nil
+	} else if l.recv != nil {
 		l.recv.acceptAttach(p)
 		h = l.recv.h
 	} else {
@@ -388,6 +402,10 @@ func (c *Conn) recvDetach(w *work, ch uint16, p *wire.Detach) error {
 		return s.fault(wire.CondUnattachedHandle, "detach of handle %d, which is not attached", p.Handle)
 	}
 	l.sawEnd = true
+	if l.raw != nil {
+		l.raw.recvDetach(w, p)
+		return nil
+	}
 	l.finish(w, p.Error)
 	c.mu.Lock()
 	if !l.detached && !s.over { // its handler may have ended the session
@@ -407,8 +425,13 @@ func (l *link) detach(b *Batch, e *wire.Error, closed bool) {
 	s := l.session
 	c := s.conn
 	c.mu.Lock()
-	s.names.remove(l)
+	if l.raw == nil || l.attached {
+		s.names.remove(l)
+	}
 	if !l.detached && !s.over {
+		if l.raw != nil {
+			l.raw.answerEmpty()
+		}
 		l.detached = true
 		c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: closed, Error: e})
 	}

@@ -314,7 +314,7 @@ func (l *Receiver) unhold(n int) {
 	*held -= n
 	c.cfg.Budget.add(-n)
 	switch {
-	case full && *held < heldLimit:
+	case full && *held < heldLimit && !l.session.alone:
 		// Any session may have used up its window meanwhile, and found no room for
 		// more: nothing else would ever tell its peer of it.
 		c.sessions.each(func(_ uint32, s *Session) { s.extendWindow() })

@@ -41,11 +41,11 @@ func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state 
 	var rejected rejections
 	c.mu.Lock()
 	s.outgoing.inRange(first, last, func(id uint32, r *outRecord) {
-		news := settled || r.said == wire.StateNone
+		news := settled || r.said == wire.StateNone || r.link.raw != nil
 		if state.Kind == wire.StateRejected && r.said == wire.StateNone {
 			rejected.add(r.link)
 		}
-		if terminal && r.said == wire.StateNone {
+		if terminal && (r.said == wire.StateNone || r.link.raw != nil) {
 			r.said = state.Kind
 		}
 		if r.origin != nil && news {
@@ -113,7 +113,7 @@ func (s *Session) recvSenderStates(w *work, first, last uint32, settled bool, st
 	terminal := state.Terminal()
 	c.mu.Lock()
 	s.incoming.inRange(first, last, func(id uint32, r *inRecord) {
-		news := settled || !r.is(inSaid)
+		news := settled || !r.is(inSaid) || r.link.raw != nil
 		if terminal {
 			r.flags |= inSaid
 		}

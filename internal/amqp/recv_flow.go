@@ -23,11 +23,15 @@ func (c *Conn) recvFlow(w *work, ch uint16, p *wire.Flow) error {
 		return s.fault(wire.CondUnattachedHandle, "flow on handle %d, which is not attached", p.Handle.V)
 	}
 	var able *Sender
+	var raw *RawLink
 	switch {
 	case lk == nil || lk.gone || lk.detached:
 		if p.Echo && lk == nil {
 			s.encodeFlow()
 		}
+	case lk.raw != nil:
+		raw = lk.raw
+		raw.takeFlow(p)
 	case lk.send != nil:
 		if lk.send.recvCredit(p) {
 			able = lk.send
@@ -45,6 +49,9 @@ func (c *Conn) recvFlow(w *work, ch uint16, p *wire.Flow) error {
 	w.flushWake()
 	if able != nil {
 		able.h.OnSendable(&w.batch, able)
+	}
+	if raw != nil {
+		raw.h.OnFlow(&w.batch, p)
 	}
 	return nil
 }

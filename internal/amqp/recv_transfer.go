@@ -35,6 +35,9 @@ func (c *Conn) recvTransfer(w *work, ch uint16, t *wire.Transfer, payload []byte
 		c.mu.Unlock()
 		return nil // on its way when we detached
 	}
+	if lk.raw != nil {
+		return l.recvRaw(w, t, payload)
+	}
 	first := !l.partial
 	var midway InDelivery
 	var settled bool

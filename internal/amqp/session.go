@@ -30,6 +30,7 @@ type Session struct {
 	names    linkNames
 
 	// What comes in.
+	alone          bool   // what is held counts by session here
 	held           int    // payload bytes that the handler holds of this session, if they count by session
 	nextIncomingID uint32 // transfer-id of the next frame
 	incomingEnd    uint32 // one past the last frame that the peer may send
@@ -74,9 +75,13 @@ const (
 	firstAvgFrame = heldLimit / 256
 )
 
-func (c *Conn) newSession() *Session {
+// prepare fills in what every session begins with.
+func (c *Conn) prepare(s *Session) *Session {
 	// Until the peer's begin says otherwise its handle-max is the default. [2.7.2]
-	s := &Session{conn: c, avgFrame: firstAvgFrame, peerHandleMax: 1<<32 - 1}
+	s.conn, s.avgFrame, s.peerHandleMax = c, firstAvgFrame, 1<<32-1
+	if s.alone {
+		s.avgFrame = aloneLimit / minWindow
+	}
 	s.incomingEnd = s.window()
 	return s
 }
@@ -105,21 +110,29 @@ func (c *Conn) Begin(b *Batch) (*Session, error) { return c.BeginWith(b, nil) }
 
 // BeginWith is Begin, and h hears of the session.
 func (c *Conn) BeginWith(b *Batch, h SessionHandler) (*Session, error) {
+	return c.begin(b, &Session{h: h})
+}
+
+func (c *Conn) begin(b *Batch, s *Session) (*Session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.finished {
 		return nil, errConnOver
 	}
-	s := c.newSession()
+	c.prepare(s)
 	ch, ok := c.sessions.alloc(s, uint32(min(c.peer.ChannelMax, c.cfg.ChannelMax)))
 	if !ok {
 		return nil, fmt.Errorf("begin: %w: there are %d", ErrNoChannel, 1+int(min(c.peer.ChannelMax, c.cfg.ChannelMax)))
 	}
-	s.local, s.h = uint16(ch), h
-	c.appendFrame(s.local, &wire.Begin{
+	s.local = uint16(ch)
+	p := &wire.Begin{
 		NextOutgoingID: s.nextOutgoingID, IncomingWindow: s.window(), OutgoingWindow: maxOutgoingWindow,
 		HandleMax: wire.Some[uint32](ourHandleMax),
-	})
+	}
+	if s.alone && c.cfg.NamesBySession {
+		p.Properties = wire.Map{{Key: wire.Symbol(propertyAlone), Value: true}}
+	}
+	c.appendFrame(s.local, p)
 	b.touch(c)
 	return s, nil
 }
@@ -138,10 +151,11 @@ func (c *Conn) recvBegin(w *work, ch uint16, p *wire.Begin) error {
 	}
 	c.mu.Lock()
 	s, err := c.bindSession(w, ch, p)
-	c.mu.Unlock()
 	if err != nil {
+		c.mu.Unlock()
 		return err
 	}
+	c.mu.Unlock()
 	s.remote = ch
 	s.bound = true
 	c.byChannel.set(uint32(ch), s)
@@ -164,7 +178,8 @@ func (c *Conn) bindSession(w *work, ch uint16, p *wire.Begin) (*Session, error) 
 		w.wake = append(w.wake, s.takeStalled()...)
 		return s, nil
 	}
-	s := c.newSession()
+	_, alone := p.Properties.Get(propertyAlone)
+	s := c.prepare(&Session{alone: alone && c.cfg.NamesBySession})
 	local, ok := c.sessions.alloc(s, uint32(min(c.peer.ChannelMax, c.cfg.ChannelMax)))
 	if !ok {
 		return nil, connFault(wire.CondResourceLimitExceeded, "begin on channel %d: no channel is left to answer it", ch)
@@ -209,7 +224,7 @@ func (c *Conn) session(ch uint16, code wire.Code) (*Session, error) {
 // what the connection may still hold, by the size of recent ones. The caller
 // holds mu.
 func (s *Session) window() uint32 {
-	room := heldLimit - *s.holding()
+	room := s.holdLimit() - *s.holding()
 	if room <= 0 || s.conn.cfg.Budget.exhausted() {
 		return 0
 	}
@@ -223,7 +238,7 @@ func (s *Session) window() uint32 {
 // holding is the count of held bytes that narrows the session's window. The caller
 // holds mu.
 func (s *Session) holding() *int {
-	if s.conn.cfg.HoldBySession {
+	if s.conn.cfg.HoldBySession || s.alone {
 		return &s.held
 	}
 	return &s.conn.held

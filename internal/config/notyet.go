@@ -7,8 +7,6 @@ import "cmp"
 // section.attribute: value. Whoever builds a part takes its names out, and runs
 // go test ./internal/config -update for the page in docs.
 var notYet = map[string]string{
-	// Links of clients that are attached at a broker.
-	"linkRoutes": noBrokers,
 	// One address over several brokers.
 	"addresses.shards": noBrokers,
 }

@@ -189,7 +189,7 @@ nonsense: 1
 mesh.yaml:4: listeners[0].port: is "70000"; it must be a whole number from 0 to 65535, or a service name
 mesh.yaml:5: listeners[1].sslProfile: ` + noTLS + `
 mesh.yaml:6: router.id: contains a blank or a control character; use others
-mesh.yaml:7: nonsense: is not known; known are: router, listeners, connectors, addresses, autoLinks, users, log`
+mesh.yaml:7: nonsense: is not known; known are: router, listeners, connectors, addresses, autoLinks, linkRoutes, users, log`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%v", err, want)
 	}

@@ -13,7 +13,7 @@ func TestBadInput(t *testing.T) {
 		{"empty", "", "f: it is empty"},
 		{"only a comment", "# nothing\n", "f: it is empty"},
 		{"null", "~\n", "f:1: the file is empty; it must be sections"},
-		{"a word", "hello\n", `f:1: the file is the single value "hello"; it must be sections: router, listeners, connectors, addresses, autoLinks, users, log`},
+		{"a word", "hello\n", `f:1: the file is the single value "hello"; it must be sections: router, listeners, connectors, addresses, autoLinks, linkRoutes, users, log`},
 		{"a list", "- a\n", "f:1: the file is a list"},
 		{"two documents", "listeners: [{}]\n---\nrouter: {}\n", "f:2: a second document starts here"},
 		{"broken second document", "listeners: [{}]\n---\n[", "f:3: this is not YAML"},

@@ -37,12 +37,16 @@ type Client struct {
 
 // ClientOptions are what differs between clients.
 type ClientOptions struct {
-	MaxFrame   uint32 // largest frame that we take; 0 is 65536
-	ChannelMax uint16 // 0 is 255
+	MaxFrame   uint32         // largest frame that we take; 0 is 65536
+	ChannelMax uint16         // 0 is 255
+	Session    SessionOptions // of those that the other side begins
 	Properties wire.Map
 	// Accept says how a sender that the other side attaches is received; nil refuses to
 	// know of any.
 	Accept func(*wire.Attach) ReceiverOptions
+	// OnAttach is given an attach of the other side: answer it with [Session.TakeSender],
+	// [Session.TakeReceiver] or [Session.Refuse], now or later. It goes before Accept.
+	OnAttach func(s *Session, p *wire.Attach)
 	// Fault is told what the other side does against the specification. It is
 	// called with the client's lock held.
 	Fault func(string)

@@ -16,6 +16,7 @@ type link struct {
 	remote    uint32
 	role      wire.Role
 	detaching bool // we sent detach
+	Closed    bool // the other side's detach closed the link
 	gone      bool
 }
 
@@ -86,6 +87,10 @@ func (s *Session) recvAttach(p *wire.Attach) {
 		}
 		return
 	}
+	if s.Client.opts.OnAttach != nil {
+		s.Client.opts.OnAttach(s, p)
+		return
+	}
 	if accept := s.Client.opts.Accept; accept != nil && p.Role == wire.RoleSender {
 		s.accept(p, accept(p))
 		return
@@ -115,6 +120,7 @@ func (s *Session) recvDetach(p *wire.Detach) {
 		return
 	}
 	l := e.common()
+	l.Closed = p.Closed
 	l.Detach(p.Closed, nil)
 	delete(s.byRemote, p.Handle)
 	s.links[l.handle] = nil

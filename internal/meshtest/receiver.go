@@ -28,6 +28,7 @@ type ReceiverOptions struct {
 
 	OnAttach   func(*wire.Attach)
 	OnTransfer func(d *In, payload []byte) // a frame has come; payload is valid during the call
+	OnFlow     func(*wire.Flow)            // before anything is made of it
 	OnState    func(d *In)                 // the sender said something of a delivery
 	OnDrained  func(back uint32)           // a drain was answered; back is the credit that was not used
 	OnGone     func(*wire.Error)           // the link is over, as are its deliveries
@@ -40,7 +41,8 @@ type In struct {
 	Tag     string
 	Format  uint32
 	Settled bool // presettled
-	Size    int  // payload bytes so far
+	Resume  bool
+	Size    int // payload bytes so far
 	Context any
 
 	Complete      bool
@@ -94,6 +96,16 @@ func (l *Receiver) Unsettled() int { return l.unsettled }
 
 // SetCredit says how many deliveries may come from now on.
 func (l *Receiver) SetCredit(n uint32) { l.credit(n, false) }
+
+// FlowWith gives n credit with other fields of f: those of the session, the handle and
+// the counts aside.
+func (l *Receiver) FlowWith(n uint32, f wire.Flow) {
+	l.limit = l.deliveryCount + n
+	l.ceiling = max(l.ceiling, l.limit)
+	l.draining = f.Drain
+	f.Handle, f.DeliveryCount, f.LinkCredit = wire.Some(l.handle), wire.Some(l.deliveryCount), wire.Some(n)
+	l.Session.flow(&f)
+}
 
 // Drain is SetCredit, and asks that what of it cannot be used be given back.
 func (l *Receiver) Drain(n uint32) { l.credit(n, true) }
@@ -173,7 +185,7 @@ func (s *Session) recvTransfer(p *wire.Transfer, payload []byte) {
 // begin checks and takes the first frame of a delivery.
 func (l *Receiver) begin(p *wire.Transfer) *In {
 	s := l.Session
-	d := &In{Link: l, ID: p.DeliveryID.V, Tag: string(p.DeliveryTag), Format: p.MessageFormat.V, Settled: p.Settled.V}
+	d := &In{Link: l, ID: p.DeliveryID.V, Tag: string(p.DeliveryTag), Format: p.MessageFormat.V, Settled: p.Settled.V, Resume: p.Resume, State: p.State.Clone()}
 	switch {
 	case !p.DeliveryID.OK || p.DeliveryTag == nil:
 		s.Client.fault("link %q: a delivery begins without id or tag", l.Name)
@@ -206,6 +218,9 @@ func (l *Receiver) begin(p *wire.Transfer) *In {
 
 // recvFlow takes the sender's state: credit comes back after a drain.
 func (l *Receiver) recvFlow(p *wire.Flow) {
+	if l.opts.OnFlow != nil {
+		l.opts.OnFlow(p)
+	}
 	if !p.DeliveryCount.OK {
 		l.Session.Client.fault("link %q: a sender's flow without delivery-count", l.Name)
 		return

@@ -19,17 +19,19 @@ type Sender struct {
 
 // SenderOptions are what differs between senders.
 type SenderOptions struct {
-	Name     string // made up if empty
-	Target   *wire.Target
-	Source   *wire.Source
-	Snd      wire.SenderSettleMode
-	Rcv      wire.ReceiverSettleMode
-	First    uint32 // initial-delivery-count
-	NoTarget bool   // leave the target out
-	OnAttach func(*wire.Attach)
-	OnCredit func()            // a flow has come
-	OnState  func(o *Out)      // the other side said something of a delivery
-	OnGone   func(*wire.Error) // the link is over, as are its deliveries
+	Name      string // made up if empty
+	Target    *wire.Target
+	Source    *wire.Source
+	Snd       wire.SenderSettleMode
+	Rcv       wire.ReceiverSettleMode
+	First     uint32 // initial-delivery-count
+	NoTarget  bool   // leave the target out
+	OnAttach  func(*wire.Attach)
+	OnCredit  func()            // a flow has come
+	OnFlow    func(*wire.Flow)  // before anything is made of it
+	KeepDrain bool              // a drain is answered by Drained only
+	OnState   func(o *Out)      // the other side said something of a delivery
+	OnGone    func(*wire.Error) // the link is over, as are its deliveries
 }
 
 // To is a target.
@@ -49,6 +51,9 @@ type Out struct {
 	// SettleAtEnd settles an unsettled delivery by its last frame. [2.7.5]
 	SettleAtEnd bool
 	Context     any
+	Tag         []byte             // nil is one that is made up
+	Saying      wire.DeliveryState // on its first frame
+	Resume      bool
 
 	// What became of it.
 	Begun         bool
@@ -241,7 +246,10 @@ func (l *Sender) begin(o *Out, t *wire.Transfer) {
 	s.nextDelivery++
 	l.deliveryCount++
 	t.DeliveryID, t.MessageFormat = wire.Some(o.ID), wire.Some(o.Format)
-	t.DeliveryTag = binary.BigEndian.AppendUint32(nil, o.ID)
+	t.DeliveryTag, t.State, t.Resume = o.Tag, o.Saying, o.Resume
+	if o.Tag == nil {
+		t.DeliveryTag = binary.BigEndian.AppendUint32(nil, o.ID)
+	}
 	if o.Settled {
 		t.Settled = wire.Some(true)
 	} else {
@@ -250,7 +258,22 @@ func (l *Sender) begin(o *Out, t *wire.Transfer) {
 	}
 }
 
+// Drained gives back what is left of the credit.
+func (l *Sender) Drained() {
+	l.deliveryCount = l.limit
+	l.Flow(false)
+}
+
+// FlowWith is Flow with other fields: those of the session and the handle aside.
+func (l *Sender) FlowWith(f wire.Flow) {
+	f.Handle, f.DeliveryCount, f.LinkCredit = wire.Some(l.handle), wire.Some(l.deliveryCount), wire.Some(l.limit-l.deliveryCount)
+	l.Session.flow(&f)
+}
+
 func (l *Sender) recvFlow(p *wire.Flow) {
+	if l.opts.OnFlow != nil {
+		l.opts.OnFlow(p)
+	}
 	if !p.LinkCredit.OK {
 		return
 	}
@@ -262,9 +285,8 @@ func (l *Sender) recvFlow(p *wire.Flow) {
 	if int32(l.limit-l.deliveryCount) < 0 {
 		l.limit = l.deliveryCount // reduced below what is on its way
 	}
-	if p.Drain {
-		l.deliveryCount = l.limit
-		l.Flow(false)
+	if p.Drain && !l.opts.KeepDrain {
+		l.Drained()
 	}
 	if l.opts.OnCredit != nil {
 		l.opts.OnCredit()

@@ -44,6 +44,7 @@ type SessionOptions struct {
 	// FirstTransfer and FirstDelivery are where our numbers begin: near 1<<32
 	// they wrap soon.
 	FirstTransfer, FirstDelivery uint32
+	HandleMax                    wire.Opt[uint32]
 	OnEnd                        func(*wire.Error)
 }
 
@@ -70,7 +71,7 @@ func (c *Client) begin(o SessionOptions, answers wire.Opt[uint16]) *Session {
 		sentOver: make(map[uint32]bool), takenOver: make(map[uint32]bool),
 	}
 	s.local = uint16(place(&c.sessions, s))
-	c.write(s.local, &wire.Begin{RemoteChannel: answers, NextOutgoingID: s.nextOut, IncomingWindow: o.Window, OutgoingWindow: 1 << 20})
+	c.write(s.local, &wire.Begin{RemoteChannel: answers, NextOutgoingID: s.nextOut, IncomingWindow: o.Window, OutgoingWindow: 1 << 20, HandleMax: o.HandleMax})
 	return s
 }
 
@@ -140,8 +141,8 @@ func (s *Session) flow(f *wire.Flow) {
 }
 
 func (c *Client) recvBegin(ch uint16, p *wire.Begin) {
-	if !p.RemoteChannel.OK && c.opts.Accept != nil {
-		s := c.begin(SessionOptions{}, wire.Some(ch))
+	if !p.RemoteChannel.OK && (c.opts.Accept != nil || c.opts.OnAttach != nil) {
+		s := c.begin(c.opts.Session, wire.Some(ch))
 		p.RemoteChannel = wire.Some(s.local)
 	}
 	if !p.RemoteChannel.OK || int(p.RemoteChannel.V) >= len(c.sessions) {

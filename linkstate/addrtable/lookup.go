@@ -59,15 +59,32 @@ func (t *Tables) Unwatch(addr string) {
 // tell notes that the answer for an address has changed. The caller holds the
 // shard's lock.
 func (t *Tables) tell(sh *shard, name []byte) {
+	if _, ok := t.always[string(name)]; ok {
+		t.changed = append(t.changed, string(name))
+		return
+	}
 	if addr, ok := sh.watched[string(name)]; ok {
 		t.changed = append(t.changed, addr)
+	}
+}
+
+// maxAlways bounds how many addresses are watched without being asked for.
+const maxAlways = 1 << 16
+
+// noteAlways remembers an address that is watched without being asked for. The caller
+// holds the tables' mutex.
+func (t *Tables) noteAlways(name []byte) {
+	for _, p := range t.options.Always {
+		if len(name) >= len(p) && string(name[:len(p)]) == p && len(t.always) < maxAlways {
+			t.always[string(name)] = struct{}{}
+		}
 	}
 }
 
 // tellWatchers notes that the answers for all of a table's addresses change. It goes
 // through what is fewer: these, or those that are watched.
 func (t *Tables) tellWatchers(tb *table) {
-	watched := 0
+	watched := len(t.always)
 	for i := range t.shards {
 		sh := &t.shards[i]
 		sh.mu.RLock()
@@ -77,6 +94,11 @@ func (t *Tables) tellWatchers(tb *table) {
 	if tb.live+tb.tombs < watched {
 		t.tellOfEntries(tb)
 		return
+	}
+	for addr := range t.always {
+		if _, ok := t.value(t.spot(tb, []byte(addr))); ok {
+			t.changed = append(t.changed, addr)
+		}
 	}
 	for i := range t.shards {
 		sh := &t.shards[i]

@@ -110,6 +110,7 @@ func (t *Tables) store(tb *table, s spot, name []byte, version uint64, e Entry, 
 	}
 	now := &sh.entries[s.entry]
 	now.value, now.state = e, to
+	t.noteAlways(name)
 	if seen && !tb.masked {
 		t.tell(sh, name)
 	}

@@ -23,12 +23,13 @@ type Tables struct {
 	adjacencies map[string]*adjacency
 	bySlot      []*adjacency // places of marks; nil is free
 	dead        []deadList
-	freeSlots   []uint32 // of owners
-	total       int      // live entries
-	full        bool     // an owner was refused
-	changed     []string // to be told to OnChange on unlock
-	pending     []string // to be told to OnPending on unlock
-	refused     []error  // to be told to OnRefused on unlock
+	freeSlots   []uint32            // of owners
+	total       int                 // live entries
+	full        bool                // an owner was refused
+	always      map[string]struct{} // addresses seen that begin with one of options.Always
+	changed     []string            // to be told to OnChange on unlock
+	pending     []string            // to be told to OnPending on unlock
+	refused     []error             // to be told to OnRefused on unlock
 
 	shards [shards]shard
 	owners atomic.Pointer[[]*ownerInfo] // by slot; replaced under mu
@@ -60,6 +61,7 @@ func New(o Options) *Tables {
 		seed:        maphash.MakeSeed(),
 		byOwner:     map[Owner]*table{},
 		adjacencies: map[string]*adjacency{},
+		always:      map[string]struct{}{},
 	}
 	t.owners.Store(&[]*ownerInfo{})
 	return t

@@ -79,6 +79,10 @@ type Options struct {
 	MaxPerOwner int // addresses in one table; 0 is 2,000,000
 	MaxTotal    int // addresses in all tables; 0 is 8,000,000
 
+	// Always are beginnings of addresses that are watched without being asked for: of
+	// those, which are few, one has to know what there is.
+	Always []string
+
 	// OnChange is called when the owners of a watched address, or what they say of
 	// it, have changed. Calls for one address may come from several goroutines at
 	// once, so it asks [Tables.Owners] anew.

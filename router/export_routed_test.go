@@ -1,0 +1,32 @@
+package router
+
+// routedResidue lists what is left of routed links.
+func (t *linkRoutes) routedResidue(note func(string, ...any)) {
+	t.mu.Lock()
+	if n := len(t.names); n > 0 {
+		note("%d names of routed links", n)
+	}
+	for _, routes := range t.own {
+		for _, l := range routes {
+			if n := l.links.Load(); n != 0 {
+				note("link route %q counts %d links", l.name, n)
+			}
+		}
+	}
+	t.mu.Unlock()
+	for _, rs := range t.all() {
+		rs.mu.Lock()
+		note("a session with routed links, %d mirrors", len(rs.mirrors))
+		for _, m := range rs.mirrors {
+			note("a mirror to %s with %d links, %d waiting", m.where(), len(m.links), len(m.waiting))
+			for i := range m.pipes {
+				m.pipes[i].mu.Lock()
+				if !m.pipes[i].idle() {
+					note("%d wait in pipe %d to %s", len(m.pipes[i].items)-m.pipes[i].next, i, m.where())
+				}
+				m.pipes[i].mu.Unlock()
+			}
+		}
+		rs.mu.Unlock()
+	}
+}

@@ -1,0 +1,247 @@
+package router
+
+import (
+	"sync"
+	"time"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// pipe is what goes one way between the two sessions of a mirror and must keep its order:
+// transfers, and what their senders say. It goes on at once while nothing waits, else it
+// waits for the window of the session that it leaves by; what waits narrows the window of
+// the session that it came by.
+type pipe struct {
+	mu      sync.Mutex // guards all below
+	items   []pipeItem // from next on
+	next    int
+	awaited map[uint32]uint32 // id in the session that leaves, of deliveries that came and somebody asks for
+	over    bool              // nothing passes any more
+	timer   *time.Timer       // until what waits is given up
+}
+
+// pipeItem is something that waits.
+type pipeItem struct {
+	kind    pipeKind
+	end     *routedEnd  // that it came by
+	frame   amqp.RawOut // transfer: what is left of it
+	held    int         // bytes that count
+	flow    wire.Flow
+	id      uint32 // state: of the delivery that came
+	ref     uint32 // state: of the delivery that left, if known
+	known   bool
+	settled bool
+	state   wire.DeliveryState
+	closed  bool // detach
+	err     *wire.Error
+	session *amqp.Session // end
+}
+
+type pipeKind uint8
+
+const (
+	pipeTransfer pipeKind = iota
+	pipeFlow
+	pipeState
+	pipeDetach
+	pipeEnd
+)
+
+const (
+	// pipeItemSize is what an item counts beside its payload, in bytes.
+	pipeItemSize = 256
+	// pipePatience is how long what waits is kept for a session whose other side has
+	// ended in good order.
+	pipePatience = 5 * time.Second
+)
+
+// transfer takes a frame that has come.
+func (p *pipe) transfer(b *amqp.Batch, e *routedEnd, f *amqp.RawFrame) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
+	out := amqp.RawOut{Transfer: *f.Transfer, First: f.First, Ref: f.ID, Payload: f.Payload, In: f.In}
+	if p.idle() && p.send(b, e, &out) {
+		return
+	}
+	// What it points to belongs to the reader.
+	out.Payload, out.In = append([]byte(nil), out.Payload...), nil
+	out.Transfer.DeliveryTag = append([]byte(nil), out.Transfer.DeliveryTag...)
+	out.Transfer.State = out.Transfer.State.Clone()
+	p.add(e, pipeItem{kind: pipeTransfer, frame: out, held: len(out.Payload) + pipeItemSize})
+}
+
+// idle says that nothing waits. The caller holds mu.
+func (p *pipe) idle() bool { return p.next == len(p.items) }
+
+// add appends something that waits. The caller holds mu.
+func (p *pipe) add(e *routedEnd, it pipeItem) {
+	it.end = e
+	p.items = append(p.items, it)
+	if it.held > 0 {
+		e.raw.Hold(it.held)
+	}
+}
+
+// send sends what can be sent of a frame; false means that something is left. The caller
+// holds mu.
+func (p *pipe) send(b *amqp.Batch, e *routedEnd, f *amqp.RawOut) bool {
+	first := f.First
+	if !first {
+		f.ID = e.sending
+	}
+	res := e.other().raw.Transfer(b, f)
+	if first && !f.First {
+		e.sending = f.ID
+		if !f.Transfer.Settled.V {
+			e.raw.SetRef(f.Ref, f.ID)
+			if _, ok := p.awaited[f.Ref]; ok {
+				p.awaited[f.Ref] = f.ID
+			}
+		}
+	}
+	return res == amqp.Sent || res == amqp.Gone
+}
+
+// flow takes what a sender says of its link, behind what it has sent.
+func (p *pipe) flow(b *amqp.Batch, e *routedEnd, f *wire.Flow) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.idle() {
+		e.other().raw.Flow(b, f)
+		return
+	}
+	it := pipeItem{kind: pipeFlow, flow: *f}
+	it.flow.Properties = append(wire.Raw(nil), f.Properties...)
+	if last := &p.items[len(p.items)-1]; last.kind == pipeFlow && last.end == e {
+		it.flow.Echo = it.flow.Echo || last.flow.Echo
+		last.flow = it.flow
+		return
+	}
+	it.held = pipeItemSize
+	p.add(e, it)
+}
+
+// state takes what a sender says of a delivery, behind what it has sent.
+func (p *pipe) state(b *amqp.Batch, e *routedEnd, in amqp.InDelivery, settled bool, state wire.DeliveryState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known := in.Context != nil
+	if p.over {
+		return
+	}
+	if p.idle() {
+		if known {
+			e.other().raw.Tell(b, []uint32{in.Ref}, settled, state)
+		}
+		return
+	}
+	if !known {
+		if p.awaited == nil {
+			p.awaited = make(map[uint32]uint32)
+		}
+		p.awaited[in.ID] = 0
+	}
+	p.add(e, pipeItem{kind: pipeState, id: in.ID, ref: in.Ref, known: known, settled: settled, state: state.Clone(), held: pipeItemSize})
+}
+
+// detach detaches the other end of a link behind what was sent by it.
+func (p *pipe) detach(b *amqp.Batch, e *routedEnd, closed bool, err *wire.Error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.idle() {
+		e.other().raw.Detach(b, closed, err)
+		return
+	}
+	p.add(e, pipeItem{kind: pipeDetach, closed: closed, err: err})
+}
+
+// end ends a session behind all that goes by it. What its peer does not take in time is
+// given up.
+func (p *pipe) end(b *amqp.Batch, s *amqp.Session, err *wire.Error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over || p.idle() {
+		p.over = true
+		s.End(b, err)
+		return
+	}
+	p.items = append(p.items, pipeItem{kind: pipeEnd, session: s, err: err})
+	p.timer = time.AfterFunc(pipePatience, func() {
+		var b amqp.Batch
+		p.cut(&b)
+		s.End(&b, err)
+		b.Flush()
+	})
+}
+
+// drain sends what waits, as far as it can be sent.
+func (p *pipe) drain(b *amqp.Batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.idle() {
+		it := &p.items[p.next]
+		if !p.emit(b, it) {
+			return
+		}
+		p.release(b, it)
+		p.next++
+		if p.next == len(p.items) {
+			p.items, p.next = nil, 0
+			return
+		}
+	}
+}
+
+// emit sends the item; false means that something of it is left. The caller holds mu.
+func (p *pipe) emit(b *amqp.Batch, it *pipeItem) bool {
+	switch it.kind {
+	case pipeTransfer:
+		return p.send(b, it.end, &it.frame)
+	case pipeFlow:
+		it.end.other().raw.Flow(b, &it.flow)
+	case pipeState:
+		id, ok := it.ref, it.known
+		if !ok {
+			id, ok = p.awaited[it.id]
+			if it.settled {
+				delete(p.awaited, it.id)
+			}
+		}
+		if ok {
+			it.end.other().raw.Tell(b, []uint32{id}, it.settled, it.state)
+		}
+	case pipeDetach:
+		it.end.other().raw.Detach(b, it.closed, it.err)
+	case pipeEnd:
+		p.over = true
+		p.timer.Stop()
+		it.session.End(b, it.err)
+	}
+	return true
+}
+
+// release gives back what an item held. The caller holds mu.
+func (p *pipe) release(b *amqp.Batch, it *pipeItem) {
+	if it.held > 0 {
+		it.end.raw.Unhold(b, it.held)
+	}
+	*it = pipeItem{}
+}
+
+// cut drops what waits, and all that comes.
+func (p *pipe) cut(b *amqp.Batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	for ; !p.idle(); p.next++ {
+		p.release(b, &p.items[p.next])
+	}
+	p.items, p.next, p.awaited = nil, 0, nil
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}
