@@ -29,7 +29,10 @@ type Config struct {
 	MaxSessionFrames uint32        // most frames of incoming-window; 0 leaves it to the engine
 	NamesBySession   bool          // links are told apart by session and name, for a peer that speaks for many
 	HoldBySession    bool          // what handlers hold narrows the window of its own session, not of all
-	MaxInFlight      uint32        // most unsettled deliveries that we have sent, over all links; 0 is no limit
+	// Overrun lets a link send as much again as its window beyond its credit before that
+	// costs it: some brokers lose count of what is on its way inside of them.
+	Overrun     bool
+	MaxInFlight uint32 // most unsettled deliveries that we have sent, over all links; 0 is no limit
 
 	Offered    []wire.Symbol
 	Desired    []wire.Symbol

@@ -239,8 +239,12 @@ func (l *Receiver) encodeFlow() {
 		return
 	}
 	l.limit = l.creditLimit()
-	if serialLess(l.ceiling, l.limit) {
-		l.ceiling = l.limit
+	most := l.limit
+	if l.session.conn.cfg.Overrun {
+		most += l.window
+	}
+	if serialLess(l.ceiling, most) {
+		l.ceiling = most
 	}
 	f := l.session.flow()
 	f.Handle = wire.Some(l.local)
