@@ -3,7 +3,6 @@ package router
 import (
 	"encoding/binary"
 	"net"
-	"net/netip"
 	"strings"
 
 	"go.uber.org/zap"
@@ -51,22 +50,12 @@ func (p *peer) managementKey(key string) (string, *wire.Error) {
 		return key, nil
 	}
 	switch {
-	case p.noManage:
+	case p.manages == config.ManagementNone:
 		return "", refusal(wire.CondUnauthorizedAccess, "clients of listener %q may not use management (management: none)", p.place)
-	case p.access == management.Read && !strings.HasSuffix(key, readSuffix):
+	case p.manages == config.ManagementRead && !strings.HasSuffix(key, readSuffix):
 		return key + readSuffix, nil
 	}
 	return key, nil
-}
-
-// access is what clients of the listener may do with management.
-func (l *listener) access() management.Access {
-	if host := l.cfg.Host; host != "" && host != "localhost" {
-		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil || !ip.IsLoopback() {
-			return management.Read
-		}
-	}
-	return management.Full
 }
 
 // cameBy is what stands in front of a request to the agent: the number of the connection by

@@ -86,7 +86,7 @@ var routerColumns = []management.Column[*routerRow]{
 	text("mode", "standalone, interior or edge", func(w *routerRow) string { return string(w.r.cfg.Router.Mode) }),
 	always[*routerRow](typeText, "area", "always 0", "0"),
 	text("version", "of the program", func(*routerRow) string { return Version }),
-	text("metadata", "a text of the operator's", func(*routerRow) string { return "" }),
+	text("metadata", "a text of the operator's", func(w *routerRow) string { return w.r.cfg.Router.Metadata }),
 	text("defaultDistribution", "of addresses for which nothing is configured", func(w *routerRow) string { return string(w.r.cfg.Router.DefaultDistribution) }),
 	number("workerThreads", "processors that the program may use", func(*routerRow) int { return runtime.GOMAXPROCS(0) }),
 	counter("addrCount", "addresses in use", func(w *routerRow) uint64 { return uint64(w.addresses) }),

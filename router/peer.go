@@ -10,7 +10,6 @@ import (
 
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
-	"github.com/meshway/meshway/internal/management"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -28,8 +27,7 @@ type peer struct {
 	stripOut  bool
 	largest   uint64 // max-message-size of what it sends, in bytes; 0 is no limit
 	inside    bool   // it is the router's own management agent
-	access    management.Access
-	noManage  bool // it may not reach management at all
+	manages   config.Management
 	since     time.Time
 	dialled   string // host:port that a connector has dialled; empty if the peer has
 
@@ -47,7 +45,7 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 		capacity: uint32(l.cfg.LinkCapacity), largest: l.cfg.MaxMessageSize,
 		stripIn:  l.cfg.StripAnnotations.In(),
 		stripOut: l.cfg.StripAnnotations.Out(),
-		access:   l.access(), since: time.Now(),
+		manages:  l.cfg.Management, since: time.Now(),
 	}
 	if l.cfg.Role == config.RoleInterRouter {
 		p.stripIn, p.stripOut = false, false

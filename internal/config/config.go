@@ -28,6 +28,7 @@ type Router struct {
 	Heartbeat           time.Duration // time between heartbeats to a neighbour; Interior only
 	DefaultDistribution Distribution  // of addresses that no Address entry matches
 	MetricsAddresses    int           // most addresses that have metrics of their own
+	Metadata            string        // a text for those who look at the router
 }
 
 // Listener accepts connections. What only another role has is at its default,
@@ -45,6 +46,7 @@ type Listener struct {
 	IdleTimeout             time.Duration // close when nothing came for this long; 0 never
 	InitialHandshakeTimeout time.Duration // close when no Open came by then; 0 never
 	StripAnnotations        Strip
+	Management              Management
 	LinkCapacity            int    // most deliveries in flight on one incoming link; 0 follows the consumers
 	MaxMessageSize          uint64 // bytes; 0 is no limit
 	AuthenticatePeer        bool   // refuse peers that skip SASL
@@ -129,6 +131,16 @@ const (
 	Closest     Distribution = "closest"
 	Multicast   Distribution = "multicast"
 	Unavailable Distribution = "unavailable" // attaches and messages are refused
+)
+
+// Management is what clients may do with the router's management.
+type Management string
+
+// What they may do.
+const (
+	ManagementFull Management = "full" // look and change
+	ManagementRead Management = "read" // look
+	ManagementNone Management = "none"
 )
 
 // Strip says on which way the router's own annotations are removed.

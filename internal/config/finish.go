@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"slices"
 )
@@ -17,6 +18,7 @@ func (c *Config) finish() {
 		l := &c.Listeners[i]
 		l.Host = l.bareHost()
 		l.Name = cmp.Or(l.Name, l.ListenAddress())
+		l.Management = cmp.Or(l.Management, l.defaultManagement())
 		if l.SASLMechanisms == nil {
 			l.SASLMechanisms = l.defaultMechanisms(c.Users)
 		}
@@ -37,6 +39,15 @@ func (c *Config) finish() {
 		l := &c.LinkRoutes[i]
 		l.Name = cmp.Or(l.Name, l.defaultName())
 	}
+}
+
+// defaultManagement trusts those on this machine.
+func (l *Listener) defaultManagement() Management {
+	ip, err := netip.ParseAddr(l.bareHost())
+	if l.bareHost() == "localhost" || err == nil && ip.IsLoopback() {
+		return ManagementFull
+	}
+	return ManagementRead
 }
 
 // folder is where the file is that the configuration came from.

@@ -210,6 +210,8 @@ func (a *Attribute) usual(c *Config, item any) any {
 			return (&Listener{SocketAddressFamily: x.SocketAddressFamily}).bareHost()
 		case "saslMechanisms":
 			return x.defaultMechanisms(c.Users)
+		case "management":
+			return string(x.defaultManagement())
 		}
 	case *Connector:
 		switch a.Name {

@@ -179,7 +179,7 @@ func (p *parser) withoutUnbuilt(e *Entity, a *Attribute, given legacyAttribute) 
 }
 
 // listenEverywhere says what the predecessor takes for granted: without a host it
-// listens on every interface, and waits for Open for ever. What speaks HTTP stays on loopback:
+// listens on every interface, waits for Open for ever, and lets every client manage it. What speaks HTTP stays on loopback:
 // it asks nobody who they are.
 func listenEverywhere(s legacySection) legacySection {
 	find := func(name string) (string, bool) {
@@ -205,6 +205,11 @@ func listenEverywhere(s legacySection) legacySection {
 		say("host", "::")
 	case family == "" && unbracket(host) == "::":
 		say("socketAddressFamily", string(IPv6))
+	}
+	if _, given := find("management"); !given {
+		if role, _ := find("role"); role == "" || role == string(RoleNormal) || role == string(RoleRouteContainer) {
+			say("management", string(ManagementFull))
+		}
 	}
 	if _, given := find("initialHandshakeTimeoutSeconds"); !given {
 		say("initialHandshakeTimeoutSeconds", "0")

@@ -211,9 +211,9 @@ policy {
 router: {mode: interior, id: A}
 log: {level: info, modules: {mesh: debug}}
 listeners:
-  - {host: "::", port: amqp, initialHandshakeTimeoutSeconds: 0, maxFrameSize: 2048, linkCapacity: 5, saslMechanisms: ANONYMOUS, openProperties: {a: 1, b: "{", c: {d: [1, true, null]}}}
+  - {host: "::", port: amqp, initialHandshakeTimeoutSeconds: 0, management: full, maxFrameSize: 2048, linkCapacity: 5, saslMechanisms: ANONYMOUS, openProperties: {a: 1, b: "{", c: {d: [1, true, null]}}}
   - {host: "::", port: 5673, initialHandshakeTimeoutSeconds: 0, socketAddressFamily: IPv6, role: inter-router}
-  - {host: 0.0.0.0, port: 5674, initialHandshakeTimeoutSeconds: 3, socketAddressFamily: IPv4}
+  - {host: 0.0.0.0, port: 5674, initialHandshakeTimeoutSeconds: 3, management: full, socketAddressFamily: IPv4}
 connectors: [{name: broker, host: broker.example, role: route-container, idleTimeoutSeconds: 120}]
 addresses: [{pattern: "alarms/#", distribution: multicast}, {prefix: orders, waypoint: true}]
 autoLinks: [{address: orders, direction: in, connection: broker}]
@@ -252,7 +252,7 @@ func TestTheJSONFormMeansTheSame(t *testing.T) {
 `)
 	want := parsed(t, `
 router: {mode: interior, id: A}
-listeners: [{host: 0.0.0.0, port: 5672, initialHandshakeTimeoutSeconds: 0, openProperties: {a: "1"}}]
+listeners: [{host: 0.0.0.0, port: 5672, initialHandshakeTimeoutSeconds: 0, management: full, openProperties: {a: "1"}}]
 addresses: [{prefix: a/b, priority: 4}]
 `)
 	if !same(c, want) || len(c.Warnings) > 0 {
@@ -293,7 +293,7 @@ func TestBadLegacyFiles(t *testing.T) {
 		{"number", "listener {\n  maxFrameSize: large\n}\n", `f:2: listener.maxFrameSize: is "large"; it must be a whole number from 512 to 2147483647 (bytes)`},
 		{"same place", "listener {\n  port: 1\n}\nlistener {\n  port: 1\n}\n", `f:5: listener.port: "[::]:1" is used by listener (line 2) too`},
 		{"pair that is none", "[\n[\"router\", {}],\n[\"listener\"]]", `f:3: is not ["SECTION", {"ATTRIBUTE": VALUE, ...}], as all entries of the list must be`},
-		{"unknown in the JSON form", "[[\"router\", {\"nonsense\": 1}]]", "f:1: router.nonsense: is not known; known are: id, mode, heartbeatMilliseconds, defaultDistribution, metricsAddresses"},
+		{"unknown in the JSON form", "[[\"router\", {\"nonsense\": 1}]]", "f:1: router.nonsense: is not known; known are: id, mode, heartbeatMilliseconds, defaultDistribution, metricsAddresses, metadata"},
 	}
 	for _, tt := range tests {
 		if _, err := Parse("f", []byte(tt.file)); err == nil || err.Error() != tt.want {

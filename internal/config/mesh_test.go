@@ -31,7 +31,7 @@ users: {file: u}
 	}
 	mesh := Listener{
 		Name: "mesh", Host: "::", Port: "55672", SocketAddressFamily: IPv6, Role: RoleInterRouter, Cost: MaxCost, MaxFrameSize: 65536, MaxSessions: 32768,
-		IdleTimeout: time.Minute, InitialHandshakeTimeout: 5 * time.Second, StripAnnotations: StripBoth, AuthenticatePeer: true, SASLMechanisms: []string{"PLAIN"}, Healthz: true, Metrics: true,
+		IdleTimeout: time.Minute, InitialHandshakeTimeout: 5 * time.Second, StripAnnotations: StripBoth, Management: ManagementRead, AuthenticatePeer: true, SASLMechanisms: []string{"PLAIN"}, Healthz: true, Metrics: true,
 	}
 	if !reflect.DeepEqual(c.Listeners[1], mesh) {
 		t.Errorf("got\n%+v\nwant\n%+v", c.Listeners[1], mesh)

@@ -50,7 +50,7 @@ log: {level: debug, format: json}
 		Listeners: []Listener{
 			{
 				Name: "devices", Host: "::", Port: "amqps", Role: RoleNormal, Healthz: true, Metrics: true, Cost: 1, MaxFrameSize: 65536, MaxSessions: 10, MaxSessionFrames: 100,
-				IdleTimeout: 0, InitialHandshakeTimeout: 3 * time.Second, StripAnnotations: StripNone, LinkCapacity: 20, MaxMessageSize: 1000000,
+				IdleTimeout: 0, InitialHandshakeTimeout: 3 * time.Second, StripAnnotations: StripNone, Management: ManagementRead, LinkCapacity: 20, MaxMessageSize: 1000000,
 				AuthenticatePeer: true, SASLMechanisms: []string{"PLAIN"},
 				OpenProperties: map[string]any{"site": "north", "rack": int64(7), "ratio": 0.5, "spare": true, "none": nil,
 					"tags": []any{"a", int64(1)}, "nested": map[string]any{"since": "2024-05-01"}},
@@ -58,7 +58,7 @@ log: {level: debug, format: json}
 			},
 			{
 				Name: "0.0.0.0:0", Host: "0.0.0.0", Port: "0", Role: RoleNormal, Healthz: true, Metrics: true, Cost: 1, MaxFrameSize: 16384, MaxSessions: 32768,
-				IdleTimeout: 16 * time.Second, InitialHandshakeTimeout: 10 * time.Second, StripAnnotations: StripBoth, LinkCapacity: 0,
+				IdleTimeout: 16 * time.Second, InitialHandshakeTimeout: 10 * time.Second, StripAnnotations: StripBoth, Management: ManagementRead, LinkCapacity: 0,
 				SASLMechanisms: []string{"ANONYMOUS", "PLAIN"}, FailoverURLs: []FailoverURL{{"", "d.example", "5672"}},
 			},
 		},

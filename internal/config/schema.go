@@ -128,7 +128,6 @@ const (
 	noBrokers    = "connections to brokers are not built yet; remove it"
 	noConsole    = "there is no web console; remove it"
 	noWebSockets = "AMQP over WebSocket is not built; remove it, and have clients connect to a listener without http"
-	noManagement = "management is not built yet; remove it"
 	noTenants    = "multi-tenancy is not built; remove it"
 	noPlugin     = "SASL plug-ins are not built; remove it, and use a users file"
 	ownSASL      = "SASL is built in and needs no file of its own; remove it"

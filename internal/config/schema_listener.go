@@ -46,6 +46,8 @@ var listenerEntity = Entity{
 			field: at(func(l *Listener) *time.Duration { return &l.InitialHandshakeTimeout })},
 		{Name: "stripAnnotations", Type: TypeEnum, Values: words(StripIn, StripOut, StripBoth, StripNone), Default: string(StripBoth), Only: endpoints, Help: stripHelp,
 			field: at(func(l *Listener) *Strip { return &l.StripAnnotations })},
+		{Name: "management", Type: TypeEnum, Values: words(ManagementFull, ManagementRead, ManagementNone), Computed: "full on loopback, read elsewhere", Only: endpoints, Help: "what clients may do with $management: look and change, look, or nothing",
+			field: at(func(l *Listener) *Management { return &l.Management })},
 		{Name: "linkCapacity", Type: TypeInteger, Default: 0, Only: endpoints, Max: 1 << 20, Unit: "deliveries", Help: linkCapacityHelp,
 			field: at(func(l *Listener) *int { return &l.LinkCapacity })},
 		{Name: "maxMessageSize", Type: TypeInteger, Default: 0, Only: endpoints, Max: math.MaxInt64, Unit: "bytes", Help: "largest message that is taken; 0 is no limit",
@@ -78,7 +80,6 @@ var listenerEntity = Entity{
 		{Name: "policyVhost", Refused: noPolicy},
 		{Name: "httpRootDir", Old: "httpRoot", Refused: noConsole, Harmless: true},
 		{Name: "websockets", Refused: noWebSockets, Harmless: true, Off: "no"},
-		{Name: "management", Refused: noManagement},
 		{Name: "messageLoggingComponents", Old: "logMessage", Refused: noMessageLog, Harmless: true, Off: "none"},
 	},
 }

@@ -28,7 +28,8 @@ var routerEntity = Entity{
 		{Name: "metricsAddresses", Fixed: true, Type: TypeInteger, Default: 100, Max: 10_000, Unit: "addresses", Help: "most addresses that have metrics of their own, first come first served; what the others carry is summed",
 			field: at(func(r *Router) *int { return &r.MetricsAddresses })},
 
-		{Name: "metadata", Refused: noManagement, Harmless: true},
+		{Name: "metadata", Type: TypeString, Help: "a text of your own, shown to whoever looks at the router",
+			field: at(func(r *Router) *string { return &r.Metadata })},
 		{Name: "helloIntervalSeconds", Old: "helloInterval", Refused: noHello, Harmless: true},
 		{Name: "helloMaxAgeSeconds", Old: "helloMaxAge", Refused: noHello, Harmless: true},
 		{Name: "raIntervalSeconds", Old: "raInterval", Refused: noHello, Harmless: true},
