@@ -1,0 +1,200 @@
+package brokers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/Azure/go-amqp"
+
+	"github.com/meshway/meshway/internal/brokertest"
+)
+
+// A crowd of devices sends into a queue, and services receive what comes out of it, all through
+// the mesh. Each router has one connection to the broker.
+
+// ids are the routers.
+var ids = []string{"A", "B", "C"}
+
+// device is one connection that sends numbered messages.
+type device struct {
+	name   string
+	sender *amqp.Sender
+}
+
+// connectDevices connects them to the routers in turn.
+func connectDevices(ctx context.Context, t *testing.T, m *mesh, count int, address string) []device {
+	t.Helper()
+	devices := make([]device, count)
+	each(t, count, func(i int) error {
+		session, err := m.dial(ctx, ids[i%len(ids)])
+		if err != nil {
+			return err
+		}
+		sender, err := session.NewSender(ctx, address, nil)
+		devices[i] = device{fmt.Sprintf("device %d", i), sender}
+		return err
+	})
+	return devices
+}
+
+// inFlight is how many messages a device sends before it waits for their outcomes.
+const inFlight = 5
+
+// send sends messages, and notes which are accepted. What is not is an error, unless it may be
+// sent again: then it is, until it is accepted.
+func (d device) send(ctx context.Context, count int, sent *account, again bool) error {
+	for todo := bodies(d.name, count); len(todo) > 0; {
+		now := todo[:min(inFlight, len(todo))]
+		todo = todo[len(now):]
+		refused, err := d.sendSome(ctx, now, sent)
+		if err != nil {
+			return err
+		}
+		if len(refused) > 0 && !again {
+			return fmt.Errorf("%q was not accepted", refused)
+		}
+		todo = append(refused, todo...)
+	}
+	return nil
+}
+
+// sendSome sends messages without waiting in between, and returns those that were not accepted.
+func (d device) sendSome(ctx context.Context, bodies []string, sent *account) (refused []string, err error) {
+	receipts := make([]amqp.SendReceipt, len(bodies))
+	for i, body := range bodies {
+		if receipts[i], err = d.sender.SendWithReceipt(ctx, durable(body), nil); err != nil {
+			return nil, fmt.Errorf("send %q: %w", body, err)
+		}
+	}
+	for i, r := range receipts {
+		switch outcome, err := r.Wait(ctx); {
+		case err != nil:
+			return nil, fmt.Errorf("outcome of %q: %w", bodies[i], err)
+		case accepted(outcome):
+			sent.add(bodies[i])
+		default:
+			refused = append(refused, bodies[i])
+		}
+	}
+	return refused, nil
+}
+
+func bodies(name string, count int) (all []string) {
+	for n := range count {
+		all = append(all, fmt.Sprintf("%s message %d", name, n))
+	}
+	return all
+}
+
+// serve receives at a router until the context ends.
+func serve(ctx context.Context, m *mesh, id, address string, got *account) error {
+	session, err := m.dial(ctx, id)
+	if err != nil {
+		return err
+	}
+	r, err := session.NewReceiver(ctx, address, &amqp.ReceiverOptions{Credit: 500})
+	if err != nil {
+		return err
+	}
+	for {
+		msg, err := r.Receive(ctx, nil)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("receive at %s: %w", id, err)
+		}
+		if err := r.AcceptMessage(ctx, msg); err != nil {
+			return fmt.Errorf("accept at %s: %w", id, err)
+		}
+		got.add(string(msg.GetData()))
+	}
+}
+
+// throughQueue is what all routers have in these stories.
+func throughQueue(name string, r *brokertest.Rabbit) entries {
+	all := []section{connector("rabbit", r.Port), address("prefix: " + name + ", waypoint: true")}
+	return entries{"*": append(all, both(name, "rabbit", ", durable: unsettled-state")...)}
+}
+
+func TestAQueueBehindAMeshLosesAndRepeatsNothing(t *testing.T) {
+	if withoutRaceDetector(t) {
+		return
+	}
+	const address = "crowd"
+	devices, messages := 1000, volume(100, 1000)
+	node := rabbits(t, 1)[0]
+	before := node.Accepted()
+	m := startMesh(t, throughQueue(address, node))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
+
+	crowd := connectDevices(ctx, t, m, devices, address)
+	sent, got := newAccount(), newAccount()
+	each(t, devices, func(i int) error { return crowd[i].send(ctx, messages, sent, false) })
+	if n := sent.len(); n != devices*messages {
+		t.Fatalf("%d messages accepted, want %d", n, devices*messages)
+	}
+	if n, err := node.Depth(ctx, address); err != nil || n != devices*messages {
+		t.Errorf("the queue has %d messages, want %d (%v)", n, devices*messages, err)
+	}
+	if list, err := node.Connections(ctx); err != nil || len(list) > len(ids) {
+		t.Errorf("the broker's clients are %v, want one a router at most (%v)", list, err)
+	}
+
+	drained, enough := context.WithCancel(ctx)
+	defer enough()
+	got.at(devices*messages, enough)
+	each(t, len(ids), func(i int) error {
+		return serve(drained, m, ids[i], address, got)
+	})
+	if lost := got.missing(sent); len(lost) > 0 {
+		t.Errorf("%d messages lost, one is %q", len(lost), lost[0])
+	}
+	if n := got.repeated(); n > 0 {
+		t.Errorf("%d messages came twice", n)
+	}
+	if n, err := node.Depth(ctx, address); err != nil || n != 0 {
+		t.Errorf("the queue has %d messages left (%v)", n, err)
+	}
+	if n := node.Accepted() - before; n > len(ids) {
+		t.Errorf("the routers connected to the broker %d times, want once each", n)
+	}
+}
+
+func TestEveryDurableMessageThatWasAcceptedOutlivesTheBroker(t *testing.T) {
+	const address = "survivors"
+	devices, messages := 60, volume(100, 5000)
+	node := rabbits(t, 1)[0]
+	m := startMesh(t, throughQueue(address, node))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
+
+	crowd := connectDevices(ctx, t, m, devices, address)
+	sent, got := newAccount(), newAccount()
+	half := make(chan struct{})
+	sent.at(devices*messages/2, func() { close(half) })
+	failed := make(chan error, 1)
+	go func() { // ends when the broker is back, or cannot come back
+		<-half
+		failed <- errors.Join(node.Kill(), node.Start(ctx))
+	}()
+	drained, enough := context.WithCancel(ctx)
+	defer enough()
+	got.at(devices*messages, enough)
+	each(t, devices+len(ids), func(i int) error {
+		if i < devices {
+			return crowd[i].send(ctx, messages, sent, true)
+		}
+		return serve(drained, m, ids[i-devices], address, got)
+	})
+	if err := <-failed; err != nil {
+		t.Fatal(err)
+	}
+	if lost := got.missing(sent); len(lost) > 0 {
+		t.Errorf("%d messages that were accepted are lost, one is %q", len(lost), lost[0])
+	}
+	t.Logf("%d messages, %d came more than once", sent.len(), got.repeated())
+}

@@ -1,0 +1,103 @@
+package brokers
+
+import (
+	"context"
+	"testing"
+
+	"github.com/Azure/go-amqp"
+)
+
+// What RabbitMQ's AMQP 1.0 plugin does in its own way must not be felt by clients of the mesh.
+// The broker is behind router C, the clients are at A.
+
+// behindC has an address with a queue in the middle, at router C.
+func behindC(port int, prefix, external string, more ...section) entries {
+	waypoint := address("prefix: " + prefix + ", waypoint: true")
+	own := append([]section{connector("rabbit", port)}, both(prefix, "rabbit", ", externalAddress: "+external+", durable: unsettled-state")...)
+	return entries{"*": {waypoint}, "C": append(own, more...)}
+}
+
+// through sends a message through the queue and takes it out again.
+func through(ctx context.Context, m *mesh, address, body string) *amqp.Message {
+	m.t.Helper()
+	receipt, err := m.sender(ctx, "A", address).SendWithReceipt(ctx, durable(body), nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	wantAccepted(ctx, m.t, receipt, "a message to "+address)
+	msg, err := m.receiver(ctx, "A", address, nil).Receive(ctx, nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if got := string(msg.GetData()); got != body {
+		m.t.Fatalf("%s gave %q, want %q", address, got, body)
+	}
+	return msg
+}
+
+func TestARefusedAttachHarmsNoOtherLinkOfTheConnection(t *testing.T) {
+	node := rabbits(t, 1)[0]
+	if err := node.DeclareQueue(t.Context(), "transient", false); err != nil {
+		t.Fatal(err)
+	}
+	before := node.Accepted()
+	m := startMesh(t, behindC(node.Port, "healthy", "healthy",
+		// The broker ends the sessions of both of these.
+		autoLink("name: missing, address: missing, connection: rabbit, direction: in, externalAddress: /amq/queue/missing"),
+		autoLink("name: otherwise, address: otherwise, connection: rabbit, direction: out, externalAddress: transient, durable: configuration"),
+	))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	m.routers["C"].awaitLog(t, "missing", "amqp:not-found")
+	m.routers["C"].awaitLog(t, "otherwise", "amqp:precondition-failed")
+	through(ctx, m, "healthy", "fine")
+	if n := node.Accepted() - before; n != 1 {
+		t.Errorf("router C connected %d times, want once", n)
+	}
+}
+
+func TestAQueueWhoseNameHasASlash(t *testing.T) {
+	node := rabbits(t, 1)[0]
+	m := startMesh(t, behindC(node.Port, "plant/north", "/queue/plant%2Fnorth"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	through(ctx, m, "plant/north", "cold")
+	queues, err := node.Queues(ctx)
+	if err != nil || !queues["plant/north"].Durable {
+		t.Errorf("the broker has the queues %v (%v)", queues, err)
+	}
+}
+
+func TestAConsumerThatModifiesAMessageDoesNotEndTheSession(t *testing.T) {
+	node := rabbits(t, 1)[0]
+	before := node.Accepted()
+	m := startMesh(t, behindC(node.Port, "modified", "modified"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	receipt, err := m.sender(ctx, "A", "modified").SendWithReceipt(ctx, durable("again"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAccepted(ctx, t, receipt, "a message")
+	r := m.receiver(ctx, "A", "modified", nil)
+	first, err := r.Receive(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.ModifyMessage(ctx, first, &amqp.ModifyMessageOptions{DeliveryFailed: true}); err != nil {
+		t.Fatal(err)
+	}
+	second, err := r.Receive(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(second.GetData()); got != "again" {
+		t.Errorf("the message that was given back came as %q", got)
+	}
+	if err := r.AcceptMessage(ctx, second); err != nil {
+		t.Fatal(err)
+	}
+	if n := node.Accepted() - before; n != 1 {
+		t.Errorf("router C connected %d times, want once", n)
+	}
+}
