@@ -86,6 +86,7 @@ func (e *autoEgress) OnDetach(b *amqp.Batch, err *wire.Error) {
 	if e.consumes {
 		e.egress.OnDetach(b, err)
 	} else {
+		e.peer.links.removeOut(e.egress)
 		e.peer.router.table.release(e.addr)
 	}
 	e.at.Ended(b, err)
@@ -130,6 +131,7 @@ func (i *autoIngress) OnAttached(b *amqp.Batch, p *wire.Attach) {
 		return
 	}
 	i.sends = true
+	i.peer.links.addIn(i.ingress)
 	i.ingress.sends = p.SndSettleMode.Or(wire.SndMixed)
 	if i.outcomes = outcomesOf(p.Source); len(p.Source.Outcomes) == 0 {
 		i.outcomes = outcomesOf(&wire.Source{Outcomes: i.asked})

@@ -41,6 +41,7 @@ func (c *connector) run() {
 			return
 		}
 		pause := wait.Next(retries, stood, rand.Int64N)
+		x.router.undialled.Store(c.cfg.Name, fmt.Sprintf("Connection to %s failed: %v", c.cfg.DialAddress(), err))
 		x.log.Warn("not connected", zap.String("connector", c.cfg.Name), zap.String("to", c.cfg.DialAddress()), zap.Error(err), zap.Duration("next try in", pause.Round(time.Millisecond)))
 		t := time.NewTimer(pause)
 		select {

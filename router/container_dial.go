@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/meshway/meshway/broker-link"
 	"github.com/meshway/meshway/internal/amqp"
@@ -65,7 +66,7 @@ func (k *broker) serve(nc net.Conn, host string, t *brokerlink.Try) error {
 	if err != nil {
 		return err
 	}
-	p := newDialledContainer(r, nc, conf, k.cfg, t)
+	p := newDialledContainer(r, nc, conf, k.cfg, host, t)
 	if !r.join(p) {
 		return errStopping
 	}
@@ -96,9 +97,9 @@ func (k *broker) amqp(host string) (*amqp.Config, error) {
 }
 
 // newDialledContainer makes a peer of a connection that a connector has dialled.
-func newDialledContainer(r *Router, nc net.Conn, conf *amqp.Config, cfg *config.Connector, t *brokerlink.Try) *peer {
+func newDialledContainer(r *Router, nc net.Conn, conf *amqp.Config, cfg *config.Connector, host string, t *brokerlink.Try) *peer {
 	p := &peer{
-		router: r, place: cfg.Name, id: r.connID.Add(1), capacity: uint32(cfg.LinkCapacity),
+		router: r, place: cfg.Name, id: r.connID.Add(1), since: time.Now(), dialled: host, capacity: uint32(cfg.LinkCapacity),
 		stripIn: cfg.StripAnnotations.In(), stripOut: cfg.StripAnnotations.Out(),
 	}
 	p.container = &container{peer: p, connection: cfg.Name, try: t}

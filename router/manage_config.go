@@ -2,11 +2,13 @@ package router
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/meshway/meshway/broker-link"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/management"
 	"github.com/meshway/meshway/internal/wire"
@@ -254,32 +256,74 @@ func (t *configEntities) Delete(_ management.Client, entity any) error {
 
 // connectorColumns are what is known of a connector besides.
 var connectorColumns = []management.Column[*configured]{
-	text("connectionStatus", "CONNECTING, SUCCESS or FAILED", func(c *configured) string { return c.connectorStatus() }),
-	text("connectionMsg", "what that is about", func(c *configured) string { return "" }),
+	text("connectionStatus", "SUCCESS, or CONNECTING while it is tried", func(c *configured) string { s, _ := c.connector(); return s }),
+	text("connectionMsg", "which connection that is, or why there is none", func(c *configured) string { _, m := c.connector(); return m }),
 }
 
-// connectorStatus says whether a connection by the connector is open.
-func (c *configured) connectorStatus() string {
+// connector says how the connector stands.
+func (c *configured) connector() (status, message string) {
 	for _, p := range c.r.eachPeer() {
 		if p.dialled != "" && p.place == c.name && p.conn.Peer() != nil {
-			return "SUCCESS"
+			return "SUCCESS", fmt.Sprintf("[C%d] Connection Opened: dir=out host=%s container_id=%s", p.id, p.dialled, p.conn.Peer().ContainerID)
 		}
 	}
-	return "CONNECTING"
+	for _, k := range c.r.brokers.list {
+		if k.cfg.Name == c.name {
+			if s := k.link.Status(); s.LastError != "" {
+				return "CONNECTING", "Connection to " + s.Host + " failed: " + s.LastError
+			}
+		}
+	}
+	if why, ok := c.r.undialled.Load(c.name); ok {
+		return "CONNECTING", why.(string)
+	}
+	return "CONNECTING", ""
 }
 
 // autoLinkColumns and linkRouteColumns are what is known of those besides.
 var (
 	autoLinkColumns = []management.Column[*configured]{
-		always[*configured](typeText, "linkRef", "the identity of its link", nil),
-		always[*configured](typeText, "operStatus", "inactive, attaching, failed, active", "inactive"),
-		always[*configured](typeText, "lastError", "why it failed last", nil),
+		column(typeText, "linkRef", "the identity of its link", func(c *configured) any { return c.autoLinkRef() }),
+		text("operStatus", "inactive, attaching, failed or active", func(c *configured) string { return c.autoLink().State.String() }),
+		text("lastError", "why it failed last", func(c *configured) string { return c.autoLink().LastError }),
 	}
 	linkRouteColumns = []management.Column[*configured]{
 		always[*configured](typeText, "distribution", "always linkBalanced", "linkBalanced"),
 		always[*configured](typeText, "operStatus", "active or inactive", "inactive"),
 	}
 )
+
+// autoLink is how the auto-link stands.
+func (c *configured) autoLink() brokerlink.AttachStatus {
+	for _, l := range c.r.autoLinks.named(c.name) {
+		return l.status()
+	}
+	return brokerlink.AttachStatus{}
+}
+
+// autoLinkRef is the identity of the auto-link's link; nil if there is none.
+func (c *configured) autoLinkRef() any {
+	cfg := c.item.(*config.AutoLink)
+	for _, row := range c.r.linkRows() {
+		p := row.peer()
+		if p.container != nil && row.name() == cfg.Name+"@"+p.container.connection && (row.in != nil) == (cfg.Direction == config.DirectionIn) {
+			return decimal(row.tally().id)
+		}
+	}
+	return nil
+}
+
+// named are the auto-links of that name.
+func (s *autoLinks) named(name string) (list []*autoLink) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.list {
+		if l.cfg.Name == name {
+			list = append(list, l)
+		}
+	}
+	return list
+}
 
 // configuration is what the router runs by now.
 func (r *Router) configuration() config.Config { return r.cfg }

@@ -35,6 +35,7 @@ type Router struct {
 	containers  containers
 	brokers     brokers
 	autoLinks   *autoLinks
+	undialled   sync.Map // of connectors to other routers: names -> why they failed last
 	listen      func(network, address string) (net.Listener, error)
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 	mesh        *mesh  // nil for a router by itself
