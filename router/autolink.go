@@ -70,23 +70,23 @@ func (r *Router) newAutoLink(cfg config.AutoLink) *autoLink {
 }
 
 // shardLinks are the links of an address that lies on several brokers: into each shard, and
-// out of it.
+// out of it. By load the brokers are consumers of the one address; by a key each is one of
+// an address of its own.
 func (r *Router) shardLinks(a *config.Address) (list []*autoLink) {
 	if a.Shards == nil {
 		return nil
 	}
 	for _, connection := range a.Shards.Connections {
 		cfg := config.AutoLink{
-			Name: a.Prefix + "@" + connection, Address: a.Prefix, Connection: connection, Durable: config.DurableConfiguration,
+			Name: "shard-out:" + a.Prefix, Direction: config.DirectionOut, Phase: a.IngressPhase,
+			Address: a.Prefix, Connection: connection, Durable: config.DurableConfiguration,
 		}
-		for _, d := range []config.Direction{config.DirectionOut, config.DirectionIn} {
-			cfg.Direction, cfg.Phase = d, a.EgressPhase
-			l := r.newAutoLink(cfg)
-			if d == config.DirectionOut {
-				l.key = shardKey(r.normalize(a.Prefix), connection)
-			}
-			list = append(list, l)
+		out := r.newAutoLink(cfg)
+		if a.Shards.Key.Kind != config.ShardByLoad {
+			out.key = shardKey(r.normalize(a.Prefix), connection)
 		}
+		cfg.Name, cfg.Direction, cfg.Phase = "shard-in:"+a.Prefix, config.DirectionIn, a.EgressPhase
+		list = append(list, out, r.newAutoLink(cfg))
 	}
 	return list
 }

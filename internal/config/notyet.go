@@ -6,10 +6,7 @@ import "cmp"
 // is accepted without effect. A name is a section, section.attribute, or
 // section.attribute: value. Whoever builds a part takes its names out, and runs
 // go test ./internal/config -update for the page in docs.
-var notYet = map[string]string{
-	// One address over several brokers.
-	"addresses.shards": noBrokers,
-}
+var notYet = map[string]string{}
 
 // refused is why a file with the entity's section is refused, or "".
 func (e *Entity) refused() string { return cmp.Or(e.Refused, notYet[e.Section]) }
