@@ -1,0 +1,97 @@
+package router_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// playBrokers runs a story in the line A-B-C, where some of the routers are connected to
+// a broker and have auto-links to its queue "way", which is in the middle of that address.
+func playBrokers(t *testing.T, connected string, story func(s *meshStage, k *scriptedBroker)) {
+	t.Helper()
+	playMesh(t, "A-B B-C", func(c *config.Config) {
+		c.Addresses = append(c.Addresses, config.Address{Prefix: "way", Waypoint: true, Distribution: config.Balanced, EgressPhase: 1})
+		if !strings.Contains(connected, c.Router.ID) {
+			return
+		}
+		c.Connectors = append(c.Connectors, toBroker("broker", brokerHost+brokerPort))
+		for _, l := range []config.AutoLink{out("way"), in("way")} {
+			l.Name, l.Connection = string(l.Direction), "broker"
+			c.AutoLinks = append(c.AutoLinks, l)
+		}
+	}, func(s *meshStage) {
+		k := s.newBroker(brokerHost)
+		s.advance(30 * time.Second)
+		story(s, k)
+		k.die()
+	})
+}
+
+func TestAQueueIsAnAddressOfTheWholeMeshWhileItIsAttached(t *testing.T) {
+	playBrokers(t, "C", func(s *meshStage, k *scriptedBroker) {
+		p, c := s.at("A", "sender").producer("way"), s.at("B", "receiver").consumer("way", 10)
+		s.advance(time.Second)
+		ended(s.stage, "from two routers away", p.send(text("in")), wire.StateAccepted)
+		equal(s.stage, "in the queue", k.into("way").has(), "in")
+		k.outOf("way").put(text("back"))
+		equal(s.stage, "out of it", c.bodies(), "back")
+		c.acceptAll()
+		equal(s.stage, "the broker hears", k.outOf("way").heard(), "accepted")
+
+		k.do(func() { k.refuse["way"] = &wire.Error{Condition: wire.CondNotFound} })
+		k.into("way").act(func(b *amqp.Batch) { k.into("way").detach(b, nil) })
+		s.advance(5 * time.Second)
+		equal(s.stage, "credit two routers away from a queue that is gone", p.credit(), 0)
+		k.do(func() { clear(k.refuse) })
+		s.advance(time.Minute)
+		ended(s.stage, "when it is back", p.send(text("again")), wire.StateAccepted)
+	})
+}
+
+func TestRoutersShareWhatGoesIntoAQueueAndTheBrokerSeesOneConnectionOfEach(t *testing.T) {
+	playBrokers(t, "AC", func(s *meshStage, k *scriptedBroker) {
+		var devices []*producer
+		for _, at := range []string{"A", "B", "C"} {
+			for i := range 20 {
+				devices = append(devices, s.at(at, "device-"+at+string(rune('a'+i))).producer("way"))
+			}
+		}
+		s.advance(time.Second)
+		for _, p := range devices {
+			ended(s.stage, "accepted", p.send(text("x")), wire.StateAccepted)
+		}
+		k.do(func() { equal(s.stage, "connections of the broker", len(k.conns), 2) })
+	})
+}
+
+func TestShutdownLetsTheBrokerSettle(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.outcome = nil })
+		c := s.app("receiver").consumer("way", 10)
+		o := s.app("sender").producer("way").send(text("x"))
+		from := k.outOf("way")
+		from.put(text("y"))
+		done := s.shutDown(10 * time.Second)
+		equal(s, "credit for the broker while the router waits", from.put(text("z")), 0)
+		s.advance(2 * time.Second)
+		into := k.into("way")
+		into.act(func(b *amqp.Batch) { into.recv.Update(b, into.ids, true, accepted) })
+		ended(s, "what was on its way to the broker", o, wire.StateAccepted)
+		c.acceptAll()
+		equal(s, "what came from it", from.heard(), "accepted")
+		s.advance(time.Second)
+		if err := <-done; err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		k.forget()
+		s.advance(time.Minute)
+		equal(s, "attached since", k.count("attached"), 0)
+		synctest.Wait()
+	}, out("way"), in("way"))
+}
