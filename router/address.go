@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/routing"
 )
 
@@ -14,10 +13,12 @@ import (
 // nothing up.
 type address struct {
 	// Immutable after it is made.
-	router    *Router
-	key       string
-	treatment *treatment
-	trunk     *trunk // the only consumer is this link to a neighbour; nil for addresses proper
+	router *Router
+	key    string
+	trunk  *trunk // the only consumer is this link to a neighbour; nil for addresses proper
+
+	// treatment is replaced when configuration changes; never nil.
+	treatment atomic.Pointer[treatment]
 
 	composed sync.Once             // makes front
 	front    atomic.Pointer[front] // nil for most: messages go to the consumers of the address itself
@@ -62,24 +63,6 @@ type address struct {
 	gone       bool        // out of the table; guarded by mu
 	attended   atomic.Bool // in its shard's attended, at attendedAt; changed under the shard's attention
 	attendedAt int
-}
-
-// treatment is what configuration says of the addresses that match it.
-type treatment struct {
-	distribution config.Distribution
-	priority     *uint8
-	releases     bool // what was lost, instead of saying that it failed
-
-	ingressPhase, egressPhase uint8      // into which senders send, and from which consumers take
-	fallback                  bool       // what has no consumer goes to the address's fallback
-	direct                    bool       // presettled messages go to the egress phase at once
-	plan                      *shardPlan // nil if there are no shards
-	everywhere                bool       // each router has it
-
-	sticky bool       // of a shard: its messages keep to one consumer
-	waits  bool       // of a shard: its messages wait for a consumer to come
-	parts  *treatment // of the address's parts other than shards
-	shard  *treatment // of its shards
 }
 
 // consumerSet is an immutable set of consumers.
@@ -189,7 +172,8 @@ func (t *addressTable) entry(key string) *address {
 	defer s.mu.Unlock()
 	a := s.m[key]
 	if a == nil {
-		a = &address{router: t.router, key: key, treatment: t.router.treatmentOf(key)}
+		a = &address{router: t.router, key: key}
+		a.treatment.Store(t.router.treatmentOf(key))
 		a.consumers.Store(noConsumers)
 		if x := t.router.mesh; x != nil {
 			if isMobile(key) {

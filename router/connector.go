@@ -18,8 +18,9 @@ import (
 // connector keeps a connection to a neighbour: it dials again when that is lost, less
 // and less often.
 type connector struct {
-	mesh *mesh
-	cfg  *config.Connector
+	mesh    *mesh
+	cfg     *config.Connector
+	removed chan struct{} // closed when configuration has it no more
 }
 
 const (
@@ -30,14 +31,13 @@ const (
 // retries is how the waits between tries to connect grow.
 var retries = backoff.Policy{First: 100 * time.Millisecond, Longest: 30 * time.Second, Stable: 5 * time.Second}
 
-// run dials until the mesh is closed.
+// run dials until the mesh is closed or the connector is removed.
 func (c *connector) run() {
 	x := c.mesh
-	defer x.router.tasks.Done()
 	var wait backoff.Backoff
 	for {
 		stood, err := c.connect()
-		if x.ctx.Err() != nil {
+		if x.ctx.Err() != nil || c.isRemoved() {
 			return
 		}
 		pause := wait.Next(retries, stood, rand.Int64N)
@@ -46,6 +46,9 @@ func (c *connector) run() {
 		t := time.NewTimer(pause)
 		select {
 		case <-x.ctx.Done():
+			t.Stop()
+			return
+		case <-c.removed:
 			t.Stop()
 			return
 		case <-t.C:
@@ -84,10 +87,25 @@ func (c *connector) connect() (stood time.Duration, err error) {
 		p.ended(err)
 		ended <- err
 	})
-	if err = <-ended; p.conn.Peer() != nil {
+	select {
+	case err = <-ended:
+	case <-c.removed:
+		p.closeForced("the connector has been removed or changed")
+		err = <-ended
+	}
+	if p.conn.Peer() != nil {
 		stood = time.Since(began)
 	}
 	return stood, err
+}
+
+func (c *connector) isRemoved() bool {
+	select {
+	case <-c.removed:
+		return true
+	default:
+		return false
+	}
 }
 
 // loginsOf are the ways by which a connector proves who it is, the strongest first.

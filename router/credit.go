@@ -115,7 +115,7 @@ func (a *address) consumersChanged(b *amqp.Batch) {
 	for _, f := range fronts {
 		f.addr.consumersChanged(b)
 	}
-	if a.treatment.sticky {
+	if a.treated().sticky {
 		a.reportShard()
 	}
 }

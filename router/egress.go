@@ -42,7 +42,7 @@ func (e *egress) OnSendable(b *amqp.Batch, l *amqp.Sender) {
 		c.pump(b)
 	}
 	a := e.addr
-	if a.treatment.distribution == config.Multicast {
+	if a.treated().distribution == config.Multicast {
 		e.drainBacklog(b)
 	}
 	a.epoch.Add(1)
@@ -79,7 +79,7 @@ func (e *egress) able(b *amqp.Batch) {
 // askDrain answers a receiver that wants its credit used up or given back, as
 // soon as nothing waits that could use it. [2.6.7]
 func (e *egress) askDrain(b *amqp.Batch) {
-	if e.addr.treatment.distribution == config.Multicast {
+	if e.addr.treated().distribution == config.Multicast {
 		if !e.awaited() || !e.hasCredit() {
 			e.drained(b)
 		}
@@ -144,7 +144,7 @@ func (e *egress) OnDetach(b *amqp.Batch, err *wire.Error) {
 	if c := e.stream.Load(); c != nil {
 		c.gone(b)
 	}
-	if a.treatment.distribution == config.Multicast {
+	if a.treated().distribution == config.Multicast {
 		e.closeBacklog(b)
 	}
 	if a.busy.Load() > 0 {

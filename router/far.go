@@ -160,7 +160,7 @@ func (x *mesh) remotesOf(a *address, old []*remote) (list []*remote) {
 		list = append(list, r)
 	}
 	switch id := topoRouter(a.key); {
-	case a.treatment.everywhere:
+	case a.treated().everywhere:
 		t := x.forwarding.Load().routes.Topology()
 		for i := range t.Len() {
 			if id := t.Node(i).ID; id != x.identity.ID {

@@ -18,7 +18,7 @@ func (a *address) route(b *amqp.Batch, m *message) {
 			return
 		}
 	}
-	if a.treatment.distribution == config.Multicast {
+	if a.treated().distribution == config.Multicast {
 		a.fanOut(b, m)
 		return
 	}
@@ -41,7 +41,7 @@ func (a *address) route(b *amqp.Batch, m *message) {
 // that there is none.
 func (a *address) forward(b *amqp.Batch, m *message) bool {
 	set := a.consumers.Load()
-	if a.treatment.sticky {
+	if a.treated().sticky {
 		return a.forwardSticky(b, m, set)
 	}
 	if len(set.remotes) > 0 && !m.here {
@@ -52,7 +52,7 @@ func (a *address) forward(b *amqp.Batch, m *message) bool {
 
 // forwardHere gives the message to a consumer of this router.
 func (a *address) forwardHere(b *amqp.Batch, m *message, set *consumerSet) bool {
-	e := set.choose(a.treatment.distribution == config.Balanced)
+	e := set.choose(a.treated().distribution == config.Balanced)
 	if e == nil {
 		return false
 	}

@@ -14,7 +14,7 @@ const patience = 10 * time.Millisecond
 // forwardFar gives the message to a consumer of an address that has some at other
 // routers. False means that none can take it now.
 func (a *address) forwardFar(b *amqp.Batch, m *message, set *consumerSet) bool {
-	if a.treatment.distribution == config.Balanced {
+	if a.treated().distribution == config.Balanced {
 		return a.forwardBalanced(b, m, set)
 	}
 	near := uint64(0) // the closest are those here

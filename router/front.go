@@ -2,7 +2,6 @@ package router
 
 import (
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -32,14 +31,14 @@ func (t *treatment) composite() bool { return t.direct || t.fallback || t.plan !
 // compose gives the address its front, if it is to have one. Whoever gets an address of
 // the table calls it, with no lock held.
 func (a *address) compose() *address {
-	if a.treatment.composite() {
+	if a.treated().composite() {
 		a.composed.Do(a.makeFront)
 	}
 	return a
 }
 
 func (a *address) makeFront() {
-	f := &front{addr: a, plan: a.treatment.plan}
+	f := &front{addr: a, plan: a.treated().plan}
 	t := &a.router.table
 	part := func(key string) *address {
 		p := t.acquire(key)
@@ -48,13 +47,13 @@ func (a *address) makeFront() {
 		p.mu.Unlock()
 		return p
 	}
-	if a.treatment.direct {
-		f.direct = part(phaseKey(a.key, a.treatment.egressPhase))
+	if a.treated().direct {
+		f.direct = part(phaseKey(a.key, a.treated().egressPhase))
 	}
-	if a.treatment.fallback {
+	if a.treated().fallback {
 		f.fallback = part(fallbackKey(a.key))
 	}
-	if a.treatment.everywhere {
+	if a.treated().everywhere {
 		f.local = part(egressName(a.key, ""))
 	}
 	if f.plan != nil {
@@ -190,53 +189,6 @@ func (a *address) redirect(b *amqp.Batch, m *message) bool {
 // everywhere is how an address is treated that each router has.
 var everywhere = &treatment{distribution: config.Multicast, everywhere: true}
 
-// part is how the parts of an address that is treated so are treated themselves.
-func (t *treatment) part() *treatment {
-	p := *t
-	p.direct, p.fallback, p.plan = false, false, nil
-	return &p
-}
-
-// newTreatment is the treatment of the addresses that match an entry, and of their parts.
-func newTreatment(a *config.Address) *treatment {
-	t := &treatment{
-		distribution: a.Distribution, priority: a.Priority, releases: a.OnLoss == config.OutcomeReleased,
-		ingressPhase: a.IngressPhase, egressPhase: a.EgressPhase,
-		fallback: a.EnableFallback, direct: a.PresettledDirect,
-	}
-	t.parts = t.part()
-	if s := a.Shards; s != nil && s.Key.Kind != config.ShardByLoad {
-		t.plan = &shardPlan{
-			names: s.Connections, shards: routing.NewShards(s.Connections),
-			key: s.Key.Kind, name: s.Key.Property, move: s.OnLoss == config.ShardMove,
-		}
-		t.shard = t.parts.part()
-		t.shard.distribution, t.shard.sticky, t.shard.waits = config.Closest, true, !t.plan.move
-	}
-	return t
-}
-
-// treatmentOf is what configuration says of an address, or of a part of one.
-func (r *Router) treatmentOf(key string) *treatment {
-	if strings.HasPrefix(key, everywherePrefix) {
-		return everywhere
-	}
-	if isManagement(key) {
-		return managedTreatment
-	}
-	address, class := part(key)
-	t, ok := r.treatments.Match(address)
-	switch {
-	case !ok:
-		return r.fallback
-	case class == '0':
-		return t
-	case class == shardClass && t.shard != nil:
-		return t.shard
-	}
-	return t.parts
-}
-
 // shardPlan is how an address is divided.
 type shardPlan struct {
 	names  []string // of the connections behind which the shards are
@@ -251,7 +203,7 @@ func (a *address) reportShard() {
 	a.mu.Lock()
 	f := a.fronts
 	a.mu.Unlock()
-	if len(f) == 0 || f[0].plan == nil || !a.treatment.sticky {
+	if len(f) == 0 || f[0].plan == nil || !a.treated().sticky {
 		return
 	}
 	there := a.consumers.Load().any(false)

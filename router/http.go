@@ -3,7 +3,9 @@ package router
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -45,7 +47,10 @@ func (r *Router) missing() (list []string) {
 	if r.draining.Load() {
 		list = append(list, "the router drains: it is shutting down and takes no more messages")
 	}
-	for _, l := range r.listeners {
+	r.mu.Lock()
+	listeners := r.listeners
+	r.mu.Unlock()
+	for _, l := range listeners {
 		if l.http == nil && !l.accepting.Load() {
 			list = append(list, fmt.Sprintf("listener %s accepts no connections", l.cfg.Name))
 		}
@@ -59,12 +64,9 @@ func (r *Router) missing() (list []string) {
 // missing is what the router waits for before it is a part of the mesh: one neighbour, if any
 // is to be dialled, and that one's picture of the mesh.
 func (x *mesh) missing() []string {
-	var places []string
-	for i := range x.router.cfg.Connectors {
-		if c := &x.router.cfg.Connectors[i]; c.Role == config.RoleInterRouter {
-			places = append(places, c.Name)
-		}
-	}
+	x.mu.Lock()
+	places := slices.Sorted(maps.Keys(x.connectors))
+	x.mu.Unlock()
 	switch {
 	case x.anySynced():
 	case len(x.carriers()) > 0:

@@ -297,7 +297,7 @@ func (m *message) origin(a *address) amqp.Origin {
 	case m.hop != nil:
 		return m.hop.origin(m)
 	}
-	if a.treatment.releases || m.lenient {
+	if a.treated().releases || m.lenient {
 		return releasedIfLost{m.in}
 	}
 	return m.in

@@ -26,16 +26,20 @@ type listener struct {
 	http   *http.Server // of those that speak HTTP
 	ln     net.Listener // after bind
 
-	accepting atomic.Bool // serve runs
+	accepting *atomic.Bool // serve runs; that of the older listener whose socket it has
+
+	// next is what a reload put in its place, by the same socket.
+	next  atomic.Pointer[listener]
+	upset atomic.Pointer[string] // why its connections are closed, if they are
 }
 
-func (r *Router) newListener(cfg *config.Listener) (*listener, error) {
-	l := &listener{router: r, cfg: cfg}
+func (r *Router) newListener(cfg *config.Listener, users *sasl.Users) (*listener, error) {
+	l := &listener{router: r, cfg: cfg, accepting: new(atomic.Bool)}
 	if cfg.HTTP {
 		l.http = r.newHTTP(cfg)
 		return l, nil
 	}
-	mechanisms, err := r.mechanisms(cfg)
+	mechanisms, err := mechanisms(cfg, users)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
@@ -71,7 +75,7 @@ const anonymousRelay = "ANONYMOUS-RELAY"
 
 // mechanisms are those that the listener offers. Without a list it offers all
 // that can work.
-func (r *Router) mechanisms(cfg *config.Listener) ([]sasl.Mechanism, error) {
+func mechanisms(cfg *config.Listener, users *sasl.Users) ([]sasl.Mechanism, error) {
 	names := cfg.SASLMechanisms
 	if len(names) == 0 {
 		names = []string{"ANONYMOUS"}
@@ -85,10 +89,10 @@ func (r *Router) mechanisms(cfg *config.Listener) ([]sasl.Mechanism, error) {
 			}
 			list = append(list, sasl.Anonymous{})
 		case "PLAIN":
-			if r.users == nil {
+			if users == nil {
 				return nil, errors.New("saslMechanisms has PLAIN, but no users file is configured (users: {file: ...})")
 			}
-			list = append(list, sasl.Plain{Users: r.users})
+			list = append(list, sasl.Plain{Users: users})
 		default:
 			return nil, fmt.Errorf("saslMechanisms: %q is not built; there are ANONYMOUS and PLAIN", name)
 		}
@@ -180,7 +184,7 @@ func (l *listener) serve() {
 		nc, err := l.ln.Accept()
 		if err == nil {
 			wait = 0
-			l.router.accept(l, nc)
+			l.router.accept(l.newest(), nc)
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {
@@ -198,6 +202,14 @@ func (l *listener) serve() {
 	}
 }
 
+// newest is what accepts by the listener's socket now.
+func (l *listener) newest() *listener {
+	for next := l.next.Load(); next != nil; next = l.next.Load() {
+		l = next
+	}
+	return l
+}
+
 // accept makes a connection a peer and starts its reader, which ends with the
 // connection.
 func (r *Router) accept(l *listener, nc net.Conn) {
@@ -208,6 +220,7 @@ func (r *Router) accept(l *listener, nc net.Conn) {
 		return
 	}
 	p.conn.Start(p.ended)
+	p.leaveUpset() // should it have come at the last moment
 }
 
 // close ends the listener; connections that it has accepted stay, but for those of HTTP.

@@ -55,7 +55,7 @@ func (r *Router) addressTable() management.Entities {
 }
 
 // distributionOf is the distribution in the field's word.
-func (w *addressRow) distribution() string { return string(w.a.treatment.distribution) }
+func (w *addressRow) distribution() string { return string(w.a.treated().distribution) }
 
 // inside is how many consumers are the router itself.
 func (w *addressRow) consumers() (own, containers, others uint32) {
@@ -104,7 +104,7 @@ var addressColumns = append(
 	always[*addressRow](typeList, "transitOutstanding", "always none", nil),
 	always[*addressRow](typeNumber, "trackedDeliveries", "always 0", int64(0)),
 	number("priority", "configured; -1 if none is", func(w *addressRow) int {
-		if p := w.a.treatment.priority; p != nil {
+		if p := w.a.treated().priority; p != nil {
 			return int(*p)
 		}
 		return -1

@@ -326,7 +326,7 @@ func (s *autoLinks) named(name string) (list []*autoLink) {
 }
 
 // configuration is what the router runs by now.
-func (r *Router) configuration() config.Config { return r.cfg }
+func (r *Router) configuration() config.Config { return r.Config() }
 
 // reloads says whether the configuration can change while the router runs.
 func (r *Router) reloads() bool { return false }

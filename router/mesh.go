@@ -58,6 +58,7 @@ type mesh struct {
 	linking    sync.Mutex
 	mu         sync.Mutex
 	neighbours map[string]*neighbour
+	connectors map[string]*connector // by name; guarded by mu alone
 }
 
 // neighbour is a router that is connected to this one, by one connection or several.
@@ -75,7 +76,7 @@ func newMesh(r *Router) (*mesh, error) {
 		identity:   linkstate.Identity{ID: r.cfg.Router.ID, Boot: binary.BigEndian.Uint64(random[:])},
 		key:        routing.KeyOf(r.cfg.Router.ID),
 		holddown:   routing.NewHolddown(),
-		neighbours: make(map[string]*neighbour),
+		neighbours: make(map[string]*neighbour), connectors: make(map[string]*connector),
 	}
 	if x.heartbeat <= 0 {
 		x.heartbeat = linkstate.HeartbeatInterval
@@ -125,13 +126,28 @@ func (x *mesh) start() {
 	go x.tends()    // ends with ctx
 	go x.pump.run() // ends with ctx
 	for i := range r.cfg.Connectors {
-		if r.cfg.Connectors[i].Role != config.RoleInterRouter {
-			continue
+		if c := &r.cfg.Connectors[i]; c.Role == config.RoleInterRouter {
+			x.connect(c)
 		}
-		c := &connector{mesh: x, cfg: &r.cfg.Connectors[i]}
-		r.tasks.Add(1)
-		go c.run() // ends with ctx
 	}
+}
+
+// connect keeps a connection to a neighbour from now on.
+func (x *mesh) connect(cfg *config.Connector) {
+	c := &connector{mesh: x, cfg: cfg, removed: make(chan struct{})}
+	x.mu.Lock()
+	x.connectors[cfg.Name] = c
+	x.mu.Unlock()
+	x.router.background(c.run) // ends with ctx, or when the connector is removed
+}
+
+// disconnect ends that.
+func (x *mesh) disconnect(name string) {
+	x.mu.Lock()
+	c := x.connectors[name]
+	delete(x.connectors, name)
+	x.mu.Unlock()
+	close(c.removed)
 }
 
 // close ends what start began.

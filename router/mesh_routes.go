@@ -189,7 +189,7 @@ func (x *mesh) retry() {
 	var b amqp.Batch
 	x.parking.retry(&b)
 	x.router.table.eachAttended(func(a *address) {
-		if a.treatment.everywhere {
+		if a.treated().everywhere {
 			a.findRemotes() // routers may have come
 		}
 		set := a.consumers.Load()

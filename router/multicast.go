@@ -25,7 +25,7 @@ const (
 // only during the call.
 func (a *address) fanOut(b *amqp.Batch, m *message) {
 	set := a.consumers.Load()
-	m.lenient = a.treatment.releases
+	m.lenient = a.treated().releases
 	here := set.list
 	if f := a.front.Load(); f != nil && f.local != nil {
 		here = f.local.consumers.Load().list

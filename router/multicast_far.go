@@ -16,7 +16,7 @@ import (
 func (x *mesh) fanOutFar(b *amqp.Batch, m *message, a *address, here []*egress) {
 	set := a.consumers.Load()
 	d := routingData{flags: flagMulticast, hops: maxHops, flow: m.in.flow, ingress: x.key, address: []byte(egressName(a.key, ""))}
-	if a.treatment.releases {
+	if a.treated().releases {
 		d.flags |= flagReleases
 	}
 	if w := m.way; w != nil {

@@ -98,7 +98,7 @@ func (p *peer) resolveTo(payload []byte) (*address, *wire.Error) {
 	if isPart(to) {
 		return nil, marked(to)
 	}
-	if r.phased {
+	if r.rules.Load().phased {
 		to = []byte(end{}.key(r, string(to)))
 	}
 	a := r.table.find(to)
@@ -165,7 +165,7 @@ func (a *address) class(m *message) uint8 {
 	if a.trunk != nil {
 		return m.trunkClass()
 	}
-	if p := a.treatment.priority; p != nil {
+	if p := a.treated().priority; p != nil {
 		return *p
 	}
 	s, _, err := wire.NextSection(m.beginning())

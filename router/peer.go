@@ -17,7 +17,8 @@ import (
 type peer struct {
 	// Immutable after newPeer.
 	router    *Router
-	place     string // name of the listener or connector
+	place     string    // name of the listener or connector
+	listener  *listener // that has accepted it; nil for others
 	conn      *amqp.Conn
 	adj       *adjacency // of a neighbour; nil for others
 	container *container // of a broker, or another container that addresses are kept in; nil for others
@@ -41,7 +42,7 @@ type peer struct {
 
 func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 	p := &peer{
-		router: r, place: l.cfg.Name, id: r.connID.Add(1),
+		router: r, place: l.cfg.Name, listener: l, id: r.connID.Add(1),
 		capacity: uint32(l.cfg.LinkCapacity), largest: l.cfg.MaxMessageSize,
 		stripIn:  l.cfg.StripAnnotations.In(),
 		stripOut: l.cfg.StripAnnotations.Out(),
@@ -86,6 +87,13 @@ func (p *peer) ended(err error) {
 	default:
 		p.log(zap.InfoLevel, "connection closed")
 	}
+}
+
+// closeForced closes the connection because of what the operator does.
+func (p *peer) closeForced(why string) {
+	var b amqp.Batch
+	p.conn.Close(&b, &wire.Error{Condition: wire.CondConnectionForced, Description: why})
+	b.Flush()
 }
 
 // log writes a line about the connection.

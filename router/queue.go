@@ -86,7 +86,7 @@ func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) b
 		return false
 	}
 	var q *queue
-	if a.treatment.waits && !m.here || a.consumers.Load().any(m.here) {
+	if a.treated().waits && !m.here || a.consumers.Load().any(m.here) {
 		q = m.in.queueFor(a, m)
 	}
 	if q == nil {
@@ -97,7 +97,7 @@ func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) b
 	}
 	q.push(m)
 	a.mu.Unlock()
-	if a.treatment.waits && !a.shardLost.Load() {
+	if a.treated().waits && !a.shardLost.Load() {
 		a.reportShard()
 	}
 	if m.stream == nil && m.held == 0 { // else it has waited elsewhere, and is counted
@@ -392,7 +392,7 @@ func (a *address) endHopeless(b *amqp.Batch) {
 		return
 	}
 	set := a.consumers.Load()
-	hopeful := refusals{sent: set.any(false) || a.treatment.waits, arrived: set.any(true)}
+	hopeful := refusals{sent: set.any(false) || a.treated().waits, arrived: set.any(true)}
 	if hopeful.sent && hopeful.arrived {
 		return
 	}

@@ -241,7 +241,7 @@ func (in *ingress) hopTo(r *remote, m *message, units int32) *hop {
 	if m.settled {
 		flags |= flagPresettled
 	}
-	if r.addr.treatment.releases {
+	if r.addr.treated().releases {
 		flags |= flagReleases
 	}
 	if r.traced.Load() {
@@ -309,7 +309,7 @@ func (o *hopOrigin) OnOutcome(b *amqp.Batch, ids []uint32, out amqp.Outcome) {
 	switch o.mode {
 	case hopUnsettled:
 		var origin amqp.Origin = h.in
-		if h.remote.addr.treatment.releases {
+		if h.remote.addr.treated().releases {
 			origin = releasedIfLost{h.in}
 		}
 		origin.OnOutcome(b, ids, out)

@@ -13,7 +13,6 @@ import (
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/sasl"
-	"github.com/meshway/meshway/routing"
 )
 
 // Router is one node: its listeners, the peers connected to it, and the
@@ -23,11 +22,7 @@ type Router struct {
 	cfg         config.Config
 	log         *zap.Logger
 	started     time.Time
-	treatments  routing.Patterns[*treatment]
-	fallback    *treatment // of addresses that nothing matches
-	phased      bool       // senders of some addresses send into a phase other than 0
 	ownPrefixes []string
-	users       *sasl.Users  // nil without a users file
 	budget      *amqp.Budget // of what waits
 	table       addressTable
 	streams     streamRegistry
@@ -40,6 +35,9 @@ type Router struct {
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 	mesh        *mesh  // nil for a router by itself
 	agent       *agent // after Start
+
+	rules  atomic.Pointer[rules]
+	reload reload
 
 	probing  chan struct{} // has room for the probes that may run at a time
 	failed   chan error    // gets why the router cannot go on; room for one
@@ -94,7 +92,6 @@ type Endpoint struct {
 func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r := &Router{
 		cfg: cfg, log: log, started: time.Now(), listen: listenTCP, dial: dialTCP,
-		fallback:    &treatment{distribution: cfg.Router.DefaultDistribution},
 		ownPrefixes: ownPrefixes(&cfg.Router),
 		budget:      amqp.NewBudget(waitingLimit),
 		peers:       make(map[*peer]struct{}),
@@ -107,25 +104,14 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r.linkRoutes = newLinkRoutes(r)
 	r.containers.watch(r.linkRoutes)
 	r.streams.set = make(map[*stream]struct{})
-	for _, a := range cfg.Addresses {
-		t := newTreatment(&a)
-		r.phased = r.phased || t.ingressPhase > 0
-		var err error
-		if a.Prefix != "" {
-			err = r.treatments.AddPrefix(a.Prefix, t)
-		} else {
-			err = r.treatments.AddPattern(a.Pattern, t)
-		}
-		if err != nil {
-			return nil, err
-		}
+	rules, err := newRules(&cfg)
+	if err != nil {
+		return nil, err
 	}
-	if cfg.Users.File != "" {
-		users, err := sasl.OpenUsers(cfg.Users.File, log.Named("users"))
-		if err != nil {
-			return nil, fmt.Errorf("users: %w", err)
-		}
-		r.users = users
+	r.rules.Store(rules)
+	r.reload.cfg = cfg
+	if r.reload.users, err = r.openUsers(cfg.Users); err != nil {
+		return nil, err
 	}
 	if cfg.Router.Mode == config.Interior {
 		var err error
@@ -140,13 +126,25 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 		r.linkRoutes.insert(newLinkRoute(&cfg.LinkRoutes[i]))
 	}
 	for i := range cfg.Listeners {
-		l, err := r.newListener(&cfg.Listeners[i])
+		l, err := r.newListener(&cfg.Listeners[i], r.reload.users)
 		if err != nil {
 			return nil, err
 		}
 		r.listeners = append(r.listeners, l)
 	}
 	return r, nil
+}
+
+// openUsers opens the users file; nil if there is none.
+func (r *Router) openUsers(cfg config.Users) (*sasl.Users, error) {
+	if cfg.File == "" {
+		return nil, nil
+	}
+	users, err := sasl.OpenUsers(cfg.File, r.log.Named("users"))
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	return users, nil
 }
 
 // Start binds every listener and begins to serve. When one cannot be bound, none
@@ -176,6 +174,8 @@ func (r *Router) Start() error {
 
 // Listening is what the router listens on, after Start.
 func (r *Router) Listening() []Endpoint {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var list []Endpoint
 	for _, l := range r.listeners {
 		list = append(list, Endpoint{Name: l.cfg.Name, Addr: l.ln.Addr()})
@@ -269,4 +269,4 @@ func (r *Router) isUnavailable(key string) bool {
 	return r.treatmentOf(key).distribution == config.Unavailable
 }
 
-func (a *address) unavailable() bool { return a.treatment.distribution == config.Unavailable }
+func (a *address) unavailable() bool { return a.treated().distribution == config.Unavailable }

@@ -21,9 +21,10 @@ func (r *Router) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	r.stopped = true
+	listeners := r.listeners
 	r.mu.Unlock()
 	r.draining.Store(true)
-	for _, l := range r.listeners {
+	for _, l := range listeners {
 		if l.http == nil { // those say until the end that the router drains
 			l.close()
 		}

@@ -333,7 +333,7 @@ func (c *streamCopy) ended(b *amqp.Batch) {
 	if c.accept {
 		state := wire.DeliveryState{Kind: wire.StateAccepted}
 		if c.lost {
-			state = s.in.outcome(lossOutcome(c.e.addr.treatment.releases))
+			state = s.in.outcome(lossOutcome(c.e.addr.treated().releases))
 		}
 		s.in.link.Update(b, []uint32{s.id}, true, state)
 	}

@@ -43,7 +43,7 @@ func (r *streamRegistry) breakStalled(b *amqp.Batch, now time.Time) {
 	for _, s := range stalled {
 		s.cancel(b)
 		// What still comes of it is thrown away; a presettled one is just lost.
-		s.in.link.Lost(b, []uint32{s.id}, s.in.outcome(lossOutcome(s.addr().treatment.releases)))
+		s.in.link.Lost(b, []uint32{s.id}, s.in.outcome(lossOutcome(s.addr().treated().releases)))
 	}
 }
 

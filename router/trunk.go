@@ -35,7 +35,8 @@ var trunkTreatment = &treatment{distribution: config.Closest}
 
 func newTrunk(j *adjacency, lane bool) *trunk {
 	t := &trunk{adj: j, lane: lane}
-	t.addr = &address{router: j.peer.router, treatment: trunkTreatment, trunk: t, users: 1}
+	t.addr = &address{router: j.peer.router, trunk: t, users: 1}
+	t.addr.treatment.Store(trunkTreatment)
 	t.egress = &egress{peer: j.peer, addr: t.addr, trunk: t}
 	t.addr.consumers.Store(&consumerSet{list: []*egress{t.egress}})
 	return t

@@ -56,7 +56,7 @@ func (a *app) runRouter(ctx context.Context, file string, grace time.Duration) e
 		}
 	}
 	log, err := logging.New(a.err, logging.Options{
-		Level: string(cfg.Log.Level), Modules: moduleLevels(cfg.Log), Format: string(cfg.Log.Format), Terminal: a.errTerm, Color: a.color,
+		Level: string(cfg.Log.Level), Modules: cfg.Log.ModuleLevels(), Format: string(cfg.Log.Format), Terminal: a.errTerm, Color: a.color,
 	})
 	if err != nil {
 		return err
@@ -80,15 +80,6 @@ func (a *app) runRouter(ctx context.Context, file string, grace time.Duration) e
 	case failure := <-r.Failed():
 		return errors.Join(failure, shutDown(r, log, grace))
 	}
-}
-
-// moduleLevels are the levels of modules as the logger takes them.
-func moduleLevels(l config.Log) map[string]string {
-	levels := map[string]string{}
-	for module, level := range l.Modules {
-		levels[module] = string(level)
-	}
-	return levels
 }
 
 // shutDown ends the router. That it could not wait for everything is worth a

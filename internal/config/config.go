@@ -93,6 +93,15 @@ type Log struct {
 	Modules map[string]Level // of those modules that have their own; nil is none
 }
 
+// ModuleLevels are the levels of modules as the logger takes them.
+func (l *Log) ModuleLevels() map[string]string {
+	levels := make(map[string]string)
+	for module, level := range l.Modules {
+		levels[module] = string(level)
+	}
+	return levels
+}
+
 // FailoverURL is another place where clients find this service; it is sent to
 // them in Open.
 type FailoverURL struct {

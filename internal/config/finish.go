@@ -17,7 +17,7 @@ func (c *Config) finish() {
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
 		l.Host = l.bareHost()
-		l.Name = cmp.Or(l.Name, l.ListenAddress())
+		l.Name = NameOf(l)
 		l.Management = cmp.Or(l.Management, l.defaultManagement())
 		if l.SASLMechanisms == nil {
 			l.SASLMechanisms = l.defaultMechanisms(c.Users)
@@ -28,16 +28,16 @@ func (c *Config) finish() {
 	}
 	for i := range c.Addresses {
 		a := &c.Addresses[i]
-		a.Name = cmp.Or(a.Name, a.Prefix, a.Pattern)
+		a.Name = NameOf(a)
 	}
 	for i := range c.AutoLinks {
 		l := &c.AutoLinks[i]
 		l.ExternalAddress = l.externalAddress()
-		l.Name = cmp.Or(l.Name, l.defaultName())
+		l.Name = NameOf(l)
 	}
 	for i := range c.LinkRoutes {
 		l := &c.LinkRoutes[i]
-		l.Name = cmp.Or(l.Name, l.defaultName())
+		l.Name = NameOf(l)
 	}
 }
 
@@ -58,7 +58,7 @@ func (c *Connector) finish() {
 	if c.Hosts != nil {
 		c.Hosts = c.DialAddresses()
 	}
-	c.Name = cmp.Or(c.Name, c.DialAddresses()[0])
+	c.Name = NameOf(c)
 	if c.SASLMechanisms == nil {
 		c.SASLMechanisms = c.defaultMechanisms()
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"math"
 	"net"
 	"reflect"
@@ -63,19 +64,38 @@ func pointers[T any](list []T) []any {
 	return p
 }
 
-// NameOf is the name of an item; empty where there is only one of its kind.
+// NameOf is the name of an item, or what its name is by default; empty where there is
+// only one of its kind.
 func NameOf(item any) string {
+	name := ""
 	switch x := item.(type) {
 	case *Listener:
-		return x.Name
+		name = x.Name
 	case *Connector:
-		return x.Name
+		name = x.Name
 	case *Address:
-		return x.Name
+		name = x.Name
 	case *AutoLink:
-		return x.Name
+		name = x.Name
 	case *LinkRoute:
-		return x.Name
+		name = x.Name
+	}
+	return cmp.Or(name, usualName(item))
+}
+
+// usualName is the name of an item that was given none.
+func usualName(item any) string {
+	switch x := item.(type) {
+	case *Listener:
+		return x.ListenAddress()
+	case *Connector:
+		return x.DialAddresses()[0]
+	case *Address:
+		return x.Prefix + x.Pattern // one of them is empty
+	case *AutoLink:
+		return x.defaultName()
+	case *LinkRoute:
+		return x.defaultName()
 	}
 	return ""
 }
@@ -201,11 +221,12 @@ func (a *Attribute) unit() time.Duration {
 // it, as Get gives it. What follows from other attributes is computed by the same
 // functions as where a file is read.
 func (a *Attribute) usual(c *Config, item any) any {
+	if a.Name == "name" {
+		return usualName(item)
+	}
 	switch x := item.(type) {
 	case *Listener:
 		switch a.Name {
-		case "name":
-			return x.ListenAddress()
 		case "host":
 			return (&Listener{SocketAddressFamily: x.SocketAddressFamily}).bareHost()
 		case "saslMechanisms":
@@ -214,31 +235,19 @@ func (a *Attribute) usual(c *Config, item any) any {
 			return string(x.defaultManagement())
 		}
 	case *Connector:
-		switch a.Name {
-		case "name":
-			return x.DialAddresses()[0]
-		case "saslMechanisms":
+		if a.Name == "saslMechanisms" {
 			return x.defaultMechanisms()
 		}
 	case *Address:
-		switch a.Name {
-		case "name":
-			return x.Prefix + x.Pattern
-		case "egressPhase":
+		if a.Name == "egressPhase" {
 			return int64(x.defaultEgressPhase())
 		}
 	case *AutoLink:
 		switch a.Name {
-		case "name":
-			return x.defaultName()
 		case "phase":
 			return int64(x.defaultPhase())
 		case "externalAddress":
 			return x.Address
-		}
-	case *LinkRoute:
-		if a.Name == "name" {
-			return x.defaultName()
 		}
 	}
 	return plain(a.DefaultFor(roleOf(item)))
