@@ -77,6 +77,11 @@ func (r *Router) shardLinks(a *config.Address) (list []*autoLink) {
 		return nil
 	}
 	for _, connection := range a.Shards.Connections {
+		if !r.hasContainerConnection(connection) {
+			r.log.Info("a shard's connection is none of this router: another router of the mesh must have it, or the shard's messages wait",
+				zap.String("address", a.Prefix), zap.String("connection", connection))
+			continue
+		}
 		cfg := config.AutoLink{
 			Name: "shard-out:" + a.Prefix, Direction: config.DirectionOut, Phase: a.IngressPhase,
 			Address: a.Prefix, Connection: connection, Durable: config.DurableConfiguration,
@@ -89,6 +94,13 @@ func (r *Router) shardLinks(a *config.Address) (list []*autoLink) {
 		list = append(list, out, r.newAutoLink(cfg))
 	}
 	return list
+}
+
+// hasContainerConnection says whether a connector or listener of this router for containers
+// has that name.
+func (r *Router) hasContainerConnection(name string) bool {
+	return slices.ContainsFunc(r.cfg.Connectors, func(c config.Connector) bool { return c.Role == config.RoleRouteContainer && c.Name == name }) ||
+		slices.ContainsFunc(r.cfg.Listeners, func(l config.Listener) bool { return l.Role == config.RoleRouteContainer && l.Name == name })
 }
 
 // containerUp attaches what belongs on the connection.

@@ -1,0 +1,303 @@
+package router_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// One address over three brokers.
+
+// shardStage is the brokers behind an address.
+type shardStage struct {
+	*stage
+	brokers []*scriptedBroker
+}
+
+var shardNames = []string{"b1", "b2", "b3"}
+
+// sharded is how the address "shards" is spread.
+func sharded(key config.ShardKind, onLoss config.ShardLoss) config.Address {
+	return config.Address{
+		Prefix: "shards", Distribution: config.Balanced, Waypoint: true, EgressPhase: 1,
+		Shards: &config.Shards{Key: config.ShardKey{Kind: key, Property: "k"}, Connections: shardNames, OnLoss: onLoss},
+	}
+}
+
+func playShards(t *testing.T, a config.Address, story func(s *shardStage)) {
+	t.Helper()
+	play(t, func(c *config.Config) {
+		c.Addresses = append(c.Addresses, a)
+		for _, name := range shardNames {
+			c.Connectors = append(c.Connectors, toBroker(name, name+brokerPort))
+		}
+	}, func(s *stage) {
+		k := &shardStage{stage: s}
+		for _, name := range shardNames {
+			k.brokers = append(k.brokers, s.newBroker(name))
+		}
+		s.advance(2 * time.Second)
+		story(k)
+		for _, b := range k.brokers {
+			b.die()
+		}
+	})
+}
+
+// keyed is a message with a key in its subject, and as an application property.
+func keyed(key, body string) []byte {
+	m := wire.Message{
+		Properties:            &wire.MessageProperties{Subject: wire.Some(key)},
+		ApplicationProperties: wire.Map{{Key: "k", Value: key}},
+		Data:                  [][]byte{[]byte(body)},
+	}
+	b, err := m.Append(nil)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// placed is which broker each key's messages are at, and what came there, per key.
+func (s *shardStage) placed() (at map[string]int, came map[string]string) {
+	at, came = map[string]int{}, map[string]string{}
+	for i, k := range s.brokers {
+		if k.link("shards", wire.RoleReceiver) == nil {
+			continue
+		}
+		for _, body := range strings.Fields(k.into("shards").has()) {
+			key, n, _ := strings.Cut(body, ":")
+			if other, ok := at[key]; ok && other != i {
+				s.t.Errorf("key %s is at %s and at %s", key, shardNames[other], shardNames[i])
+			}
+			at[key] = i
+			came[key] += n
+		}
+	}
+	return at, came
+}
+
+// keysOf are some keys of a broker.
+func (s *shardStage) keysOf(broker int) (list []string) {
+	at, _ := s.placed()
+	for key, i := range at {
+		if i == broker {
+			list = append(list, key)
+		}
+	}
+	return list
+}
+
+const someKeys = 30
+
+// spread sends n messages of each key, numbered from first on.
+func (p *producer) spread(first, n int) {
+	for i := first; i < first+n; i++ {
+		for key := range someKeys {
+			p.send(keyed(fmt.Sprint("key", key), fmt.Sprintf("key%d:%d", key, i)))
+		}
+	}
+}
+
+func TestEachKeyHasItsShardAndItsOrder(t *testing.T) {
+	for _, kind := range []config.ShardKind{config.ShardBySubject, config.ShardByProperty} {
+		playShards(t, sharded(kind, config.ShardWait), func(s *shardStage) {
+			s.app("one").producer("shards").spread(0, 3)
+			anonymous := s.app("another").producer("")
+			m := wire.Message{
+				Properties:            &wire.MessageProperties{To: wire.Some("shards"), Subject: wire.Some("key0")},
+				ApplicationProperties: wire.Map{{Key: "k", Value: "key0"}}, Data: [][]byte{[]byte("key0:3")},
+			}
+			b, _ := m.Append(nil)
+			ended(s.stage, "one sent without a target", anonymous.send(b), wire.StateAccepted)
+			at, came := s.placed()
+			used := map[int]int{}
+			for key := range someKeys {
+				name := fmt.Sprint("key", key)
+				want := "012"
+				if key == 0 {
+					want = "0123"
+				}
+				equal(s.stage, name, came[name], want)
+				used[at[name]]++
+			}
+			equal(s.stage, "brokers in use", len(used), 3)
+		})
+	}
+}
+
+func TestConsumersGetWhatComesFromAllShards(t *testing.T) {
+	playShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
+		c := s.app("receiver").consumer("shards", 10)
+		for i, k := range s.brokers {
+			equal(s.stage, "taken", k.outOf("shards").put(text(fmt.Sprint(i))), 1)
+		}
+		equal(s.stage, "came", c.bodies(), "0 1 2")
+		c.acceptAll()
+		equal(s.stage, "the last broker hears", s.brokers[2].outOf("shards").heard(), "accepted")
+	})
+}
+
+func TestALostShardsKeysWaitForItAndNobodyElse(t *testing.T) {
+	playShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
+		p := s.app("sender").producer("shards")
+		p.spread(0, 1)
+		lost := s.keysOf(1)
+		s.brokers[1].die()
+		if !s.logged("warn", "a shard is lost", "address=shards", "shard=b2", "wait") {
+			t.Errorf("the loss is not logged: %q", s.lines())
+		}
+		first := p.send(keyed(lost[0], lost[0]+":1"))
+		p.send(keyed(lost[0], lost[0]+":2"))
+		equal(s.stage, "it waits", first.RemoteSettled, false)
+		for _, key := range s.keysOf(0) {
+			ended(s.stage, "one of another shard", p.send(keyed(key, key+":1")), wire.StateAccepted)
+		}
+		s.advance(30 * time.Second)
+		equal(s.stage, "it waits still", first.RemoteSettled, false)
+		s.brokers[1].listen()
+		s.advance(2 * time.Minute)
+		ended(s.stage, "when the shard is back", first, wire.StateAccepted)
+		equal(s.stage, "in order", s.brokers[1].into("shards").has(), lost[0]+":1 "+lost[0]+":2")
+		if !s.logged("info", "a shard is back", "shard=b2") {
+			t.Errorf("its return is not logged: %q", s.lines())
+		}
+	})
+}
+
+func TestASenderOfALostShardsKeysStopsAtItsWindow(t *testing.T) {
+	playShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
+		p := s.app("sender").producer("shards")
+		p.spread(0, 1)
+		lost := s.keysOf(1)[0]
+		s.brokers[1].die()
+		other := s.app("another sender").producer("shards")
+		for i := range capacity {
+			p.send(keyed(lost, fmt.Sprint(lost, ":", i)))
+		}
+		equal(s.stage, "credit of who sent them", p.credit(), 0)
+		equal(s.stage, "credit of another", other.credit(), capacity)
+		ended(s.stage, "what that sends", other.send(keyed(s.keysOf(2)[0], "x:x")), wire.StateAccepted)
+	})
+}
+
+func TestALostShardsKeysMoveAndComeBack(t *testing.T) {
+	playShards(t, sharded(config.ShardBySubject, config.ShardMove), func(s *shardStage) {
+		p := s.app("sender").producer("shards")
+		p.spread(0, 1)
+		before, _ := s.placed()
+		s.brokers[1].do(func() { s.brokers[1].settlesNot["shards"] = true })
+		s.brokers[1].die()
+		if !s.logged("warn", "a shard is lost", "shard=b2", "move") {
+			t.Errorf("the loss is not logged: %q", s.lines())
+		}
+		p.spread(1, 1)
+		after, _ := s.placed()
+		for key, i := range before {
+			switch {
+			case i != 1 && after[key] != i:
+				t.Errorf("%s moved from %s to %s", key, shardNames[i], shardNames[after[key]])
+			case i == 1 && after[key] == 1:
+				t.Errorf("%s is at a broker that is gone", key)
+			}
+		}
+		equal(s.stage, "keys that are known", len(after), someKeys)
+	})
+}
+
+func TestWhatWaitsForAShardThatIsLostMovesToAnother(t *testing.T) {
+	playShards(t, sharded(config.ShardBySubject, config.ShardMove), func(s *shardStage) {
+		p := s.app("sender").producer("shards")
+		p.spread(0, 1)
+		key := s.keysOf(1)[0]
+		l := s.brokers[1].into("shards")
+		s.brokers[1].do(func() { s.brokers[1].outcome = nil })
+		for i := range 200 { // more than it gives credit for
+			p.send(keyed(key, fmt.Sprint(key, ":", i)))
+		}
+		if n := len(strings.Fields(l.has())); n >= 200 {
+			t.Fatalf("all %d have left", n)
+		}
+		s.brokers[1].die()
+		at, came := s.placed()
+		if at[key] == 1 || !strings.HasSuffix(came[key], "199") {
+			t.Errorf("what waited for the shard is at %s: %s", shardNames[at[key]], came[key])
+		}
+	})
+}
+
+func TestWithoutAKeyAShardWithRoomIsTaken(t *testing.T) {
+	playShards(t, sharded(config.ShardByLoad, ""), func(s *shardStage) {
+		s.brokers[0].do(func() { s.brokers[0].outcome = nil })
+		p := s.app("sender").producer("shards")
+		p.spread(0, 1)
+		for i, k := range s.brokers {
+			n := len(strings.Fields(k.into("shards").has()))
+			if i == 0 && n > 10 || i > 0 && n < 5 {
+				t.Errorf("%d of %d messages are at %s, of which b1 settles none", n, someKeys, shardNames[i])
+			}
+		}
+		s.brokers[1].die()
+		s.brokers[2].die()
+		equal(s.stage, "credit with one shard left", p.credit() > 0, true)
+	})
+}
+
+func TestALongMessageGoesToTheShardOfItsKey(t *testing.T) {
+	playShards(t, sharded(config.ShardByProperty, config.ShardWait), func(s *shardStage) {
+		p := s.app("sender").producer("shards")
+		p.spread(0, 1)
+		key := s.keysOf(2)[0]
+		o := p.send(keyed(key, key+":"+strings.Repeat("x", 300_000)))
+		ended(s.stage, "a long one", o, wire.StateAccepted)
+		_, came := s.placed()
+		equal(s.stage, "bytes of it", len(came[key]), 1+300_000)
+	})
+}
+
+// The brokers are connected to other routers than the sender and the consumer.
+func TestShardsAreReachedAcrossTheMesh(t *testing.T) {
+	at := map[string]int{"B": 0, "C": 1, "D": 2}
+	change := func(c *config.Config) {
+		c.Addresses = append(c.Addresses, sharded(config.ShardBySubject, config.ShardWait))
+		if i, ok := at[c.Router.ID]; ok {
+			c.Connectors = append(c.Connectors, toBroker(shardNames[i], shardNames[i]+brokerPort))
+		}
+	}
+	playMesh(t, "A-B B-C A-D", change, func(m *meshStage) {
+		s := &shardStage{stage: m.stage}
+		for _, name := range shardNames {
+			s.brokers = append(s.brokers, s.newBroker(name))
+		}
+		s.advance(5 * time.Second)
+		p := m.at("A", "sender").producer("shards")
+		p.spread(0, 3)
+		s.advance(time.Second)
+		where, came := s.placed()
+		equal(s.stage, "keys", len(where), someKeys)
+		for key, numbers := range came {
+			equal(s.stage, key, numbers, "012")
+		}
+		c := m.at("D", "receiver").consumer("shards", 10)
+		s.advance(2 * time.Second)
+		equal(s.stage, "taken", s.brokers[1].outOf("shards").put(text("back")), 1)
+		equal(s.stage, "came", c.bodies(), "back")
+		c.acceptAll()
+		lost := s.keysOf(1)[0]
+		s.brokers[1].die()
+		s.advance(3 * time.Second)
+		first := p.send(keyed(lost, lost+":3"))
+		ended(s.stage, "one of another shard", p.send(keyed(s.keysOf(0)[0], "x:x")), wire.StateAccepted)
+		equal(s.stage, "one of the lost shard waits", first.RemoteSettled, false)
+		s.brokers[1].listen()
+		s.advance(2 * time.Minute)
+		ended(s.stage, "when the shard is back", first, wire.StateAccepted)
+		for _, b := range s.brokers {
+			b.die()
+		}
+	})
+}
