@@ -28,7 +28,7 @@ func sharded(key config.ShardKind, onLoss config.ShardLoss) config.Address {
 	}
 }
 
-func playShards(t *testing.T, a config.Address, story func(s *shardStage)) {
+func playThreeShards(t *testing.T, a config.Address, story func(s *shardStage)) {
 	t.Helper()
 	play(t, func(c *config.Config) {
 		c.Addresses = append(c.Addresses, a)
@@ -105,7 +105,7 @@ func (p *producer) spread(first, n int) {
 
 func TestEachKeyHasItsShardAndItsOrder(t *testing.T) {
 	for _, kind := range []config.ShardKind{config.ShardBySubject, config.ShardByProperty} {
-		playShards(t, sharded(kind, config.ShardWait), func(s *shardStage) {
+		playThreeShards(t, sharded(kind, config.ShardWait), func(s *shardStage) {
 			s.app("one").producer("shards").spread(0, 3)
 			anonymous := s.app("another").producer("")
 			m := wire.Message{
@@ -131,7 +131,7 @@ func TestEachKeyHasItsShardAndItsOrder(t *testing.T) {
 }
 
 func TestConsumersGetWhatComesFromAllShards(t *testing.T) {
-	playShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
+	playThreeShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
 		c := s.app("receiver").consumer("shards", 10)
 		for i, k := range s.brokers {
 			equal(s.stage, "taken", k.outOf("shards").put(text(fmt.Sprint(i))), 1)
@@ -143,7 +143,7 @@ func TestConsumersGetWhatComesFromAllShards(t *testing.T) {
 }
 
 func TestALostShardsKeysWaitForItAndNobodyElse(t *testing.T) {
-	playShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
+	playThreeShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
 		p := s.app("sender").producer("shards")
 		p.spread(0, 1)
 		lost := s.keysOf(1)
@@ -170,7 +170,7 @@ func TestALostShardsKeysWaitForItAndNobodyElse(t *testing.T) {
 }
 
 func TestASenderOfALostShardsKeysStopsAtItsWindow(t *testing.T) {
-	playShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
+	playThreeShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
 		p := s.app("sender").producer("shards")
 		p.spread(0, 1)
 		lost := s.keysOf(1)[0]
@@ -186,7 +186,7 @@ func TestASenderOfALostShardsKeysStopsAtItsWindow(t *testing.T) {
 }
 
 func TestALostShardsKeysMoveAndComeBack(t *testing.T) {
-	playShards(t, sharded(config.ShardBySubject, config.ShardMove), func(s *shardStage) {
+	playThreeShards(t, sharded(config.ShardBySubject, config.ShardMove), func(s *shardStage) {
 		p := s.app("sender").producer("shards")
 		p.spread(0, 1)
 		before, _ := s.placed()
@@ -210,7 +210,7 @@ func TestALostShardsKeysMoveAndComeBack(t *testing.T) {
 }
 
 func TestWhatWaitsForAShardThatIsLostMovesToAnother(t *testing.T) {
-	playShards(t, sharded(config.ShardBySubject, config.ShardMove), func(s *shardStage) {
+	playThreeShards(t, sharded(config.ShardBySubject, config.ShardMove), func(s *shardStage) {
 		p := s.app("sender").producer("shards")
 		p.spread(0, 1)
 		key := s.keysOf(1)[0]
@@ -231,7 +231,7 @@ func TestWhatWaitsForAShardThatIsLostMovesToAnother(t *testing.T) {
 }
 
 func TestWithoutAKeyAShardWithRoomIsTaken(t *testing.T) {
-	playShards(t, sharded(config.ShardByLoad, ""), func(s *shardStage) {
+	playThreeShards(t, sharded(config.ShardByLoad, ""), func(s *shardStage) {
 		s.brokers[0].do(func() { s.brokers[0].outcome = nil })
 		p := s.app("sender").producer("shards")
 		p.spread(0, 1)
@@ -248,7 +248,7 @@ func TestWithoutAKeyAShardWithRoomIsTaken(t *testing.T) {
 }
 
 func TestALongMessageGoesToTheShardOfItsKey(t *testing.T) {
-	playShards(t, sharded(config.ShardByProperty, config.ShardWait), func(s *shardStage) {
+	playThreeShards(t, sharded(config.ShardByProperty, config.ShardWait), func(s *shardStage) {
 		p := s.app("sender").producer("shards")
 		p.spread(0, 1)
 		key := s.keysOf(2)[0]

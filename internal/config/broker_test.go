@@ -8,7 +8,6 @@ import (
 )
 
 func TestFullFileWithBrokers(t *testing.T) {
-	everythingIsBuilt(t)
 	c, err := Parse("brokers.yaml", []byte(`
 router: {id: A}
 listeners:
@@ -88,7 +87,6 @@ func want[T any](t *testing.T, got, want []T) {
 // What may be right is taken: another router of the mesh may have a connection,
 // and several links may lead to one address.
 func TestBrokersOfOthersAreTaken(t *testing.T) {
-	everythingIsBuilt(t)
 	const interior = "router: {mode: interior}\nlisteners: [{port: 1}]\n"
 	const broker = "connectors: [{name: broker-1, host: b, role: route-container}]\n"
 	tests := []struct{ name, file string }{
@@ -110,7 +108,6 @@ func TestBrokersOfOthersAreTaken(t *testing.T) {
 }
 
 func TestBadBrokers(t *testing.T) {
-	everythingIsBuilt(t)
 	// Entries start in line 4.
 	with := func(section string, entries ...string) string {
 		return "listeners: [{port: 1}]\nconnectors: [{name: broker-1, host: b, role: route-container}, {name: broker-2, host: c, role: route-container}]\n" + section + ":\n  - " + strings.Join(entries, "\n  - ")

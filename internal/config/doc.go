@@ -13,7 +13,7 @@
 // nothing about an attribute is said in a second place. What the full model
 // knows but this version does not do stands in the same tables with the reason,
 // so that a file which asks for it is refused by name and line instead of being
-// accepted without effect; [notYet] has what only the router lacks.
+// accepted without effect.
 //
 // It owns nothing that lives on: no goroutine, no watch, no global state.
 package config

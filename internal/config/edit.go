@@ -94,7 +94,7 @@ func editable(name string, attributes map[string]any) (*Entity, error) {
 	if e == nil {
 		return nil, fmt.Errorf("there is no entity %s", shown(name))
 	}
-	if why := e.refused(); why != "" {
+	if why := e.Refused; why != "" {
 		return nil, fmt.Errorf("%s: %s", e.Name, why)
 	}
 	for attribute := range attributes {

@@ -23,7 +23,6 @@ connectors: [{name: to-b, host: b, role: inter-router, cost: 2}]
 
 // What management and tools send is text as often as not.
 func TestEntitiesAreMadeOfWhateverAToolSends(t *testing.T) {
-	everythingIsBuilt(t)
 	c := parsed(t, edited)
 	c, err := c.Create("listener", map[string]any{"name": "l", "port": "5673", "linkCapacity": "7", "authenticatePeer": "no", "idleTimeoutSeconds": int32(9), "saslMechanisms": "ANONYMOUS", "openProperties": map[string]any{"a": uint8(1)}, "host": nil})
 	if err != nil {
@@ -76,7 +75,6 @@ func TestEntitiesChangeAndGo(t *testing.T) {
 }
 
 func TestWhatNeedsSomethingElseFirstIsTakenWithAWarning(t *testing.T) {
-	everythingIsBuilt(t)
 	c, err := parsed(t, edited).Create("linkRoute", map[string]any{"prefix": "a", "direction": "in", "connection": "later"})
 	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Text, `no connector or listener is named "later"`) {
 		t.Errorf("got %v, %v", c.Warnings, err)
@@ -140,7 +138,6 @@ log: {format: json, level: debug}
 }
 
 func TestEveryAttributeCanBeRead(t *testing.T) {
-	everythingIsBuilt(t)
 	c := withoutPasswords(t, "f", strings.NewReplacer(", failoverUrls: }", "}", `"pass:"`, "x").Replace(everything))
 	for _, e := range Schema() {
 		for _, item := range e.Items(&c) {

@@ -110,7 +110,7 @@ func (e *Entity) Attribute(name string) *Attribute {
 }
 
 // Settable reports whether a configuration may have the attribute.
-func (e *Entity) Settable(a *Attribute) bool { return e.refused() == "" && e.refusedAttribute(a) == "" }
+func (e *Entity) Settable(a *Attribute) bool { return e.Refused == "" && a.Refused == "" }
 
 // Get is the value of the attribute of an item that [Entity.Items] gave, as it stands
 // in a file: string, int64, bool, []string or map[string]any; nil if there is none. A

@@ -11,7 +11,6 @@ import (
 // Every attribute of the predecessor's is taken, refused, or left out with a warning, in
 // both forms of its file; none is passed over in silence.
 func TestEveryLegacyAttributeHasAVerdict(t *testing.T) {
-	everythingIsBuilt(t)
 	const list = "testdata/legacy.txt"
 	data, err := os.ReadFile(list)
 	if err != nil {
@@ -133,7 +132,6 @@ func legacyPairs(entity, attribute, value string) string {
 }
 
 func TestALegacyFileMeansWhatItMeant(t *testing.T) {
-	everythingIsBuilt(t)
 	const file = `
 # The form of old
 router {

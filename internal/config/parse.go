@@ -105,8 +105,8 @@ func (p *parser) root(n *yaml.Node) {
 		case e == nil:
 			p.strange = true
 			p.unknown(key, "", sectionNames(), nil)
-		case e.refused() != "":
-			p.problem(key.Line, e.Section, "%s", e.refused())
+		case e.Refused != "":
+			p.problem(key.Line, e.Section, "%s", e.Refused)
 		case e.List:
 			p.entries(e, value)
 		default:
@@ -205,7 +205,7 @@ func (p *parser) entity(e *Entity, n *yaml.Node, where string, target any) {
 			p.unknown(key, where+".", attributeNames(e), e)
 			return
 		}
-		if why := e.refusedAttribute(a); why != "" {
+		if why := a.Refused; why != "" {
 			p.problem(key.Line, path, "%s", why)
 			return
 		}
@@ -217,10 +217,6 @@ func (p *parser) entity(e *Entity, n *yaml.Node, where string, target any) {
 				line = le.line
 			}
 			p.problem(line, path, "%s", err)
-			return
-		}
-		if given := resolve(value).Value; e.refusedValue(a, given) != "" {
-			p.problem(value.Line, path, "%s: %s", given, e.refusedValue(a, given))
 			return
 		}
 		p.set[path] = true

@@ -204,7 +204,6 @@ func TestProblemsWithoutEndAreCut(t *testing.T) {
 
 // Whatever is taken is saved so that it says the same.
 func FuzzParse(f *testing.F) {
-	everythingIsBuilt(f)
 	f.Add([]byte("listeners: [{port: 5672, openProperties: {a: &x [1, *x]}}]\nrouter: {id: A}"))
 	f.Add([]byte("listeners: &l\n  - {failoverUrls: 'amqp://[::1]:1,b'}\naddresses: *l\n<<: *l"))
 	f.Add([]byte("router: {mode: interior}\nconnectors: [{role: inter-router, host: '[::1]', saslUsername: A, saslPassword: 'pass:x'}]"))

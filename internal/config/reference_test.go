@@ -58,23 +58,16 @@ func referencePage() string {
 	b.WriteString(referenceHead)
 	var no refusals
 	for _, e := range Schema() {
-		if why := e.refused(); why != "" {
+		if why := e.Refused; why != "" {
 			no.add(e.Section, why)
 			continue
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s %s.\n\n| attribute | value | default | meaning |\n|---|---|---|---|\n", e.Section, howMany(e), e.Help)
 		for _, a := range e.Attributes {
-			if why := e.refusedAttribute(&a); why != "" {
+			if why := a.Refused; why != "" {
 				no.add(e.Section+"."+a.Name, why)
 				continue
 			}
-			a.Values = slices.DeleteFunc(slices.Clone(a.Values), func(v string) bool {
-				why := e.refusedValue(&a, v)
-				if why != "" {
-					no.add(e.Section+"."+a.Name+": "+v, why)
-				}
-				return why != ""
-			})
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", a.Name, cell(valueWords(a)), cell(defaultWords(a)), cell(meaning(a)))
 			for _, v := range slices.Sorted(maps.Keys(a.RefusedValues)) {
 				no.add(e.Section+"."+a.Name+": "+v, a.RefusedValues[v])

@@ -151,19 +151,6 @@ func TestBadInput(t *testing.T) {
 // Whatever the full model knows and this version does not do is refused by
 // name and line, whatever its value.
 func TestWhatIsNotBuiltIsRefused(t *testing.T) {
-	for name, why := range notYet {
-		section, attribute, _ := strings.Cut(name, ".")
-		attribute, value, given := strings.Cut(attribute, ": ")
-		switch {
-		case attribute == "":
-			wantRefused(t, name, "# first line\n"+section+": []", section, why)
-		case given:
-			wantRefused(t, name, fmt.Sprintf("# first line\n%s: [{%s: %s}]", section, attribute, value), section+"[0]."+attribute, value+": "+why)
-		default:
-			wantRefused(t, name, fmt.Sprintf("# first line\n%s: [{%s: 1}]", section, attribute), section+"[0]."+attribute, why)
-		}
-	}
-	everythingIsBuilt(t)
 	for _, e := range Schema() {
 		if e.Refused != "" {
 			wantRefused(t, e.Section, "listeners: [{}]\n"+e.Section+": [{name: a}]\n", e.Section, e.Refused)
@@ -183,15 +170,6 @@ func TestWhatIsNotBuiltIsRefused(t *testing.T) {
 			}
 		}
 	}
-}
-
-// everythingIsBuilt takes the rest of the test to a router that does all that the
-// schema has.
-func everythingIsBuilt(t testing.TB) {
-	t.Helper()
-	saved := notYet
-	notYet = nil
-	t.Cleanup(func() { notYet = saved })
 }
 
 func wantRefused(t *testing.T, name, file, where, why string) {

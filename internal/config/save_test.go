@@ -50,7 +50,6 @@ log: {level: debug, format: json}
 `
 
 func TestASavedConfigurationLoadsToTheSame(t *testing.T) {
-	everythingIsBuilt(t)
 	for name, file := range map[string]string{
 		"everything": strings.NewReplacer(", failoverUrls: }", "}", `"pass:"`, "file:../p").Replace(everything),
 		"nothing":    "listeners: [{}]",
@@ -87,7 +86,6 @@ func withoutPasswords(t *testing.T, name, file string) Config {
 
 // Whatever a file says, it is saved so that it says the same.
 func TestRandomConfigurationsSurviveSaving(t *testing.T) {
-	everythingIsBuilt(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	good := 0
 	for range 3000 {

@@ -125,7 +125,6 @@ const (
 	noEffect     = "it has no effect between routers; remove it"
 	noHello      = "link state is sent when it changes, and neighbours are watched by heartbeats; remove it, and see router.heartbeatMilliseconds"
 	noMessageLog = "messages are not logged; remove it"
-	noBrokers    = "connections to brokers are not built yet; remove it"
 	noConsole    = "there is no web console; remove it"
 	noWebSockets = "AMQP over WebSocket is not built; remove it, and have clients connect to a listener without http"
 	noTenants    = "multi-tenancy is not built; remove it"

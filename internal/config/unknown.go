@@ -46,7 +46,7 @@ func sectionNames() []string {
 func builtSections() []string {
 	var names []string
 	for _, e := range Schema() {
-		if e.refused() == "" {
+		if e.Refused == "" {
 			names = append(names, e.Section)
 		}
 	}
@@ -68,7 +68,7 @@ func builtNames(e *Entity) []string {
 	}
 	var names []string
 	for _, a := range e.Attributes {
-		if e.refusedAttribute(&a) == "" {
+		if a.Refused == "" {
 			names = append(names, a.Name)
 		}
 	}
