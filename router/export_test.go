@@ -120,3 +120,8 @@ func (r *Router) AutoLinks() map[string]int {
 	}
 	return m
 }
+
+// Waiting is how many bytes wait in the router, its agent's answers included.
+func (r *Router) Waiting() int {
+	return int(r.budget.Held()) + r.agent.endpoint.Waiting()
+}

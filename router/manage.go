@@ -31,6 +31,10 @@ const (
 	readSuffix = ".read"
 )
 
+// agentCapacity is how many answers to one client may wait in the router; the agent keeps
+// some more, and for a while.
+const agentCapacity = 32
+
 // managedTreatment is how the addresses of agents are treated, whatever is configured.
 var managedTreatment = &treatment{distribution: config.Closest}
 
@@ -72,7 +76,7 @@ func (m *message) cameBy() []byte {
 func (r *Router) startAgent() {
 	near, far := net.Pipe()
 	conf := &amqp.Config{ContainerID: r.cfg.Router.ID, MaxFrameSize: 64 << 10, ChannelMax: 1<<15 - 1, Budget: r.budget, HoldBySession: true}
-	p := &peer{router: r, place: managementName, inside: true, stripIn: true, stripOut: true}
+	p := &peer{router: r, place: managementName, inside: true, capacity: agentCapacity, stripIn: true, stripOut: true}
 	p.conn = amqp.NewServer(near, conf, p)
 	log := r.log.Named("management")
 	e := management.NewEndpoint(management.NewAgent(r.managed(), r.entities()...), log,

@@ -31,7 +31,7 @@ const (
 type replies struct {
 	endpoint *Endpoint
 	links    map[string]*replyLink
-	bytes    int // that wait on all links
+	bytes    atomic.Int64 // that wait on all links
 	made     uint64
 	said     time.Time // when it was logged last that answers were dropped
 }
@@ -60,7 +60,7 @@ func (r *replies) send(b *amqp.Batch, now time.Time, to string, payload []byte) 
 		r.drop(now, to, err.Error())
 		return
 	}
-	if len(l.queue) >= linkReplies || l.bytes+len(payload) > linkBytes || r.bytes+len(payload) > allBytes {
+	if len(l.queue) >= linkReplies || l.bytes+len(payload) > linkBytes || int(r.bytes.Load())+len(payload) > allBytes {
 		r.drop(now, to, "too many answers wait there that nobody takes")
 		return
 	}
@@ -139,7 +139,7 @@ func (r *replies) tend(b *amqp.Batch, now time.Time) {
 // count counts bytes that wait.
 func (l *replyLink) count(n int) {
 	l.bytes += n
-	l.replies.bytes += n
+	l.replies.bytes.Add(int64(n))
 }
 
 // stop ends the link, and drops what waits.
@@ -214,3 +214,6 @@ func (l *replyLink) some(b *amqp.Batch) (n int, res amqp.Result) {
 	}
 	return n, res
 }
+
+// Waiting is how many bytes of answers wait for clients.
+func (e *Endpoint) Waiting() int { return int(e.replies.bytes.Load()) }
