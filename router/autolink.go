@@ -304,26 +304,11 @@ func (l *autoLink) capabilities() (list []wire.Symbol) {
 // outcomesFor are the outcomes that are asked for: modified only of those who are known to
 // know it, since some brokers end the session at one that they do not know.
 func (e *autoEnd) outcomesFor() []wire.Symbol {
-	if knowsModified[e.product()] {
+	product, _ := e.container.peer.conn.Peer().Properties.Get("product")
+	if knowsModified[fmt.Sprint(product)] {
 		return allOutcomes
 	}
 	return allOutcomes[:len(allOutcomes)-1]
-}
-
-// excess is how much a broker may send beyond its credit: nothing, but RabbitMQ's AMQP 1.0
-// plugin counts its credit without what is on its way from the queue to the link, so that as
-// much may come on top as it was given before.
-func (e *autoEnd) excess() uint32 {
-	if e.product() == "RabbitMQ" {
-		return largestWindow
-	}
-	return 0
-}
-
-// product is what the broker calls itself.
-func (e *autoEnd) product() string {
-	product, _ := e.container.peer.conn.Peer().Properties.Get("product")
-	return fmt.Sprint(product)
 }
 
 // knowsModified are the products, as they name themselves, that take the outcome modified.

@@ -115,7 +115,6 @@ func (e *autoEnd) attachIn(b *amqp.Batch, s *amqp.Session, at *brokerlink.Attach
 	_, err := s.AttachReceiver(b, name, in, &amqp.Answer{
 		Source: source, Target: &wire.Target{Address: wire.Some(l.cfg.Address)},
 		SndSettleMode: wire.SndMixed, RcvSettleMode: wire.RcvFirst,
-		Excess: e.excess(),
 	})
 	return err
 }

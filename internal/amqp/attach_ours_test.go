@@ -146,28 +146,3 @@ func TestAnAnswerFindsTheLinkThatWaits(t *testing.T) {
 		p.want("the second lives", credit(1, 0, 3))
 	})
 }
-
-// Some peers count their credit without what is on its way inside them, and may be allowed to.
-func TestAPeerMaySendMoreThanItsCreditWhereThatIsForeseen(t *testing.T) {
-	dialogue(t, func(p *peer) {
-		p.open()
-		s := p.ours(&wire.Begin{IncomingWindow: 100})
-		var r *Receiver
-		p.do(func(b *Batch) {
-			r, _ = s.AttachReceiver(b, "in", &recvEnd{p.h, "in"}, &Answer{Source: &wire.Source{}, Target: &wire.Target{}, Excess: 2})
-			r.SetWindow(b, 1)
-		})
-		p.want("the receiver", takenFrom("in", 0))
-		p.write(sending("in", 70))
-		p.want("its credit", credit(0, 0, 1))
-		p.deliver(70, 0, 3)
-		p.want("two more are taken, and no credit is told for them", credit(0, 3, 0))
-		p.heard("all of them", "answer in", `in 0 "x"`, `in 1 "x"`, `in 2 "x"`)
-		p.do(func(b *Batch) { r.Update(b, []uint32{0}, true, wire.Accepted) })
-		p.want("an outcome", outcome(0, 0, wire.StateAccepted))
-		p.wantIdle("and no credit while as many as the window are not finished")
-		p.deliver(70, 3, 1)
-		p.want("what is beyond that costs the link", &wire.Detach{Closed: true, Error: refused(wire.CondTransferLimitExceeded)})
-		p.heard("as ever", `fault link "in" amqp:link:transfer-limit-exceeded`, "detach in lost 1,2 amqp:link:transfer-limit-exceeded")
-	})
-}

@@ -186,11 +186,6 @@ type Answer struct {
 	Properties     wire.Map
 	Offered        []wire.Symbol
 	Desired        []wire.Symbol
-
-	// Excess is how many deliveries beyond its credit the peer of a [Receiver] may send
-	// without losing the link. They are not credit: none is told for them, and no more is
-	// until they are finished.
-	Excess uint32
 }
 
 func (a *Answer) attach(l *link) *wire.Attach {

@@ -13,7 +13,6 @@ type Receiver struct {
 	h          ReceiverHandler
 	second     bool   // we settle only after the sender did [2.8.3]
 	maxMessage uint64 // bytes; 0 is no limit
-	excess     uint32 // how many deliveries beyond its credit the peer may begin
 
 	// Owned by the reader: the delivery whose frames are arriving.
 	partial   bool
@@ -95,7 +94,7 @@ const (
 func (r *inRecord) is(f inFlags) bool { return r.flags&f != 0 }
 
 func newReceiver(s *Session, name string, h ReceiverHandler, a *Answer) *Receiver {
-	l := &Receiver{h: h, second: a.RcvSettleMode == wire.RcvSecond, maxMessage: a.MaxMessageSize, excess: a.Excess}
+	l := &Receiver{h: h, second: a.RcvSettleMode == wire.RcvSecond, maxMessage: a.MaxMessageSize}
 	l.link = link{session: s, name: name, recv: l}
 	l.dry = s.conn.cfg.Clock.whole()
 	return l

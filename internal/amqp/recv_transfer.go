@@ -99,7 +99,7 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 	if s.anyDelivery && !serialLess(s.lastDelivery, id) {
 		return s.fault(wire.CondInvalidField, "link %q: delivery-id %d after %d", l.name, id, s.lastDelivery)
 	}
-	if !serialLess(l.deliveryCount, l.ceiling+l.excess) {
+	if !serialLess(l.deliveryCount, l.ceiling) {
 		return l.fault(wire.CondTransferLimitExceeded, "delivery %d without credit", id)
 	}
 	s.lastDelivery, s.anyDelivery = id, true
