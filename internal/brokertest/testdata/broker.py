@@ -459,6 +459,7 @@ class Broker(Handler):
 
     def on_transactional_outcome(self, consumer, delivery):
         number, outcome = (list(delivery.remote.data) + [None])[:2]
+        say(event="outcome", link=consumer.link.name, outcome="TRANSACTIONAL", transaction=number.decode())
         transaction = self.transactions.get(number)
         stored = consumer.given.pop(delivery.tag, None)
         if transaction is None or stored is None:
