@@ -125,8 +125,8 @@ func (r *RawLink) Transfer(b *Batch, f *RawOut) Result {
 			l.refused(b, NoWindow)
 			return NoWindow
 		}
-		if r.pending != nil {
-			c.encodePending() // it was said before
+		if r.pending != nil || len(c.disp) > 0 {
+			c.encodePending() // it was said before: a state in a transaction, for one, before its discharge
 		}
 		more := l.appendRaw(f)
 		b.touch(c)
