@@ -118,6 +118,11 @@ type dispositionRun struct {
 // merged with its neighbour when they say the same. fields is copied. The
 // caller holds mu.
 func (c *Conn) noteDisposition(s *Session, role wire.Role, id uint32, settled bool, state wire.DeliveryState) {
+	c.noteState(s, role, id, settled, state, false)
+}
+
+// noteState is noteDisposition; all says that also what is no outcome must be told.
+func (c *Conn) noteState(s *Session, role wire.Role, id uint32, settled bool, state wire.DeliveryState, all bool) {
 	if c.shut.Load() || c.dead || s.over {
 		return
 	}
@@ -126,7 +131,7 @@ func (c *Conn) noteDisposition(s *Session, role wire.Role, id uint32, settled bo
 			d.last = id
 			return
 		}
-		if c.writing && !settled && !state.Terminal() {
+		if c.writing && !settled && !all && !state.Terminal() {
 			// The peer does not read just now, and what is no outcome need not be
 			// told: somebody may say it for ever.
 			return

@@ -198,8 +198,11 @@ func TestASenderThatGoesOnAfterCreditWasRevokedIsToldAgain(t *testing.T) {
 		p.deliver(0, 3, 7)
 		p.wantCredit("still nothing", 0, 10, 0)
 		p.h.take()
-		p.deliver(0, 10, revokedSlack)
-		p.wantCredit("nor to a sender that was faster than the flows", 0, 10+revokedSlack, 0)
+		for sent := uint32(0); sent < revokedSlack; sent += 128 {
+			p.deliver(0, 10+sent, 128)
+			p.wantCredit("nor to a sender that was faster than the flows", 0, 10+sent+128, 0)
+			p.h.take()
+		}
 		p.deliver(0, 10+revokedSlack, 1)
 		p.want("for ever is too long", &wire.Detach{Closed: true, Error: refused(wire.CondTransferLimitExceeded)})
 	})

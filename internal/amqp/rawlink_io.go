@@ -221,7 +221,7 @@ func (r *RawLink) Tell(b *Batch, ids []uint32, settled bool, state wire.Delivery
 		if !settled && c.out.len() > outLimit/2 || !r.says(id, state) {
 			continue // who does not read need not hear of everything on the way there
 		}
-		c.noteDisposition(s, l.role(), id, settled, state)
+		c.noteState(s, l.role(), id, settled, state, state.Kind == wire.StateTransactional) // it counts, outcome or not [4.4.2]
 		switch {
 		case !settled:
 		case l.recv != nil:

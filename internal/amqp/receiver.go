@@ -147,7 +147,7 @@ func (l *Receiver) Revoke(b *Batch) {
 // once credit was taken back. Some senders, go-amqp among them, compute their credit
 // without a sign: what crosses the flow makes it 4 billion instead of less than none,
 // until they are told again, which begin sees to. They must not lose the link by it.
-const revokedSlack = 256
+const revokedSlack = 2048
 
 // revoke: the caller holds mu.
 func (l *Receiver) revoke() {
