@@ -47,6 +47,7 @@ type address struct {
 	mu sync.Mutex // guards all below
 
 	past      traffic // of links and remotes that are gone
+	series    *series // its metrics; nil if it has none of its own; immutable once it is in the table
 	users     int     // links and queues that keep the address in the table
 	idle      int     // ticks without any
 	credit    creditState
@@ -116,7 +117,7 @@ func (a *address) replaceConsumers(list []*egress, remotes []*remote) {
 // removeConsumer takes e out, and says whether it was the last one, also of those at
 // other routers.
 func (a *address) removeConsumer(e *egress) (last bool) {
-	carried, _ := e.link.Stats()
+	carried, _ := e.link.Look()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	old := a.consumers.Load().list
@@ -129,7 +130,7 @@ func (a *address) removeConsumer(e *egress) (last bool) {
 	if len(list) == len(old) {
 		return false
 	}
-	a.past.countOut(e, carried.Deliveries)
+	a.past.countOut(e, &carried)
 	remotes := a.consumers.Load().remotes
 	a.replaceConsumers(list, remotes)
 	a.attend() // the others may have no credit
@@ -184,6 +185,7 @@ func (t *addressTable) entry(key string) *address {
 		if s.m == nil {
 			s.m = make(map[string]*address)
 		}
+		t.router.series.enter(a)
 		s.m[key] = a
 	}
 	a.mu.Lock()
@@ -249,7 +251,12 @@ func (a *address) lingersNoMore() bool {
 
 // sweep takes the address out of the table if it has no user.
 func (t *addressTable) sweep(a *address) {
-	if f := a.front.Load(); t.remove(a) && f != nil {
+	f := a.front.Load()
+	if !t.remove(a) {
+		return
+	}
+	t.router.series.leave(a)
+	if f != nil {
 		f.dissolve()
 	}
 }
@@ -270,6 +277,17 @@ func (t *addressTable) remove(a *address) bool {
 		x.tables.Unwatch(a.key)
 	}
 	return true
+}
+
+// size is how many addresses there are.
+func (t *addressTable) size() (n int) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		n += len(s.m)
+		s.mu.Unlock()
+	}
+	return n
 }
 
 // each calls f for every address, with no lock held.

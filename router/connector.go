@@ -72,7 +72,7 @@ func (c *connector) connect() (stood time.Duration, err error) {
 	conf := &amqp.Config{
 		ContainerID: x.identity.ID, Hostname: c.cfg.Host,
 		MaxFrameSize: c.cfg.MaxFrameSize, ChannelMax: interRouterChannels - 1, IdleTimeout: c.cfg.IdleTimeout,
-		HandshakeTimeout: setupTimeout, Budget: x.router.budget, Clock: &x.router.clock, HoldBySession: true, NamesBySession: true,
+		HandshakeTimeout: setupTimeout, Budget: x.router.budget, Clock: &x.router.clock, Delay: x.router.delay(kindNeighbour), HoldBySession: true, NamesBySession: true,
 		Properties: x.routerProperties(c.cfg.Cost), Login: logins[0],
 	}
 	p := newNeighbourPeer(x, nc, conf, c.cfg.Name, c.cfg.Cost)

@@ -89,7 +89,7 @@ func (k *broker) amqp(host string) (*amqp.Config, error) {
 		ContainerID: r.cfg.Router.ID, Hostname: name,
 		MaxFrameSize: cfg.MaxFrameSize, ChannelMax: uint16(min(max(cfg.MaxSessions, 1), 1<<16) - 1),
 		IdleTimeout: cfg.IdleTimeout, HandshakeTimeout: setupTimeout,
-		Budget: r.budget, Clock: &r.clock, MaxSessionFrames: cfg.MaxSessionFrames, HoldBySession: true, Overrun: true, MaxInFlight: cfg.MaxInFlight,
+		Budget: r.budget, Clock: &r.clock, Delay: r.delay(kindContainer), MaxSessionFrames: cfg.MaxSessionFrames, HoldBySession: true, Overrun: true, MaxInFlight: cfg.MaxInFlight,
 		Offered: []wire.Symbol{anonymousRelay}, Desired: []wire.Symbol{anonymousRelay},
 		Properties: openProperties(nil, cfg.OpenProperties),
 		Login:      logins[0], WeakerLogins: logins[1:],

@@ -65,6 +65,9 @@ func (j *adjacency) send(b *amqp.Batch, kind controlKind, urgent bool, msg []byt
 	_, _, res := j.control.link.Send(b, &amqp.Outgoing{
 		Format: controlFormat, Settled: true, Urgent: urgent, Head: head[:], Payload: msg,
 	}, nil, 0)
+	if res == amqp.Sent {
+		j.mesh.counts.sent[kind].add(len(msg))
+	}
 	return res == amqp.Sent
 }
 
@@ -125,6 +128,9 @@ func (c *controlReceiver) OnDetach(*amqp.Batch, []amqp.InDelivery, *wire.Error) 
 // onControl handles a control message from a neighbour. It runs on its reader.
 func (x *mesh) onControl(b *amqp.Batch, j *adjacency, kind controlKind, msg []byte) {
 	id := j.neighbour.ID
+	if int(kind) < len(x.counts.got) {
+		x.counts.got[kind].add(len(msg))
+	}
 	switch kind {
 	case controlHeartbeat:
 		x.onHeartbeat(j, msg)

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/meshway/meshway/internal/amqp"
+	"github.com/meshway/meshway/internal/config"
 )
 
 // What links have carried is counted by the engine, under a lock that it holds anyway, and
@@ -74,7 +75,7 @@ func (s *linkSet) removeIn(in *ingress) {
 
 // removeOut takes out a link that is over.
 func (s *linkSet) removeOut(e *egress) {
-	count, _ := e.link.Stats()
+	count, _ := e.link.Look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.out) - 1
@@ -98,7 +99,7 @@ func (s *linkSet) look() (in []*ingress, out []*egress, past carried) {
 
 // carried is what the link has carried.
 func (in *ingress) carried() amqp.Count {
-	c, _ := in.link.Stats()
+	c, _ := in.link.Look()
 	in.asPresettled(&c)
 	return c
 }
@@ -129,7 +130,7 @@ func (s *linkSet) sum() carried {
 		total.droppedIn += l.tally.dropped.Load()
 	}
 	for _, l := range out {
-		c, _ := l.link.Stats()
+		c, _ := l.link.Look()
 		total.out.Add(&c)
 		total.droppedOut += l.tally.dropped.Load()
 	}
@@ -146,6 +147,17 @@ const (
 	kinds
 )
 
+// kindOf is what the peers are that connect to a listener, or that a connector leads to.
+func kindOf(r config.Role) kind {
+	switch r {
+	case config.RoleInterRouter:
+		return kindNeighbour
+	case config.RoleRouteContainer:
+		return kindContainer
+	}
+	return kindClient
+}
+
 func (p *peer) kind() kind {
 	switch {
 	case p.adj != nil:
@@ -158,18 +170,51 @@ func (p *peer) kind() kind {
 
 // carried is what the router has carried, by kind of peer.
 func (r *Router) carried() (total [kinds]carried) {
-	r.mu.Lock()
-	total = r.past
-	peers := make([]*peer, 0, len(r.peers))
-	for p := range r.peers {
-		peers = append(peers, p)
+	past, peers := r.lookAtPeers()
+	for at, c := range past {
+		total[at.kind].add(&c.carried)
 	}
-	r.mu.Unlock()
 	for _, p := range peers {
 		c := p.links.sum()
 		total[p.kind()].add(&c)
 	}
 	return total
+}
+
+// at is where peers come from: a listener or connector, and what they are.
+type at struct {
+	place string
+	kind  kind
+}
+
+// past is what there was at a place.
+type past struct {
+	carried        // by the links of peers that have left
+	joined  uint64 // peers that have come
+}
+
+// lookAtPeers is the peers that there are, and what there was at each place.
+func (r *Router) lookAtPeers() (map[at]past, []*peer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	peers := make([]*peer, 0, len(r.peers))
+	for p := range r.peers {
+		peers = append(peers, p)
+	}
+	places := make(map[at]past, len(r.past))
+	for k, v := range r.past {
+		places[k] = *v
+	}
+	return places, peers
+}
+
+// pastAt is what there was where a peer comes from. The caller holds mu.
+func (r *Router) pastAt(p *peer) *past {
+	k := at{p.place, p.kind()}
+	if r.past[k] == nil {
+		r.past[k] = new(past)
+	}
+	return r.past[k]
 }
 
 // traffic is what went through an address.
@@ -178,25 +223,42 @@ type traffic struct {
 	inCont, outCont   uint64 // of them, from and to containers
 	transit           uint64 // sent on to other routers
 	toAgent, fallback uint64
+	ins, outs         amqp.Count // what senders and consumers here have sent and got
 }
 
-// count counts deliveries of a link that is gone. The caller holds the address's mutex.
-func (t *traffic) countIn(in *ingress, n uint64) {
-	t.in += n
+// countIn counts what a link of a sender has carried.
+func (t *traffic) countIn(in *ingress, c *amqp.Count) {
+	t.in += c.Deliveries
+	t.ins.Add(c)
 	if in.peer.container != nil {
-		t.inCont += n
+		t.inCont += c.Deliveries
 	}
 }
 
-func (t *traffic) countOut(e *egress, n uint64) {
+// countOut counts what a link of a consumer has carried.
+func (t *traffic) countOut(e *egress, c *amqp.Count) {
 	switch {
 	case e.peer.inside:
-		t.toAgent += n
+		t.toAgent += c.Deliveries
 		return
 	case e.peer.container != nil:
-		t.outCont += n
+		t.outCont += c.Deliveries
 	}
-	t.out += n
+	t.out += c.Deliveries
+	t.outs.Add(c)
+}
+
+// add adds o.
+func (t *traffic) add(o *traffic) {
+	t.in += o.in
+	t.out += o.out
+	t.inCont += o.inCont
+	t.outCont += o.outCont
+	t.transit += o.transit
+	t.toAgent += o.toAgent
+	t.fallback += o.fallback
+	t.ins.Add(&o.ins)
+	t.outs.Add(&o.outs)
 }
 
 // traffic is what went through the address since it is in use.
@@ -210,12 +272,13 @@ func (a *address) traffic() traffic {
 	t.transit += a.shared.Load()
 	for _, in := range producers {
 		if !in.peer.inside {
-			t.countIn(in, in.carried().Deliveries)
+			c := in.carried()
+			t.countIn(in, &c)
 		}
 	}
 	for _, e := range set.list {
-		c, _ := e.link.Stats()
-		t.countOut(e, c.Deliveries)
+		c, _ := e.link.Look()
+		t.countOut(e, &c)
 	}
 	for _, r := range set.remotes {
 		t.transit += r.sent.Load()

@@ -62,11 +62,11 @@ func (a *address) addProducer(b *amqp.Batch, in *ingress) {
 
 // removeProducer takes in out.
 func (a *address) removeProducer(b *amqp.Batch, in *ingress) {
-	carried := in.carried().Deliveries
+	carried := in.carried()
 	a.mu.Lock()
 	c := &a.credit
 	if !in.peer.inside {
-		a.past.countIn(in, carried)
+		a.past.countIn(in, &carried)
 	}
 	last := len(c.producers) - 1
 	if in.place <= last && c.producers[in.place] == in {

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/meshway/meshway/broker-link"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/telemetry"
 )
@@ -42,15 +43,19 @@ func (r *Router) over() bool {
 	return r.stopped
 }
 
+// openListeners is the listeners that there are.
+func (r *Router) openListeners() []*listener {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.listeners)
+}
+
 // missing is what the router waits for before clients should be sent to it, one sentence each.
 func (r *Router) missing() (list []string) {
 	if r.draining.Load() {
 		list = append(list, "the router drains: it is shutting down and takes no more messages")
 	}
-	r.mu.Lock()
-	listeners := r.listeners
-	r.mu.Unlock()
-	for _, l := range listeners {
+	for _, l := range r.openListeners() {
 		if l.http == nil && !l.accepting.Load() {
 			list = append(list, fmt.Sprintf("listener %s accepts no connections", l.cfg.Name))
 		}
@@ -58,7 +63,37 @@ func (r *Router) missing() (list []string) {
 	if r.mesh != nil {
 		list = append(list, r.mesh.missing()...)
 	}
+	return append(list, r.missingBrokers()...)
+}
+
+// missingBrokers is which brokers are not connected, and what is not attached on those that are.
+func (r *Router) missingBrokers() (list []string) {
+	for _, k := range r.brokers.list {
+		if s := k.link.Status(); s.State != brokerlink.Up {
+			list = append(list, because(fmt.Sprintf("connector %s has no connection to its broker", k.cfg.Name), s.LastError))
+		}
+	}
+	for _, l := range r.autoLinks.all() {
+		if s := l.status(); s.State != brokerlink.Active {
+			list = append(list, because(fmt.Sprintf("auto-link %s is not attached", l.cfg.Name), s.LastError))
+		}
+	}
 	return list
+}
+
+// because adds the reason, if one is known.
+func because(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + strings.ReplaceAll(why, "\n", " ")
+}
+
+// all is the auto-links that there are.
+func (s *autoLinks) all() []*autoLink {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.list)
 }
 
 // missing is what the router waits for before it is a part of the mesh: one neighbour, if any

@@ -51,6 +51,7 @@ func (r *Router) newListener(cfg *config.Listener, users *sasl.Users) (*listener
 		HandshakeTimeout: cfg.InitialHandshakeTimeout,
 		Budget:           r.budget,
 		Clock:            &r.clock,
+		Delay:            r.delay(kindOf(cfg.Role)),
 		MaxSessionFrames: cfg.MaxSessionFrames,
 		Offered:          []wire.Symbol{anonymousRelay},
 		Desired:          []wire.Symbol{anonymousRelay},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/telemetry"
 	"github.com/meshway/meshway/linkstate"
 	"github.com/meshway/meshway/linkstate/addrtable"
 	"github.com/meshway/meshway/linkstate/gossip"
@@ -37,6 +38,7 @@ type mesh struct {
 	own       *addrtable.Own
 	withheld  atomic.Bool // own has refused addresses of ours
 	pump      *pump
+	counts    meshCounts
 	stop      context.CancelFunc
 	ctx       context.Context
 
@@ -76,6 +78,7 @@ func newMesh(r *Router) (*mesh, error) {
 		identity:   linkstate.Identity{ID: r.cfg.Router.ID, Boot: binary.BigEndian.Uint64(random[:])},
 		key:        routing.KeyOf(r.cfg.Router.ID),
 		holddown:   routing.NewHolddown(),
+		counts:     meshCounts{spf: telemetry.NewWork()},
 		neighbours: make(map[string]*neighbour), connectors: make(map[string]*connector),
 	}
 	if x.heartbeat <= 0 {
@@ -196,6 +199,7 @@ func (h *speakerHandler) Publish(u linkstate.Update) { (*mesh)(h).onUpdate(u) }
 
 // Log writes what happened.
 func (h *speakerHandler) Log(e linkstate.Event) {
+	h.counts.event(e)
 	switch e.(type) {
 	case linkstate.AdjacencyAnnounced, linkstate.RouterReachable:
 		h.log.Info(e.String())

@@ -112,7 +112,9 @@ func (x *mesh) computeIfDue(now time.Time) {
 // computing.
 func (x *mesh) compute() {
 	old := x.forwarding.Load()
+	began := time.Now()
 	routes := routing.Update(old.routes, x.topology)
+	x.counts.computed(began)
 	next := &forwarding{routes: routes, adjacencies: x.wired(routes), waits: x.unacknowledged(routes, routes.Waits(x.base))}
 	x.forwarding.Store(next)
 	x.rebase(next)

@@ -13,6 +13,7 @@ import (
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/sasl"
+	"github.com/meshway/meshway/internal/telemetry"
 )
 
 // Router is one node: its listeners, the peers connected to it, and the
@@ -26,6 +27,8 @@ type Router struct {
 	budget      *amqp.Budget // of what waits
 	table       addressTable
 	streams     streamRegistry
+	series      seriesSet
+	delays      [kinds]*telemetry.Histogram // of a sample of deliveries, by who sent them
 	linkRoutes  *linkRoutes
 	containers  containers
 	brokers     brokers
@@ -52,8 +55,8 @@ type Router struct {
 	listeners []*listener
 	peers     map[*peer]struct{}
 	stopped   bool
-	past      [kinds]carried // by the links of peers that have left
-	changed   chan struct{}  // closed and replaced when a peer leaves
+	past      map[at]*past
+	changed   chan struct{} // closed and replaced when a peer leaves
 
 	done  chan struct{} // closed by Shutdown, under mu: no task begins after it
 	tasks sync.WaitGroup
@@ -98,9 +101,12 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 		changed:     make(chan struct{}),
 		done:        make(chan struct{}),
 		failed:      make(chan error, 1),
+		past:        make(map[at]*past),
+		delays:      newDelays(),
 		probing:     make(chan struct{}, probesAtOnce),
 	}
 	r.table.router = r
+	r.series.limit = cfg.Router.MetricsAddresses
 	r.linkRoutes = newLinkRoutes(r)
 	r.containers.watch(r.linkRoutes)
 	r.streams.set = make(map[*stream]struct{})
@@ -201,6 +207,7 @@ func (r *Router) join(p *peer) bool {
 		return false
 	}
 	r.peers[p] = struct{}{}
+	r.pastAt(p).joined++
 	r.tasks.Add(1)
 	return true
 }
@@ -209,7 +216,7 @@ func (r *Router) leave(p *peer) {
 	c := p.links.sum()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.past[p.kind()].add(&c)
+	r.pastAt(p).add(&c)
 	delete(r.peers, p)
 	close(r.changed)
 	r.changed = make(chan struct{})

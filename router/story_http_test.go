@@ -12,6 +12,7 @@ import (
 
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/telemetry"
+	"github.com/meshway/meshway/internal/wire"
 )
 
 // withHTTP adds a listener that speaks HTTP.
@@ -45,6 +46,18 @@ func get(t *testing.T, dial func(context.Context) (net.Conn, error), path string
 	}
 	synctest.Wait()
 	return resp.StatusCode, string(body)
+}
+
+// getAt is get from the router at a host of a mesh.
+func (s *meshStage) getAt(host, path string) (int, string) {
+	s.t.Helper()
+	return get(s.t, func(ctx context.Context) (net.Conn, error) { return s.net.Dial(ctx, "browser", host+":8080") }, path)
+}
+
+// withHTTPAt adds a listener that speaks HTTP to a router of a mesh.
+func withHTTPAt(c *config.Config) {
+	withHTTP(c)
+	c.Listeners[len(c.Listeners)-1].Host = c.Router.ID
 }
 
 // wantPage checks what a page says.
@@ -114,6 +127,47 @@ func TestADrainingRouterIsAliveAndNotReady(t *testing.T) {
 			t.Error("a router that is over speaks HTTP")
 		}
 	})
+}
+
+func TestARouterIsReadyOnceItHasJoinedTheMesh(t *testing.T) {
+	playMesh(t, "A-B", withHTTPAt, func(s *meshStage) {
+		want := func(says string) {
+			s.t.Helper()
+			if _, body := s.getAt("B", "/readyz"); body != says+"\n" {
+				s.t.Errorf("B says %q, want %q", body, says)
+			}
+			if _, body := s.getAt("A", "/readyz"); body != "OK\n" {
+				s.t.Errorf("A, which dials nobody, says %q", body)
+			}
+		}
+		want("OK")
+		s.net.Between("A", "B").Cut()
+		s.advance(20 * time.Second)
+		want("the mesh is not joined: no neighbour is connected, neither by connector to-A nor by a listener for routers")
+		s.net.Between("A", "B").Heal()
+		s.advance(time.Minute)
+		want("OK")
+		if status, body := s.getAt("A", "/healthz"); status != 200 {
+			s.t.Errorf("A is not alive: %s", body)
+		}
+	})
+}
+
+func TestARouterIsReadyOnceItsBrokersAreAttached(t *testing.T) {
+	playBroker(t, withHTTP, func(s *stage, k *scriptedBroker) {
+		s.wantPage("/readyz", 200, "OK")
+		s.wantMetrics(`meshway_broker_connected{place="broker"} 1`, `meshway_auto_links{state="active"} 1`)
+		k.do(func() { k.refuse["q"] = &wire.Error{Condition: wire.CondNotFound, Description: "no queue q"} })
+		k.restart()
+		s.wantPage("/readyz", 503, "auto-link in:q is not attached: ")
+		s.wantPage("/readyz", 503, "no queue q")
+		s.wantMetrics(`meshway_auto_links{state="failed"} 1`, `meshway_auto_links{state="active"} 0`)
+		k.die()
+		s.advance(time.Minute)
+		s.wantPage("/readyz", 503, "connector broker has no connection to its broker: ")
+		s.wantMetrics(`meshway_broker_connected{place="broker"} 0`)
+		k.listen()
+	}, in("q"))
 }
 
 // Half a request, a request without end, a request that is too large: each costs a connection

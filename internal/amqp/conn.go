@@ -25,10 +25,13 @@ type Config struct {
 	IdleTimeout      time.Duration // close when nothing came for this long; 0 never. Half of it is advertised. [2.4.5]
 	HandshakeTimeout time.Duration // close when open did not arrive by then; 0 never
 	Clock            *Clock        // tells how long deliveries take; nil if nobody wants to know
-	Budget           *Budget       // of the process, for what handlers hold; nil is no limit
-	MaxSessionFrames uint32        // most frames of incoming-window; 0 leaves it to the engine
-	NamesBySession   bool          // links are told apart by session and name, for a peer that speaks for many
-	HoldBySession    bool          // what handlers hold narrows the window of its own session, not of all
+	// Delay hears how long a sample of incoming deliveries took, see count.go; nil if nobody
+	// wants to know. It is called under locks: it must neither wait nor call back.
+	Delay            func(time.Duration)
+	Budget           *Budget // of the process, for what handlers hold; nil is no limit
+	MaxSessionFrames uint32  // most frames of incoming-window; 0 leaves it to the engine
+	NamesBySession   bool    // links are told apart by session and name, for a peer that speaks for many
+	HoldBySession    bool    // what handlers hold narrows the window of its own session, not of all
 	// Overrun lets a link send as much again as its window beyond its credit before that
 	// costs it: some brokers lose count of what is on its way inside of them.
 	Overrun     bool
@@ -135,6 +138,7 @@ type Conn struct {
 
 	lastDelivery uint32 // when a delivery began last, by the clock
 	anyDelivery  bool   // one has
+	sample       sample
 
 	disp       []dispositionRun // outcomes not encoded yet
 	flowLinks  []*Receiver      // links whose credit is to be told

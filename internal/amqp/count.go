@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -131,6 +132,30 @@ func (l *Receiver) countBegun(id uint32) {
 	}
 	r := l.session.incoming.put(id)
 	r.link, r.born = l, uint16(now)
+	if c := l.session.conn; now != c.sample.at && c.cfg.Delay != nil && c.sample.take(now) {
+		r.flags |= inSample
+	}
+}
+
+// sample is the delivery of a connection of which it is measured how long it takes, from its
+// first frame to the settlement that its sender is told: one at a time, and at most one a
+// second, so that the others cost a comparison.
+type sample struct {
+	at    uint32 // when it was taken, by the clock
+	under bool   // it is not settled yet
+	began time.Time
+}
+
+// sampleFor is for how many seconds a sample is waited for: its link may have ended.
+const sampleFor = 60
+
+// take says whether a new sample may be taken.
+func (s *sample) take(now uint32) bool {
+	if s.under && now-s.at < sampleFor {
+		return false
+	}
+	s.at, s.under, s.began = now, true, time.Now()
+	return true
 }
 
 // delivering notes that a delivery begins on the connection, and returns the time. The caller
@@ -154,11 +179,20 @@ func (l *Receiver) countOutcome(r *inRecord) {
 	now := l.session.conn.cfg.Clock.now()
 	l.count.outcome(r.told, now-r.born)
 	l.rate.add(now)
+	if c := l.session.conn; r.is(inSample) && c.sample.under && r.born == uint16(c.sample.at) {
+		c.sample.under = false
+		c.cfg.Delay(time.Since(c.sample.began))
+	}
 }
+
+// Look is Stats but for what is stuck, which takes a look at each delivery.
+func (l *Receiver) Look() (Count, Gauge) { return l.stats(false) }
 
 // Stats is what the link has carried, and how it is now. It may be called from any goroutine,
 // also when the link is over.
-func (l *Receiver) Stats() (Count, Gauge) {
+func (l *Receiver) Stats() (Count, Gauge) { return l.stats(true) }
+
+func (l *Receiver) stats(stuck bool) (Count, Gauge) {
 	s := l.session
 	c := s.conn
 	at := c.cfg.Clock.whole()
@@ -172,7 +206,7 @@ func (l *Receiver) Stats() (Count, Gauge) {
 	if g.Credit = uint32(max(serialDiff(l.limit, l.deliveryCount), 0)); g.Credit == 0 {
 		g.Dry = at - l.dry
 	}
-	if g.Unsettled > 0 {
+	if stuck && g.Unsettled > 0 {
 		s.incoming.each(func(_ uint32, r *inRecord) {
 			if r.link == l && now-r.born > stuckAfter {
 				g.Stuck++
@@ -182,9 +216,14 @@ func (l *Receiver) Stats() (Count, Gauge) {
 	return l.count, g
 }
 
+// Look is Stats but for what is stuck, which takes a look at each delivery.
+func (l *Sender) Look() (Count, Gauge) { return l.stats(false) }
+
 // Stats is what the link has carried, and how it is now. It may be called from any goroutine,
 // also when the link is over.
-func (l *Sender) Stats() (Count, Gauge) {
+func (l *Sender) Stats() (Count, Gauge) { return l.stats(true) }
+
+func (l *Sender) stats(stuck bool) (Count, Gauge) {
 	s := l.session
 	c := s.conn
 	at := c.cfg.Clock.whole()
@@ -198,7 +237,7 @@ func (l *Sender) Stats() (Count, Gauge) {
 	if g.Credit = uint32(max(serialDiff(l.limit, l.deliveryCount), 0)); g.Credit == 0 {
 		g.Dry = at - l.dry
 	}
-	if g.Unsettled > 0 {
+	if stuck && g.Unsettled > 0 {
 		s.outgoing.each(func(_ uint32, r *outRecord) {
 			if r.link == l && now-r.born > stuckAfter {
 				g.Stuck++

@@ -89,6 +89,7 @@ const (
 	inExcused inFlags = 1 << iota // it counts no more for credit
 	inDone                        // our side is settled; only the sender's settlement is awaited [2.6.12]
 	inSaid                        // the sender has said a terminal state, which does not change any more [3.4]
+	inSample                      // it is measured how long it takes
 )
 
 func (r *inRecord) is(f inFlags) bool { return r.flags&f != 0 }

@@ -46,7 +46,7 @@ var confined = map[string][]string{
 	"github.com/hashicorp/memberlist":  {"linkstate/gossip"},
 	"github.com/Azure/go-amqp":         {"cmd/", "examples/", "internal/client"},
 	"github.com/spf13/cobra":           {"cmd/"},
-	"github.com/prometheus":            {"internal/telemetry"},
+	"github.com/prometheus":            {"internal/telemetry/"},
 	"gopkg.in/natefinch/lumberjack.v2": {"internal/logging"},
 	"go.yaml.in/yaml/v3":               {"internal/config", "internal/sasl"},
 }

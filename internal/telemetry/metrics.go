@@ -31,24 +31,24 @@ var (
 var (
 	Info = gauge("meshway_info", "What this router is; always 1.", "router", "mode", "version")
 
-	Deliveries   = counter("meshway_deliveries_total", "Deliveries that began on links.", way...)
-	Presettled   = counter("meshway_deliveries_presettled_total", "Deliveries that were settled by their sender when they began.", way...)
-	Outcomes     = counter("meshway_delivery_outcomes_total", "Unsettled deliveries that came to an outcome.", outcomes...)
-	Dropped      = counter("meshway_deliveries_dropped_total", "Presettled deliveries that were dropped because nobody took them.", way...)
-	Delayed      = counter("meshway_deliveries_delayed_total", "Deliveries that were unsettled for more than one second and up to ten (1s), or for more than ten (10s).", append(slices.Clone(way), "over")...)
-	Delay        = Metric{Name: "meshway_delivery_delay_seconds", Help: "From the arrival of an unsettled delivery to the settlement that its sender is told. A sample: at most one delivery a second of each connection.", Type: histogram, Labels: []string{"role"}}
-	Unsettled    = gauge("meshway_deliveries_unsettled", "Deliveries that are not settled yet.", way...)
-	Waiting      = gauge("meshway_deliveries_waiting", "Deliveries that wait in this router for a consumer to take them.", place...)
-	NoCredit     = gauge("meshway_links_without_credit", "Links whose sender has no credit: in, those from which credit is withheld; out, those whose consumer takes nothing.", way...)
-	Links        = gauge("meshway_links", "Links that are attached.", way...)
-	Connections  = gauge("meshway_connections", "Connections that are open.", place...)
-	Opened       = counter("meshway_connections_opened_total", "Connections that were opened.", place...)
-	Addresses    = gauge("meshway_addresses", "Addresses that are in use in this router.")
-	HeldBytes    = gauge("meshway_waiting_bytes", "Payload bytes of messages that wait in this router.")
-	HeldLimit    = gauge("meshway_waiting_bytes_limit", "Payload bytes of waiting messages from which on no more may be sent to this router.")
-	BuffersBytes = gauge("meshway_buffers_bytes", "Bytes of buffers that connections read into, write from, and hold messages in.")
-	Draining     = gauge("meshway_draining", "1 while the router shuts down and takes no more messages, else 0.")
-	ListenersUp  = gauge("meshway_listener_up", "1 while the listener accepts connections, else 0.", "place")
+	Deliveries  = counter("meshway_deliveries_total", "Deliveries that began on links.", way...)
+	Presettled  = counter("meshway_deliveries_presettled_total", "Deliveries that were settled by their sender when they began.", way...)
+	Outcomes    = counter("meshway_delivery_outcomes_total", "Unsettled deliveries that came to an outcome.", outcomes...)
+	Dropped     = counter("meshway_deliveries_dropped_total", "Presettled deliveries that were dropped because nobody took them.", way...)
+	Delayed     = counter("meshway_deliveries_delayed_total", "Deliveries that were unsettled for more than one second and up to ten (1s), or for more than ten (10s).", append(slices.Clone(way), "over")...)
+	Delay       = Metric{Name: "meshway_delivery_delay_seconds", Help: "From the arrival of an unsettled delivery to the settlement that its sender is told. A sample: at most one delivery a second of each connection.", Type: histogram, Labels: []string{"role"}}
+	Unsettled   = gauge("meshway_deliveries_unsettled", "Deliveries that are not settled yet.", way...)
+	Waiting     = gauge("meshway_deliveries_waiting", "Deliveries that wait in this router: in, those that came from there, for a consumer to take them; out, copies of multicast ones for a consumer there.", way...)
+	NoCredit    = gauge("meshway_links_without_credit", "Links whose sender has no credit: in, those from which credit is withheld; out, those whose consumer takes nothing.", way...)
+	Links       = gauge("meshway_links", "Links that are attached.", way...)
+	Connections = gauge("meshway_connections", "Connections that are open.", place...)
+	Opened      = counter("meshway_connections_opened_total", "Connections that were accepted or dialled.", place...)
+	Addresses   = gauge("meshway_addresses", "Addresses that are in use in this router, the two of its management agent among them.")
+	HeldBytes   = gauge("meshway_waiting_bytes", "Payload bytes of messages that wait in this router.")
+	HeldLimit   = gauge("meshway_waiting_bytes_limit", "Payload bytes of waiting messages from which on no more may be sent to this router.")
+	OutputBytes = gauge("meshway_output_bytes", "Bytes that are encoded and wait for sockets to take them.", place...)
+	Draining    = gauge("meshway_draining", "1 while the router shuts down and takes no more messages, else 0.")
+	ListenersUp = gauge("meshway_listener_up", "1 while the listener accepts connections, else 0.", "place")
 )
 
 // The metrics of addresses. The address "other" is the sum of those that have none of their
@@ -64,15 +64,12 @@ var (
 // The metrics of the mesh.
 var (
 	Routers        = gauge("meshway_mesh_routers", "Routers of the mesh that this one knows a way to, itself among them.")
-	Adjacencies    = gauge("meshway_adjacencies", "Neighbours by the state of the connection to them: setup, up, or suspect, which is silent.", "state")
+	Adjacencies    = gauge("meshway_adjacencies", "Connections to neighbours by state: setup, up, suspect, which is silent, or standby, beside another to the same neighbour.", "state")
 	AdjacencyRTT   = gauge("meshway_adjacency_round_trip_seconds", "Smoothed time of a heartbeat to a neighbour and back.", "neighbour")
 	LinkStateEvent = counter("meshway_link_state_events_total", "What happened to neighbours and routers, by kind.", "event")
 	SPF            = Metric{Name: "meshway_spf_seconds", Help: "How long computations of routes took.", Type: histogram}
-	ControlSent    = counter("meshway_control_messages_sent_total", "Messages between routers by their subject.", "subject")
-	ControlSize    = counter("meshway_control_sent_bytes_total", "Bytes of messages between routers by their subject.", "subject")
-	ControlGot     = counter("meshway_control_messages_received_total", "Messages from other routers by their subject.", "subject")
-	ControlGotSize = counter("meshway_control_received_bytes_total", "Bytes of messages from other routers by their subject.", "subject")
-	MeshAddresses  = gauge("meshway_mesh_addresses", "Addresses that this router says it has consumers of.")
+	Control        = counter("meshway_control_messages_total", "Messages between this router and its neighbours by subject.", "subject", "direction")
+	ControlBytes   = counter("meshway_control_message_bytes_total", "Bytes of messages between this router and its neighbours by subject.", "subject", "direction")
 )
 
 // The metrics of brokers.
@@ -92,9 +89,9 @@ func gauge(name, help string, labels ...string) Metric {
 // all are the metrics above.
 var all = []*Metric{
 	&Info, &Deliveries, &Presettled, &Outcomes, &Dropped, &Delayed, &Delay, &Unsettled, &Waiting, &NoCredit, &Links, &Connections,
-	&Opened, &Addresses, &HeldBytes, &HeldLimit, &BuffersBytes, &Draining, &ListenersUp,
+	&Opened, &Addresses, &HeldBytes, &HeldLimit, &OutputBytes, &Draining, &ListenersUp,
 	&AddressDeliveries, &AddressOutcomes, &AddressConsumers, &AddressProducers, &AddressWaiting,
-	&Routers, &Adjacencies, &AdjacencyRTT, &LinkStateEvent, &SPF, &ControlSent, &ControlSize, &ControlGot, &ControlGotSize, &MeshAddresses,
+	&Routers, &Adjacencies, &AdjacencyRTT, &LinkStateEvent, &SPF, &Control, &ControlBytes,
 	&AutoLinks, &BrokerConnected,
 }
 
@@ -121,9 +118,9 @@ func (s *Sink) Set(m *Metric, value float64, labels ...string) {
 	s.to <- prometheus.MustNewConstMetric(m.desc, m.Type, value, labels...)
 }
 
-// Observed says what a histogram has counted: how many values were at most as large as each
-// bound, how many there were in all, and their sum.
-func (s *Sink) Observed(m *Metric, count uint64, sum float64, buckets map[float64]uint64, labels ...string) {
+// observed says how many values were at most as large as each bound, how many there were in
+// all, and their sum.
+func (s *Sink) observed(m *Metric, count uint64, sum float64, buckets map[float64]uint64, labels ...string) {
 	s.to <- prometheus.MustNewConstHistogram(m.desc, count, sum, buckets, labels...)
 }
 
