@@ -129,5 +129,5 @@ func (r *Router) entities() []management.Entities {
 		r.routerTable(), r.connectionTable(), r.linkTable(), r.addressTable(), r.nodeTable(),
 		r.configTable("listener"), r.configTable("connector", connectorColumns...),
 		r.configTable("address"), r.configTable("autoLink", autoLinkColumns...), r.configTable("linkRoute", linkRouteColumns...),
-		r.logTable(), r.logStatsTable(), r.policyTable())
+		r.ownRouteTable(), r.logTable(), r.logStatsTable(), r.policyTable())
 }

@@ -10,26 +10,32 @@ import (
 
 // addressRow is an address that is in use.
 type addressRow struct {
-	a   *address
-	key string // as it is shown
-	now *traffic
+	a     *address  // nil for a link route
+	route *routeRow // nil for an address proper
+	key   string    // as it is shown
+	now   *traffic
 }
 
 func (w *addressRow) traffic() *traffic {
 	if w.now == nil {
-		t := w.a.traffic()
-		w.now = &t
+		w.now = new(traffic)
+		if w.a != nil {
+			*w.now = w.a.traffic()
+		}
 	}
 	return w.now
 }
 
-// addressRows are the addresses in use, those also that only remote consumers have.
+// addressRows are the addresses in use, and the link routes that are known here.
 func (r *Router) addressRows() (rows []*addressRow) {
 	r.table.each(func(a *address) {
 		if !a.hidden() {
 			rows = append(rows, &addressRow{a: a, key: a.shownKey()})
 		}
 	})
+	for _, route := range r.routeRows() {
+		rows = append(rows, &addressRow{route: route, key: route.key})
+	}
 	slices.SortFunc(rows, func(a, b *addressRow) int { return cmp.Compare(a.key, b.key) })
 	return rows
 }
@@ -54,11 +60,18 @@ func (r *Router) addressTable() management.Entities {
 	}, addressColumns, func(management.Client) []*addressRow { return r.addressRows() })
 }
 
-// distributionOf is the distribution in the field's word.
-func (w *addressRow) distribution() string { return string(w.a.treated().distribution) }
+func (w *addressRow) distribution() string {
+	if w.route != nil {
+		return "linkBalanced"
+	}
+	return string(w.a.treated().distribution)
+}
 
-// inside is how many consumers are the router itself.
+// consumers are how many there are of the router itself, of containers, and of clients.
 func (w *addressRow) consumers() (own, containers, others uint32) {
+	if w.route != nil {
+		return 0, 0, 0
+	}
 	for _, e := range w.a.consumers.Load().list {
 		switch {
 		case e.peer.inside:
@@ -70,6 +83,25 @@ func (w *addressRow) consumers() (own, containers, others uint32) {
 		}
 	}
 	return own, containers, others
+}
+
+// remotes are the other routers with consumers, or with containers.
+func (w *addressRow) remotes() []any {
+	if w.route != nil {
+		return append([]any{}, w.route.remotes...)
+	}
+	list := []any{}
+	for _, r := range w.a.consumers.Load().remotes {
+		list = append(list, r.id)
+	}
+	return list
+}
+
+func (w *addressRow) priority() int {
+	if w.a == nil || w.a.treated().priority == nil {
+		return -1
+	}
+	return int(*w.a.treated().priority)
 }
 
 func addressCounter(name, help string, get func(*traffic) uint64) management.Column[*addressRow] {
@@ -84,15 +116,14 @@ var addressColumns = append(
 	text("distribution", "how deliveries are spread over its consumers", (*addressRow).distribution),
 	gauge("inProcess", "consumers that are the router itself", func(w *addressRow) uint32 { n, _, _ := w.consumers(); return n }),
 	gauge("subscriberCount", "consumers at this router", func(w *addressRow) uint32 { _, c, n := w.consumers(); return c + n }),
-	gauge("remoteCount", "other routers with consumers", func(w *addressRow) uint32 { return uint32(len(w.a.consumers.Load().remotes)) }),
-	gauge("containerCount", "containers to which links are routed", func(*addressRow) uint32 { return 0 }),
-	column(typeList, "remoteHostRouters", "the other routers with consumers", func(w *addressRow) any {
-		list := []any{}
-		for _, r := range w.a.consumers.Load().remotes {
-			list = append(list, r.id)
+	gauge("remoteCount", "other routers with consumers", func(w *addressRow) uint32 { return uint32(len(w.remotes())) }),
+	gauge("containerCount", "containers here to which links are routed", func(w *addressRow) uint32 {
+		if w.route == nil {
+			return 0
 		}
-		return list
+		return uint32(w.route.containers)
 	}),
+	column(typeList, "remoteHostRouters", "the other routers with consumers, or with containers", func(w *addressRow) any { return w.remotes() }),
 	addressCounter("deliveriesIngress", "deliveries that came in for it at this router", func(t *traffic) uint64 { return t.in }),
 	addressCounter("deliveriesEgress", "deliveries that went to its consumers at this router", func(t *traffic) uint64 { return t.out }),
 	addressCounter("deliveriesTransit", "deliveries that went from this router to others", func(t *traffic) uint64 { return t.transit }),
@@ -103,10 +134,5 @@ var addressColumns = append(
 	addressCounter("deliveriesRedirectedToFallback", "deliveries that went to its fallback consumers", func(t *traffic) uint64 { return t.fallback }),
 	always[*addressRow](typeList, "transitOutstanding", "always none", nil),
 	always[*addressRow](typeNumber, "trackedDeliveries", "always 0", int64(0)),
-	number("priority", "configured; -1 if none is", func(w *addressRow) int {
-		if p := w.a.treated().priority; p != nil {
-			return int(*p)
-		}
-		return -1
-	}),
+	number("priority", "configured; -1 if none is", (*addressRow).priority),
 )

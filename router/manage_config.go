@@ -82,13 +82,9 @@ func (r *Router) configTable(kind string, more ...management.Column[*configured]
 			}
 		}
 	}
-	operations := []string{"READ"}
-	if r.reloads() {
-		operations = []string{"CREATE", "READ", "DELETE"}
-	}
 	t.Table = management.NewTable(management.Type{
 		Name: strings.TrimPrefix(t.entity.TypeName(), management.Prefix), Base: management.BaseConfiguration,
-		Help: t.entity.Help, Operations: operations,
+		Help: t.entity.Help, Operations: []string{"CREATE", "READ", "DELETE"},
 	}, append(columns, more...), func(management.Client) []*configured { return t.rows() })
 	return t
 }
@@ -161,7 +157,7 @@ func shownDefault(a *config.Attribute) any {
 
 // rows are the entities that there are now.
 func (t *configEntities) rows() (list []*configured) {
-	cfg := t.r.configuration()
+	cfg := t.r.Config()
 	for _, item := range t.entity.Items(&cfg) {
 		list = append(list, &configured{r: t.r, item: item, name: config.NameOf(item), id: t.identity(item)})
 	}
@@ -289,7 +285,7 @@ var (
 	}
 	linkRouteColumns = []management.Column[*configured]{
 		always[*configured](typeText, "distribution", "always linkBalanced", "linkBalanced"),
-		always[*configured](typeText, "operStatus", "active or inactive", "inactive"),
+		text("operStatus", "active if a container for it is connected here, else inactive", (*configured).routeStatus),
 	}
 )
 
@@ -325,14 +321,8 @@ func (s *autoLinks) named(name string) (list []*autoLink) {
 	return list
 }
 
-// configuration is what the router runs by now.
-func (r *Router) configuration() config.Config { return r.Config() }
-
-// reloads says whether the configuration can change while the router runs.
-func (r *Router) reloads() bool { return false }
-
 // reconfigure has the router run by another configuration.
 func (r *Router) reconfigure(change func(config.Config) (config.Config, error)) error {
-	_, err := change(r.configuration())
+	_, err := r.Change(change)
 	return err
 }

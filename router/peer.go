@@ -34,6 +34,7 @@ type peer struct {
 
 	adminDeleted atomic.Bool // management has closed it
 	links        linkSet
+	routes       ownRoutes
 
 	routed map[*amqp.Session]*routedSession // sessions with routed links; owned by the reader
 
@@ -74,6 +75,7 @@ func (p *peer) ended(err error) {
 	if p.adj != nil {
 		p.adj.ended()
 	}
+	p.endRoutes()
 	if p.container != nil {
 		p.router.containers.down(p.container)
 	}

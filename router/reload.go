@@ -99,6 +99,7 @@ func (r *Router) takeOver(cfg config.Config) ([]config.Change, error) {
 	}
 	r.reload.users = users
 	r.applyRules(rules)
+	r.applyLinkRoutes(changes, &cfg)
 	r.applyConnectors(changes, &cfg)
 	if log := logging.Of(r.log); log != nil {
 		r.applyLevels(log, old, &cfg)
@@ -111,7 +112,7 @@ func (r *Router) takeOver(cfg config.Config) ([]config.Change, error) {
 }
 
 // live are the entities that a running router takes over.
-var live = []string{"router", "listener", "connector", "address", "users", "log"}
+var live = []string{"router", "listener", "connector", "address", "linkRoute", "users", "log"}
 
 // restarting is an error if something among the changes needs a restart.
 func restarting(changes []config.Change, old, cfg *config.Config) error {

@@ -1,0 +1,122 @@
+package router_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Stories of what management changes while the router runs.
+
+// attributes makes a map of names and values.
+func attributes(pairs ...any) (m wire.Map) {
+	for i := 0; i < len(pairs); i += 2 {
+		m = append(m, wire.Pair{Key: pairs[i], Value: pairs[i+1]})
+	}
+	return m
+}
+
+// complete makes the stage's configuration one that could stand in a file.
+func complete(c *config.Config) {
+	c.Router.Heartbeat = 100 * time.Millisecond
+	c.Log = config.Default().Log
+	l := &c.Listeners[0]
+	l.Cost, l.Management, l.SASLMechanisms, l.Host = 1, config.ManagementFull, []string{"ANONYMOUS"}, listenHost
+	for i := range c.Addresses {
+		a := &c.Addresses[i]
+		a.Name = a.Prefix
+		if a.OnLoss == "" {
+			a.OnLoss = config.OutcomeModified
+		}
+	}
+}
+
+func TestAnAddressIsConfiguredByManagement(t *testing.T) {
+	play(t, complete, func(s *stage) {
+		m := s.app("manager").manager("$management")
+		const typ = "org.apache.qpid.dispatch.router.config.address"
+		r := m.ask(attributes("prefix", "alarms", "distribution", "multicast"), "CREATE", "type", typ, "name", "my alarms")
+		equal(s, "created: "+r.text, r.code, 201)
+		identity, _ := r.body.(wire.Map).Get("identity")
+		a, b := s.app("a").consumer("alarms/x", 10), s.app("b").consumer("alarms/x", 10)
+		p := s.app("sender").producer("alarms/x")
+		p.post(text("x"))
+		equal(s, "a has", a.bodies(), "x")
+		equal(s, "b has", b.bodies(), "x")
+		counts(s, "the entity", m.only("router.config.address", "name", "my alarms"), map[string]any{"prefix": "alarms", "distribution": "multicast", "pattern": nil})
+		equal(s, "created twice", m.ask(attributes("prefix", "alarms", "distribution", "closest"), "CREATE", "type", typ, "name", "other").code, 400)
+		equal(s, "read by its identity", m.ask(nil, "READ", "type", typ, "identity", identity).code, 200)
+		equal(s, "deleted", m.ask(nil, "DELETE", "type", typ, "name", "my alarms").code, 204)
+		equal(s, "deleted twice", m.ask(nil, "DELETE", "type", typ, "name", "my alarms").code, 404)
+		a.detach()
+		b.detach()
+		p.detach()
+		s.advance(2 * time.Second)
+		c := s.app("c").consumer("alarms/x", 10)
+		d := s.app("d").consumer("alarms/x", 10)
+		s.app("another").producer("alarms/x").post(text("y"))
+		equal(s, "one of two has it", len(c.got)+len(d.got), 1)
+	})
+}
+
+func TestAListenerComesAndGoesByManagement(t *testing.T) {
+	play(t, complete, func(s *stage) {
+		m := s.app("manager").manager("$management")
+		const typ = "org.apache.qpid.dispatch.listener"
+		create := attributes("host", "192.0.2.1", "port", "6000", "role", "normal", "saslMechanisms", "ANONYMOUS", "authenticatePeer", "no", "maxFrameSize", "4096")
+		r := m.ask(create, "CREATE", "type", typ, "name", "extra")
+		equal(s, "created: "+r.text, r.code, 201)
+		row := m.only("listener", "name", "extra")
+		counts(s, "the listener", row, map[string]any{"identity": "listener/192.0.2.1:6000:extra", "port": "6000", "maxFrameSize": int32(4096), "authenticatePeer": false})
+		c := s.appAt("client", "192.0.2.1:6000", meshtest.ClientOptions{})
+		q := c.consumer("q", 1)
+		s.app("sender").producer("q").post(text("x"))
+		equal(s, "the client has", q.bodies(), "x")
+		equal(s, "a wrong one", m.ask(attributes("port", "none of these", "nonsense", "x"), "CREATE", "type", typ).code, 400)
+		equal(s, "a wrong number", m.ask(attributes("port", "6001", "maxFrameSize", "large"), "CREATE", "type", typ).code, 400)
+		equal(s, "deleted", m.ask(nil, "DELETE", "type", typ, "name", "extra").code, 204)
+		if _, err := s.net.Dial(s.t.Context(), "late", "192.0.2.1:6000"); err == nil {
+			t.Error("it still listens")
+		}
+		s.advance(3 * time.Second)
+	})
+}
+
+func TestAClientMakesLinkRoutesToItself(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		service := s.at("A", "service")
+		m := service.manager("$management")
+		const typ = "org.apache.qpid.dispatch.router.connection.linkRoute"
+		for _, direction := range []string{"in", "out"} {
+			r := m.ask(attributes("pattern", "flea.*", "direction", direction), "CREATE", "type", typ, "name", "flea "+direction)
+			equal(s.stage, "created: "+r.text, r.code, 201)
+		}
+		for what, wrong := range map[string]wire.Map{
+			"no pattern": attributes("direction", "in"), "empty pattern": attributes("pattern", "", "direction", "in"),
+			"no direction": attributes("pattern", "x"), "wrong direction": attributes("pattern", "x", "direction", "up"),
+			"a name twice": attributes("pattern", "x", "direction", "in", "name", "flea in"),
+		} {
+			if r := m.ask(wrong, "CREATE", "type", typ); r.code != 400 {
+				t.Errorf("%s: %d %s", what, r.code, r.text)
+			}
+		}
+		counts(s.stage, "the link route", m.only("router.connection.linkRoute", "name", "flea in"), map[string]any{"containerId": "service", "pattern": "flea.*", "direction": "in"})
+		s.advance(time.Second)
+		far := s.at("B", "manager of B").manager("$management")
+		counts(s.stage, "at B", far.only("router.address", "key", "Eflea.*"), map[string]any{"remoteCount": uint32(1), "containerCount": uint32(0), "distribution": "linkBalanced"})
+		near := s.at("A", "manager of A").manager("$management")
+		counts(s.stage, "at A", near.only("router.address", "key", "Fflea.*"), map[string]any{"remoteCount": uint32(0), "containerCount": uint32(1)})
+		equal(s.stage, "link routes that others see", len(near.rows("org.apache.qpid.dispatch.router.connection.linkRoute")), 0)
+
+		service.do(func() { service.Close(nil) })
+		s.advance(time.Second)
+		for _, row := range far.rows("org.apache.qpid.dispatch.router.address") {
+			if row["key"] == "Eflea.*" {
+				t.Error("B still knows a link route whose client has gone")
+			}
+		}
+	})
+}
