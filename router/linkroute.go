@@ -68,13 +68,13 @@ func (l *linkRoute) key() string { return linkRouteKey(l.pattern, l.receives) }
 // keys of those that other routers have told of.
 type linkRoutes struct {
 	router *Router
-	turn   atomic.Uint32 // of round robin
 
 	telling sync.Mutex // orders those who tell the mesh; before mu
 
 	mu       sync.Mutex // guards all below
 	own      map[string][]*linkRoute
 	far      map[string]struct{}
+	turns    map[string]int    // of round robin, by key; those of keys that are gone go with the matcher
 	matcher  *linkRouteMatcher // nil when it is to be made anew
 	sessions map[*routedSession]struct{}
 	names    map[routedName]*routedLink // of links at containers here
@@ -82,7 +82,7 @@ type linkRoutes struct {
 
 func newLinkRoutes(r *Router) *linkRoutes {
 	return &linkRoutes{
-		router: r, own: make(map[string][]*linkRoute), far: make(map[string]struct{}),
+		router: r, own: make(map[string][]*linkRoute), far: make(map[string]struct{}), turns: make(map[string]int),
 		sessions: make(map[*routedSession]struct{}), names: make(map[routedName]*routedLink),
 	}
 }
@@ -217,6 +217,15 @@ func (t *linkRoutes) newMatcher() *linkRouteMatcher {
 		add(key)
 	}
 	return m
+}
+
+// turn is whose turn it is among n that serve a key.
+func (t *linkRoutes) turn(key string, n int) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.turns[key]
+	t.turns[key] = i + 1
+	return i % n
 }
 
 // server is a container that serves a link route.

@@ -39,7 +39,7 @@ func (t *linkRoutes) choose(key, egress string, from *adjacency) (linkWay, *wire
 		here := t.serving(key)
 		t.mu.Unlock()
 		if len(here) > 0 {
-			s := here[int(t.turn.Add(1)-1)%len(here)]
+			s := here[t.turn(key, len(here))]
 			return linkWay{server: s, egress: id}, nil
 		}
 		if egress == id {
@@ -51,7 +51,7 @@ func (t *linkRoutes) choose(key, egress string, from *adjacency) (linkWay, *wire
 		if len(nearest) == 0 {
 			return linkWay{}, refusal(condNoRoute, "no container that serves the link route %q is connected to any router that can be reached", key[2:])
 		}
-		egress = nearest[int(t.turn.Add(1)-1)%len(nearest)]
+		egress = nearest[t.turn(key, len(nearest))]
 	}
 	j := t.router.mesh.linkHop(egress, from)
 	if j == nil {

@@ -22,9 +22,10 @@ import (
 // meshStage is a whole mesh in memory, in virtual time, and its applications.
 type meshStage struct {
 	*stage
-	routers map[string]*router.Router // by host
-	configs map[string]config.Config
-	granted uint32 // credit that neighbours which are none grant
+	routers  map[string]*router.Router // by host
+	configs  map[string]config.Config
+	channels uint16 // channel-max of containers; 0 is what is usual
+	granted  uint32 // credit that neighbours which are none grant
 
 	mu      sync.Mutex
 	dialled map[string][]*meshtest.Conn // what each host has dialled to other routers

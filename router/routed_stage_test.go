@@ -24,6 +24,7 @@ type broker struct {
 	credit  uint32                     // given at once to senders
 	refuse  *wire.Error                // what it answers
 	answers func(a *wire.Attach)       // changes an answer
+	onState func(*meshtest.Out)        // receivers say something
 	onIn    func(*meshtest.In, []byte) // besides writing it down
 }
 
@@ -60,7 +61,7 @@ func (s *meshStage) brokerWith(at, name string, o meshtest.SessionOptions) *brok
 	o.OnEnd = func(e *wire.Error) { b.ended = append(b.ended, e) }
 	b.app = s.appAt(name, at+":5680", meshtest.ClientOptions{
 		OnAttach: func(session *meshtest.Session, p *wire.Attach) { b.take(session, p) },
-		Session:  o,
+		Session:  o, ChannelMax: s.channels,
 	})
 	return b
 }
@@ -92,6 +93,11 @@ func (b *broker) take(session *meshtest.Session, p *wire.Attach) {
 		b.out = append(b.out, l)
 		l.Sender = session.TakeReceiver(p, &answer, meshtest.SenderOptions{
 			First: 7, KeepDrain: true, OnFlow: func(f *wire.Flow) { b.flows = append(b.flows, *f) },
+			OnState: func(o *meshtest.Out) {
+				if b.onState != nil {
+					b.onState(o)
+				}
+			},
 			OnGone: func(e *wire.Error) { l.end = e },
 		})
 	}
