@@ -164,10 +164,11 @@ func (t *linkRoutes) containerDown(c *container) {
 	}
 }
 
-// farChanged is called when what other routers say of a key has changed.
+// farChanged is called when what other routers say of a key has changed. One that cannot
+// be reached for a while has its link routes all the same: links to them must not become
+// links to addresses meanwhile.
 func (t *linkRoutes) farChanged(key string) {
-	id := t.router.cfg.Router.ID
-	known := slices.ContainsFunc(t.router.mesh.tables.Owners(key, nil), func(o addrtable.OwnerRef) bool { return o.Owner.ID != id })
+	known := t.router.mesh.tables.Known(key, owner(t.router.cfg.Router.ID))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, was := t.far[key]; was == known {
@@ -186,6 +187,28 @@ type linkRouteMatcher struct{ in, out routing.Patterns[string] }
 
 // match finds the key of the link route for an address; "" if there is none.
 func (t *linkRoutes) match(address string, receives bool) string {
+	for {
+		key := t.lookUp(address, receives)
+		if key == "" || !t.forgotten(key) {
+			return key
+		}
+	}
+}
+
+// forgotten drops a key that only routers had which nobody knows any more.
+func (t *linkRoutes) forgotten(key string) bool {
+	t.mu.Lock()
+	_, far := t.far[key]
+	own := len(t.own[key]) > 0
+	t.mu.Unlock()
+	if own || t.router.mesh.tables.Known(key, owner(t.router.cfg.Router.ID)) {
+		return false
+	}
+	t.farChanged(key)
+	return far
+}
+
+func (t *linkRoutes) lookUp(address string, receives bool) string {
 	t.mu.Lock()
 	if t.matcher == nil {
 		t.matcher = t.newMatcher()

@@ -11,6 +11,7 @@ type Sender struct {
 	link
 	opts SenderOptions
 
+	draining      bool // the receiver has asked for it, and has no answer
 	deliveryCount uint32
 	limit         uint32
 	queue         []*Out // not fully written, oldest first
@@ -260,9 +261,13 @@ func (l *Sender) begin(o *Out, t *wire.Transfer) {
 
 // Drained gives back what is left of the credit.
 func (l *Sender) Drained() {
+	l.draining = false
 	l.deliveryCount = l.limit
 	l.Flow(false)
 }
+
+// Draining says that the receiver wants its credit used up or given back.
+func (l *Sender) Draining() bool { return l.draining }
 
 // FlowWith is Flow with other fields: those of the session and the handle aside.
 func (l *Sender) FlowWith(f wire.Flow) {
@@ -285,6 +290,7 @@ func (l *Sender) recvFlow(p *wire.Flow) {
 	if int32(l.limit-l.deliveryCount) < 0 {
 		l.limit = l.deliveryCount // reduced below what is on its way
 	}
+	l.draining = p.Drain
 	if p.Drain && !l.opts.KeepDrain {
 		l.Drained()
 	}

@@ -31,6 +31,26 @@ func (t *Tables) appendOwners(sh *shard, a uint32, buf []OwnerRef) []OwnerRef {
 	return buf
 }
 
+// Known says whether an owner other than one has the address, reachable or not.
+func (t *Tables) Known(addr string, other Owner) bool {
+	in, hash := t.place([]byte(addr))
+	sh := &t.shards[in]
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	a := sh.find(hash, []byte(addr))
+	if a == 0 {
+		return false
+	}
+	owners := *t.owners.Load()
+	for i := sh.addresses[a].first; i != 0; i = sh.entries[i].sibling {
+		e := &sh.entries[i]
+		if e.state == live && int(e.slot) < len(owners) && owners[e.slot] != nil && owners[e.slot].owner != other {
+			return true
+		}
+	}
+	return false
+}
+
 // Watch has OnChange called for an address from now on. Whoever asks Owners after
 // it misses no change. Watching twice is watching once.
 func (t *Tables) Watch(addr string) {

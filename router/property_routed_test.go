@@ -1,0 +1,395 @@
+package router_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// TestLawsHoldForRoutedLinks has clients at three routers and a container at one of them
+// attach, grant, send, settle, drain, detach, end and leave at random, by sessions that take
+// little at a time, while paths are cut and the container comes and goes. Then everything is
+// let through, and:
+//
+//   - a link is over at both of its ends or at none, and none waits for an answer
+//   - what was sent by a link that stands came whole, once, in order, with its tag
+//   - a delivery is settled at one end if it is at the other, with the same outcome
+//   - the sender has the credit that the receiver has given, no more and no less
+//   - nothing is left at any router when everybody has left; nobody saw anything against
+//     the specification on the way
+func TestLawsHoldForRoutedLinks(t *testing.T) {
+	seeds := 40
+	if os.Getenv("MESHWAY_SOAK") != "" {
+		seeds = soakSeeds
+	}
+	if *seedsFlag > 0 {
+		seeds = *seedsFlag
+	}
+	first := *fromFlag
+	if *seedFlag >= 0 {
+		first, seeds = int(*seedFlag), 1
+	}
+	total := 0
+	for seed := first; seed < first+seeds; seed++ {
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { total += simulateRouted(t, uint64(seed)) }) {
+			return
+		}
+	}
+	if total < 20*seeds {
+		t.Errorf("%d deliveries were compared in %d runs: too few to mean anything", total, seeds)
+	}
+}
+
+// routedWorld is one run.
+type routedWorld struct {
+	*meshStage
+	rand   *rand.Rand
+	broker *broker
+	all    []*broker // also those that left
+	apps   []*app
+	links  []*routedPair
+	made   int
+	cut    [2]string // the path that is cut; empty if none is
+}
+
+// routedPair is a link as the simulation sees it: the client's end.
+type routedPair struct {
+	app      *app
+	name     string // at the container
+	sender   *producer
+	receiver *consumer
+	out      []*meshtest.Out // sent by it, or for it by the container
+}
+
+func simulateRouted(t *testing.T, seed uint64) (compared int) {
+	playMesh(t, "A-B B-C A-C:3", linkRouted("C", both("tx", "broker")...), func(s *meshStage) {
+		w := &routedWorld{meshStage: s, rand: rand.New(rand.NewPCG(seed, 7))}
+		w.connect()
+		for range 3 + w.rand.IntN(3) {
+			w.join()
+		}
+		s.advance(time.Second)
+		for range 400 {
+			w.step(seed%2 == 1)
+		}
+		w.settleAll()
+		compared = w.compare()
+	})
+	return compared
+}
+
+func (w *routedWorld) connect() {
+	o := meshtest.SessionOptions{}
+	if w.rand.IntN(2) == 0 {
+		o = narrow
+	}
+	w.broker = w.brokerWith("C", "broker", o)
+	w.broker.credit = 0
+	w.all = append(w.all, w.broker)
+}
+
+func (w *routedWorld) join() {
+	w.made++
+	id := string(rune('A' + w.rand.IntN(3)))
+	a := w.at(id, fmt.Sprintf("app%d", w.made))
+	if w.rand.IntN(2) == 0 {
+		a.begin(meshtest.SessionOptions{Window: 3, KeepWindow: true})
+	}
+	w.apps = append(w.apps, a)
+}
+
+// step does one thing.
+func (w *routedWorld) step(faults bool) {
+	a := w.apps[w.rand.IntN(len(w.apps))]
+	switch n := w.rand.IntN(100); {
+	case n < 12:
+		w.attach(a)
+	case n < 30:
+		w.grant()
+	case n < 60:
+		w.send()
+	case n < 77:
+		w.settle()
+	case n < 80:
+		w.detach()
+	case n < 94:
+		w.widen(4)
+	case n < 95:
+		a.do(func() { a.sessions[w.rand.IntN(len(a.sessions))].End(nil) })
+		a.begin(meshtest.SessionOptions{})
+	case n < 96 && len(w.apps) > 2 && faults:
+		a.kill()
+		w.replace(a)
+	case n < 97 && faults && w.rand.IntN(4) == 0:
+		w.broker.kill()
+		w.connect()
+	case n < 98 && faults && w.cut[0] == "":
+		w.cut = [][2]string{{"A", "B"}, {"B", "C"}}[w.rand.IntN(2)]
+		w.net.Between(w.cut[0], w.cut[1]).Cut()
+	case w.cut[0] != "":
+		w.heal()
+	}
+	if w.rand.IntN(3) == 0 {
+		w.advance(time.Duration(w.rand.IntN(400)) * time.Millisecond)
+	}
+}
+
+func (w *routedWorld) heal() {
+	if w.cut[0] != "" {
+		w.net.Between(w.cut[0], w.cut[1]).Heal()
+		w.cut = [2]string{}
+	}
+}
+
+func (w *routedWorld) replace(a *app) {
+	for i, o := range w.apps {
+		if o == a {
+			w.apps = append(w.apps[:i], w.apps[i+1:]...)
+			break
+		}
+	}
+	w.join()
+}
+
+func (w *routedWorld) attach(a *app) {
+	w.made++
+	p := &routedPair{app: a, name: fmt.Sprintf("%s/n%d", a.Name, w.made)}
+	name := fmt.Sprintf("n%d", w.made)
+	session := a.sessions[w.rand.IntN(len(a.sessions))]
+	a.do(func() {
+		if !session.Usable() {
+			return
+		}
+		if w.rand.IntN(2) == 0 {
+			p.sender = &producer{app: a}
+			p.sender.Sender = session.AttachSender(meshtest.SenderOptions{Name: name, Target: meshtest.To("tx/q"), Snd: wire.SndMixed, Rcv: wire.ReceiverSettleMode(w.rand.IntN(2)), First: w.rand.Uint32N(3) - 1})
+		} else {
+			p.receiver = &consumer{app: a}
+			o := p.receiver.options()
+			o.Name, o.Source, o.Credit = name, meshtest.From("tx/q"), w.rand.Uint32N(4)
+			p.receiver.Receiver = session.AttachReceiver(o)
+		}
+		w.links = append(w.links, p)
+	})
+}
+
+// atContainer is the container's end of a link; nil if there is none.
+func (w *routedWorld) atContainer(p *routedPair) (in *consumer, out *producer) {
+	for _, b := range w.all {
+		for _, c := range b.in {
+			if c.Name == p.name {
+				return c, nil
+			}
+		}
+		for _, l := range b.out {
+			if l.Name == p.name {
+				return nil, l
+			}
+		}
+	}
+	return nil, nil
+}
+
+// sides are the ends of a link by which is sent and received: nil if they are not there yet.
+func (w *routedWorld) sides(p *routedPair) (from *producer, to *consumer) {
+	in, out := w.atContainer(p)
+	if p.sender != nil {
+		return p.sender, in
+	}
+	return out, p.receiver
+}
+
+func (w *routedWorld) pick() *routedPair {
+	if len(w.links) == 0 {
+		return nil
+	}
+	return w.links[w.rand.IntN(len(w.links))]
+}
+
+func (w *routedWorld) grant() {
+	p := w.pick()
+	if p == nil {
+		return
+	}
+	_, to := w.sides(p)
+	if to == nil {
+		return
+	}
+	to.app.do(func() {
+		if !to.Live() || to.Draining() { // a drain is answered before anything else is said
+			return
+		}
+		if w.rand.IntN(4) == 0 {
+			to.Drain(to.Credit())
+		} else {
+			to.SetCredit(w.rand.Uint32N(20))
+		}
+	})
+}
+
+func (w *routedWorld) send() {
+	p := w.pick()
+	if p == nil {
+		return
+	}
+	from, _ := w.sides(p)
+	if from == nil {
+		return
+	}
+	from.app.do(func() {
+		if !from.Live() {
+			return
+		}
+		for range w.rand.IntN(8) {
+			if from.Credit() == 0 {
+				break
+			}
+			w.made++
+			o := &meshtest.Out{Payload: text(fmt.Sprint("m", w.made)), Tag: []byte(fmt.Sprint("t", w.made)), Settled: w.rand.IntN(3) == 0, SettleAtEnd: w.rand.IntN(8) == 0}
+			if w.rand.IntN(3) == 0 {
+				o.Payload = append(o.Payload, long(w.rand.IntN(80<<10))...)
+				o.Frame = 1 + w.rand.IntN(9000)
+			}
+			p.out = append(p.out, from.Send(o))
+			if w.rand.IntN(10) == 0 {
+				o.Abort()
+			}
+		}
+		if from.Draining() && !from.Writing() && w.rand.IntN(2) == 0 {
+			from.Drained() // a container does it when it likes
+		}
+	})
+}
+
+func (w *routedWorld) settle() {
+	p := w.pick()
+	if p == nil {
+		return
+	}
+	from, to := w.sides(p)
+	states := []wire.DeliveryState{accepted, released, wire.ModifiedState(true, false, nil), wire.TransactionalState([]byte("t"), accepted), {}}
+	state := states[w.rand.IntN(len(states))]
+	settled := w.rand.IntN(3) > 0
+	if from != nil && w.rand.IntN(4) == 0 {
+		from.app.do(func() {
+			for _, o := range p.out {
+				if o.Complete && w.rand.IntN(3) == 0 {
+					o.Settle(state)
+				}
+			}
+		})
+		return
+	}
+	if to == nil {
+		return
+	}
+	to.app.do(func() {
+		for _, d := range to.got {
+			if to.Live() && !d.Settled && !d.LocalSettled && !d.RemoteSettled && w.rand.IntN(2) == 0 {
+				d.Settle(state, settled)
+			}
+		}
+	})
+}
+
+func (w *routedWorld) detach() {
+	p := w.pick()
+	if p == nil {
+		return
+	}
+	from, to := w.sides(p)
+	closed := w.rand.IntN(2) == 0
+	if from != nil && w.rand.IntN(2) == 0 {
+		from.app.do(func() { from.Detach(closed, nil) })
+	} else if to != nil {
+		to.app.do(func() { to.Detach(closed, why) })
+	}
+}
+
+// widen lets n more frames into every session.
+func (w *routedWorld) widen(n uint32) {
+	w.broker.app.do(func() {
+		for _, s := range w.broker.on {
+			s.Grant(n)
+		}
+	})
+	for _, a := range w.apps {
+		a.do(func() {
+			for _, s := range a.sessions {
+				s.Grant(n)
+			}
+		})
+	}
+}
+
+// settleAll lets everything through.
+func (w *routedWorld) settleAll() {
+	w.heal()
+	w.widen(1 << 20)
+	w.advance(20 * time.Second)
+	w.broker.app.do(func() {
+		for _, l := range w.broker.out {
+			if l.Live() && l.Draining() {
+				l.Drained()
+			}
+		}
+	})
+	w.advance(time.Second)
+}
+
+// compare looks at both ends of every link.
+func (w *routedWorld) compare() (n int) {
+	for _, p := range w.links {
+		in, out := w.atContainer(p)
+		alive := in != nil && in.Live() || out != nil && out.Live()
+		client := p.sender != nil && p.sender.Live() || p.receiver != nil && p.receiver.Live()
+		if alive != client {
+			w.t.Errorf("link %s: alive at the client %v, at the container %v", p.name, client, alive)
+		}
+		if usable := p.sender != nil && p.sender.Usable() || p.receiver != nil && p.receiver.Usable(); usable && !client {
+			w.t.Errorf("link %s waits for an answer", p.name)
+		}
+		if alive && client {
+			n += w.compareEnds(p)
+		}
+	}
+	return n
+}
+
+func (w *routedWorld) compareEnds(p *routedPair) int {
+	from, to := w.sides(p)
+	if from.Room() != to.Credit() || to.Draining() {
+		w.t.Errorf("link %s: the sender has credit %d, the receiver gave %d", p.name, from.Room(), to.Credit())
+	}
+	var sent []*meshtest.Out
+	for _, o := range p.out {
+		if o.Begun {
+			sent = append(sent, o)
+		}
+	}
+	if len(sent) != len(to.got) {
+		w.t.Errorf("link %s: %d were sent, %d came", p.name, len(sent), len(to.got))
+		return 0
+	}
+	for i, o := range sent {
+		d := to.got[i]
+		switch {
+		case d.Tag != string(o.Tag) || d.Complete != o.Complete || d.Aborted != o.Aborted:
+			w.t.Errorf("link %s: delivery %q (complete %v, aborted %v) came as %q (%v, %v)", p.name, o.Tag, o.Complete, o.Aborted, d.Tag, d.Complete, d.Aborted)
+		case o.Complete && string(d.bytes) != string(o.Payload):
+			w.t.Errorf("link %s: delivery %q: %d bytes were sent, other %d came", p.name, o.Tag, len(o.Payload), len(d.bytes))
+		case o.Aborted || o.Settled:
+		case d.LocalSettled != o.RemoteSettled && !o.LocalSettled, o.LocalSettled != d.RemoteSettled && !d.LocalSettled:
+			w.t.Errorf("link %s: delivery %q is settled by its receiver %v, which the sender has heard: %v; by its sender %v, which the receiver has heard: %v",
+				p.name, o.Tag, d.LocalSettled, o.RemoteSettled, o.LocalSettled, d.RemoteSettled)
+		case o.RemoteSettled && d.Said.Kind != wire.StateNone && !o.State.Equal(d.Said):
+			w.t.Errorf("link %s: delivery %q: its receiver said %v, its sender heard %v", p.name, o.Tag, d.Said.Kind, o.State.Kind)
+		}
+	}
+	return len(sent)
+}
