@@ -90,7 +90,9 @@ func TestARawLinkIsAnsweredLaterWithWhatItsOtherEndSays(t *testing.T) {
 		want := *answer
 		want.Name, want.Role = "q", wire.RoleSender
 		p.want("the answer, whole", &want)
-		p.do(func(b *Batch) { link(0).Flow(b, &wire.Flow{DeliveryCount: wire.Some[uint32](80), LinkCredit: wire.Some[uint32](2), Drain: true}) })
+		p.do(func(b *Batch) {
+			link(0).Flow(b, &wire.Flow{DeliveryCount: wire.Some[uint32](80), LinkCredit: wire.Some[uint32](2), Drain: true})
+		})
 		f := credit(0, 80, 2)
 		f.Drain = true
 		p.want("a flow as it is", f)
