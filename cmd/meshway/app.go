@@ -126,7 +126,7 @@ Try it, each in a terminal of its own:
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.runCommand(), a.sendCommand(), a.receiveCommand(), a.benchCommand(), a.userCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.configCommand(), a.sendCommand(), a.receiveCommand(), a.benchCommand(), a.userCommand(), a.versionCommand())
 	markUsage(root)
 	return root
 }

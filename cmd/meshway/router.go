@@ -15,6 +15,8 @@ type runner interface {
 	Start() error
 	// Listening returns where, once started.
 	Listening() []endpoint
+	// Reload makes it one of another configuration, or changes nothing.
+	Reload(config.Config) ([]config.Change, error)
 	// Failed gives why the router cannot go on, should that happen.
 	Failed() <-chan error
 	// Shutdown lets what is in flight settle and closes every connection, by

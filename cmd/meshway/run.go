@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,12 +23,16 @@ import (
 func (a *app) runCommand() *cobra.Command {
 	var file string
 	var grace time.Duration
+	var watch bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run a router",
 		Long: `Runs a router until it gets SIGTERM or SIGINT. It then stops taking messages,
 lets what is in flight settle for at most --grace, and closes every connection.
 A second signal ends it at once.
+
+It looks at its configuration file once a second, and takes over what has
+changed, or says what is wrong and stays as it is; SIGHUP has it do so at once.
 
 Without a configuration file it listens on loopback port 5672 and lets every
 client of this machine in.`,
@@ -37,19 +43,26 @@ client of this machine in.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.runRouter(cmd.Context(), file, grace)
+			return a.runRouter(cmd.Context(), file, grace, watch)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `file`: YAML, or a qdrouterd.conf")
+	cmd.Flags().BoolVar(&watch, "watch", true, "take over changes of the configuration file; without it only at SIGHUP")
 	cmd.Flags().StringP("include", "I", "", "")
 	_ = cmd.Flags().MarkHidden("include") // qdrouterd's, for scripts that give it; there is nothing to include
 	cmd.Flags().DurationVar(&grace, "grace", 10*time.Second, "longest wait for deliveries in flight at the end")
 	return cmd
 }
 
-func (a *app) runRouter(ctx context.Context, file string, grace time.Duration) error {
+func (a *app) runRouter(ctx context.Context, file string, grace time.Duration, watch bool) error {
 	cfg := config.Default()
+	hangup := make(chan os.Signal, 1)
+	reloads := &reloader{file: file, watch: watch}
 	if file != "" {
+		reloads.begin()
+		// Before anything listens: a hangup would end the program otherwise.
+		signal.Notify(hangup, syscall.SIGHUP)
+		defer signal.Stop(hangup)
 		var err error
 		if cfg, err = config.Load(file); err != nil {
 			return err
@@ -74,11 +87,30 @@ func (a *app) runRouter(ctx context.Context, file string, grace time.Duration) e
 	if err := a.announce(cfg, r.Listening()); err != nil {
 		log.Warn("cannot write to standard output", zap.Error(err))
 	}
+	if file != "" {
+		reloads.apply, reloads.log = r.Reload, log.Named("config")
+		defer keepReloaded(ctx, reloads, hangup)()
+	}
 	select {
 	case <-ctx.Done():
 		return shutDown(r, log, grace)
 	case failure := <-r.Failed():
 		return errors.Join(failure, shutDown(r, log, grace))
+	}
+}
+
+// keepReloaded has the router take over its file until ctx ends, or until what it returns
+// is called: that waits for a reload under way.
+func keepReloaded(ctx context.Context, r *reloader, hangup <-chan os.Signal) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { // ends with ctx
+		defer close(done)
+		r.run(ctx, hangup)
+	}()
+	return func() {
+		cancel()
+		<-done
 	}
 }
 

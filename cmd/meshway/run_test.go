@@ -27,6 +27,12 @@ type fakeRunner struct {
 func (r *fakeRunner) Start() error          { return r.start }
 func (r *fakeRunner) Listening() []endpoint { return r.endpoints }
 
+func (r *fakeRunner) Reload(cfg config.Config) ([]config.Change, error) {
+	changes := config.Diff(r.cfg, cfg)
+	r.cfg = cfg
+	return changes, nil
+}
+
 func (r *fakeRunner) Failed() <-chan error { return r.failed }
 
 func (r *fakeRunner) Shutdown(ctx context.Context) error {

@@ -55,15 +55,16 @@ func empty() Config {
 // Load reads a configuration file. What is wrong with it comes back as
 // [Problems]; names of files in it are relative to its folder.
 func Load(path string) (Config, error) {
-	data, err := read(path)
+	data, err := Read(path)
 	if err != nil {
 		return Config{}, Problems{{File: path, Text: err.Error()}}
 	}
 	return Parse(path, data)
 }
 
-// read returns what is in the file, or an error that says what to do.
-func read(path string) ([]byte, error) {
+// Read returns what is in a configuration file, for [Parse], or an error that says what
+// to do.
+func Read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, unreadable(err)

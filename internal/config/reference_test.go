@@ -37,6 +37,15 @@ spellings and what nobody misses are warned about, and a listener without a host
 in a file is reported at once, with its line, and a file with a mistake starts nothing. Without a file the router listens on loopback port 5672 and lets every client of
 the machine in.
 
+` + "`meshway config check FILE`" + ` says what is wrong, ` + "`meshway config convert FILE`" + ` prints a qdrouterd.conf as YAML,
+` + "`meshway config show FILE`" + ` all that is in effect, and ` + "`meshway config schema`" + ` a JSON Schema for editors.
+
+A running router takes a changed file over, within two seconds or at once on SIGHUP: it compares, and applies what differs.
+Connections that nothing changed for stay. A file that is wrong, or that changes what needs a restart, changes nothing, and
+the log says why. Other attributes of a listener are for connections that come later; those of a listener that is removed, or
+whose role, cost, SASL mechanisms, users or use of management change, are closed. An address that is in use takes over its priority,
+its outcome on loss, and balanced for closest or the reverse; the rest once no link uses it.
+
 ` + "```yaml" + `
 router: {id: A, mode: interior}
 listeners:
