@@ -120,11 +120,9 @@ func throughQueue(name string, r *brokertest.Rabbit) entries {
 }
 
 func TestAQueueBehindAMeshLosesAndRepeatsNothing(t *testing.T) {
-	if withoutRaceDetector(t) {
-		return
-	}
+	volume(t)
 	const address = "crowd"
-	devices, messages := 1000, volume(100, 1000)
+	devices, messages := 1000, more(100, 1000)
 	node := rabbits(t, 1)[0]
 	before := node.Accepted()
 	m := startMesh(t, throughQueue(address, node))
@@ -166,7 +164,7 @@ func TestAQueueBehindAMeshLosesAndRepeatsNothing(t *testing.T) {
 
 func TestEveryDurableMessageThatWasAcceptedOutlivesTheBroker(t *testing.T) {
 	const address = "survivors"
-	devices, messages := 60, volume(100, 5000)
+	devices, messages := 60, more(100, 5000)
 	node := rabbits(t, 1)[0]
 	m := startMesh(t, throughQueue(address, node))
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)

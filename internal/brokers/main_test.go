@@ -106,8 +106,8 @@ func rabbits(t *testing.T, count int) []*brokertest.Rabbit {
 	return started[:count]
 }
 
-// volume is the first, or the second with MESHWAY_SOAK=1.
-func volume(usual, soak int) int {
+// more is the first, or the second with MESHWAY_SOAK=1.
+func more(usual, soak int) int {
 	if os.Getenv("MESHWAY_SOAK") == "1" {
 		return soak
 	}

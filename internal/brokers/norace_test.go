@@ -3,31 +3,46 @@ package brokers
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/meshway/meshway/internal/brokertest"
 )
 
-// withoutRaceDetector runs the test again in a test binary, and with routers, that are built
-// without the race detector, and says whether it did: it is for volumes, which take six times as
-// long with it and show no other races than small ones do.
-func withoutRaceDetector(t *testing.T) bool {
+// volumes are the stories of many messages. With the race detector they take six times as long
+// and show no races but those that the others show.
+var volumes = []string{"TestAQueueBehindAMeshLosesAndRepeatsNothing", "TestTenThousandKeysOverThreeBrokers"}
+
+// volume skips a story of many messages where TestVolumes runs it.
+func volume(t *testing.T) {
 	t.Helper()
-	if !raceEnabled {
-		return false
+	if raceEnabled {
+		t.Skip("TestVolumes runs it without the race detector")
 	}
+}
+
+// TestVolumes runs them in a test binary, and with routers, that are built without the race
+// detector.
+func TestVolumes(t *testing.T) {
+	if !raceEnabled {
+		t.Skip("they run by themselves")
+	}
+	brokertest.NeedRabbit(t)
 	lookAtSources(t)
 	path := filepath.Join(folder, "volume.test")
 	if out, err := exec.Command("go", "test", "-c", "-o", path, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go test -c: %v\n%s", err, out)
 	}
-	brokertest.NeedRabbit(t)
-	p, err := brokertest.StartProcess(t.Name(), exec.Command(path, "-test.run", "^"+t.Name()+"$", "-test.v"))
+	p, err := brokertest.StartProcess("volumes", exec.Command(path, "-test.v", "-test.run", "^("+strings.Join(volumes, "|")+")$"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.Wait() {
-		t.Errorf("without the race detector:\n%s", p.Tail(1000))
+	t.Cleanup(func() { _ = p.Stop() })
+	ok := p.Wait()
+	said := p.Tail(1000)
+	for _, name := range volumes {
+		if !ok || !strings.Contains(said, "--- PASS: "+name) {
+			t.Fatalf("without the race detector:\n%s", said)
+		}
 	}
-	return true
 }
