@@ -65,8 +65,9 @@ type Attachment struct {
 
 	// Guarded by the attacher's mutex:
 	attempt attempt
-	place   *place // while it is attaching or active
-	gone    bool   // it is kept no more
+	place   *place   // while it is attaching or active
+	link    Detacher // while it is active
+	gone    bool     // it is kept no more
 	said    logging.Repeat
 }
 
@@ -81,8 +82,21 @@ func (a *Attacher) Add(s Spec) *Attachment {
 	return at
 }
 
-// Remove has the link kept no more. Whoever made it detaches it.
-func (at *Attachment) Remove() {
+// Detacher is a link as far as its attachment needs it.
+type Detacher interface {
+	Detach(b *amqp.Batch, e *wire.Error)
+}
+
+// Remove detaches the link, and has it kept no more. One that the broker has not answered
+// is detached when that does.
+func (at *Attachment) Remove(b *amqp.Batch) {
+	if l := at.forget(); l != nil {
+		l.Detach(b, nil)
+	}
+}
+
+// forget takes the link out, and returns it if it is to be detached.
+func (at *Attachment) forget() Detacher {
 	a := at.attacher
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -92,6 +106,7 @@ func (at *Attachment) Remove() {
 		at.attempt.overdue = true
 	}
 	a.list = slices.DeleteFunc(a.list, func(o *Attachment) bool { return o == at })
+	return at.link
 }
 
 // Status is how the link stands. It may be called from any goroutine.
@@ -173,13 +188,19 @@ func (a *Attacher) tend(now time.Time) (due time.Time) {
 	return due
 }
 
+var errGone = errors.New("the link is not wanted any more")
+
 // start attaches the link.
 func (at *Attachment) start(b *amqp.Batch) {
 	a := at.attacher
 	err := a.sessions.attach(b, func(p *place) error {
 		a.mu.Lock()
 		at.place = p
+		gone := at.gone
 		a.mu.Unlock()
+		if gone {
+			return errGone
+		}
 		return at.spec.Attach(b, p.session, at)
 	})
 	if err == nil {
@@ -187,30 +208,38 @@ func (at *Attachment) start(b *amqp.Batch) {
 	}
 	a.mu.Lock()
 	at.place = nil
-	a.unanswered--
+	a.answer(at)
 	if errors.Is(err, errLater) {
 		at.attempt.become(Inactive, time.Now()) // it is told when there is a place
 	} else {
 		at.attempt.ended(time.Now(), err, rand.Int64N)
 	}
 	a.mu.Unlock()
-	if !errors.Is(err, errLater) && !a.sessions.conn.Over() {
+	if !errors.Is(err, errLater) && !errors.Is(err, errGone) && !a.sessions.conn.Over() {
 		at.complain(err, time.Now())
 		a.wake()
 	}
 }
 
-// Answered says that the broker has attached the link.
-func (at *Attachment) Answered() {
+// Answered says that the broker has attached the link l. False means that it is not wanted
+// any more: it is being detached, and must not be used.
+func (at *Attachment) Answered(b *amqp.Batch, l Detacher) (wanted bool) {
 	a := at.attacher
 	a.mu.Lock()
 	p := at.place
 	a.answer(at)
 	at.attempt.answered(time.Now())
+	at.link = l
+	gone := at.gone
 	a.mu.Unlock()
 	p.answered()
+	if gone {
+		l.Detach(b, nil)
+		return false
+	}
 	at.spec.Log.Info("attached at the broker")
 	a.wake()
+	return true
 }
 
 // answer counts a link that waits for its answer no more. The caller holds mu.
@@ -239,7 +268,7 @@ func (at *Attachment) Ended(b *amqp.Batch, e *wire.Error) {
 		at.attempt.become(Inactive, now)
 	}
 	p := at.place
-	at.place = nil
+	at.place, at.link = nil, nil
 	quiet := lost || a.stopped || at.gone
 	a.mu.Unlock()
 	p.leave(b, pending)

@@ -76,7 +76,10 @@ func (handler) OnFault(*amqp.Conn, string, *wire.Error)       {}
 type end struct {
 	name string
 	at   *Attachment
+	link *amqp.Sender
 }
+
+func (e *end) Attaching(l *amqp.Sender) { e.link = l }
 
 func (e *end) attach(b *amqp.Batch, s *amqp.Session, at *Attachment) error {
 	e.at = at
@@ -84,9 +87,9 @@ func (e *end) attach(b *amqp.Batch, s *amqp.Session, at *Attachment) error {
 	return err
 }
 
-func (e *end) OnAttached(*amqp.Batch, *wire.Attach)    { e.at.Answered() }
-func (e *end) OnSendable(*amqp.Batch, *amqp.Sender)    {}
-func (e *end) OnDetach(b *amqp.Batch, err *wire.Error) { e.at.Ended(b, err) }
+func (e *end) OnAttached(b *amqp.Batch, _ *wire.Attach) { e.at.Answered(b, e.link) }
+func (e *end) OnSendable(*amqp.Batch, *amqp.Sender)     {}
+func (e *end) OnDetach(b *amqp.Batch, err *wire.Error)  { e.at.Ended(b, err) }
 
 // read answers frames until the connection ends.
 func (f *frames) read() {
@@ -256,7 +259,13 @@ func TestASessionForOneLinkEndsWithIt(t *testing.T) {
 
 func TestALinkThatIsRemovedIsNotAttachedAgain(t *testing.T) {
 	attaching(t, 2, func(*frames, *Manners) {}, func(f *frames, _ *Attacher, links []*Attachment) {
-		links[0].Remove()
+		var b amqp.Batch
+		links[0].Remove(&b)
+		b.Flush()
+		synctest.Wait()
+		if n := f.count("detach"); n != 1 {
+			t.Errorf("%d detaches", n)
+		}
 		f.write(0, &wire.Detach{Handle: 0, Closed: true})
 		f.write(0, &wire.Detach{Handle: 1, Closed: true})
 		time.Sleep(time.Minute)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -42,19 +43,51 @@ type autoLinks struct {
 	stopped   bool
 }
 
-// newAutoLinks makes the links of a configuration: those that it lists, and those of shards.
+// newAutoLinks makes the links that the router begins with.
 func newAutoLinks(r *Router) *autoLinks {
-	s := &autoLinks{
-		router: r, log: r.log.Named("broker"),
+	return &autoLinks{
+		router: r, log: r.log.Named("broker"), list: r.autoLinksOf(&r.cfg),
 		attachers: make(map[*container]*brokerlink.Attacher), manners: make(map[string]*brokerlink.Manners),
 	}
-	for _, cfg := range r.cfg.AutoLinks {
-		s.list = append(s.list, r.newAutoLink(cfg))
+}
+
+// autoLinksOf are the links of a configuration: those that it lists, and those of shards.
+func (r *Router) autoLinksOf(cfg *config.Config) (list []*autoLink) {
+	for _, l := range cfg.AutoLinks {
+		list = append(list, r.newAutoLink(l))
 	}
-	for i := range r.cfg.Addresses {
-		s.list = append(s.list, r.shardLinks(&r.cfg.Addresses[i])...)
+	for i := range cfg.Addresses {
+		list = append(list, r.shardLinks(&cfg.Addresses[i])...)
 	}
-	return s
+	return list
+}
+
+// become has the links attached that are configured. What nothing changed for stays as it
+// is; what is not wanted any more, or otherwise, is detached.
+func (s *autoLinks) become(cfg *config.Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	old := s.list
+	s.list = s.router.autoLinksOf(cfg)
+	for i, l := range s.list {
+		same := slices.IndexFunc(old, func(o *autoLink) bool { return o.key == l.key && reflect.DeepEqual(o.cfg, l.cfg) })
+		if same >= 0 {
+			s.list[i] = old[same]
+			old = slices.Delete(old, same, same+1)
+			continue
+		}
+		for _, c := range s.router.containers.find(l.cfg.Connection, l.cfg.ContainerID) {
+			l.join(s.log, c, s.attacherFor(c))
+		}
+	}
+	var b amqp.Batch
+	for _, l := range old {
+		l.remove(&b)
+	}
+	b.Flush()
 }
 
 func (r *Router) newAutoLink(cfg config.AutoLink) *autoLink {
@@ -110,21 +143,19 @@ func (s *autoLinks) containerUp(_ *amqp.Batch, c *container) {
 	if s.stopped {
 		return
 	}
-	var attacher *brokerlink.Attacher
 	for _, l := range s.list {
-		if !c.answersTo(l.cfg.Connection, l.cfg.ContainerID) {
-			continue
+		if c.answersTo(l.cfg.Connection, l.cfg.ContainerID) {
+			l.join(s.log, c, s.attacherFor(c))
 		}
-		if attacher == nil {
-			attacher = s.attacherFor(c)
-		}
-		l.join(s.log, c, attacher)
 	}
 	s.missing()
 }
 
-// attacherFor makes the attacher of a connection. The caller holds mu.
+// attacherFor is the attacher of a connection, made if need be. The caller holds mu.
 func (s *autoLinks) attacherFor(c *container) *brokerlink.Attacher {
+	if a := s.attachers[c]; a != nil {
+		return a
+	}
 	m := s.manners[c.connection]
 	if m == nil {
 		m = new(brokerlink.Manners)
@@ -140,7 +171,7 @@ func (s *autoLinks) attacherFor(c *container) *brokerlink.Attacher {
 // connector is connected. The caller holds mu.
 func (s *autoLinks) missing() {
 	ids, connections := s.router.containers.names()
-	for _, k := range s.router.brokers.list {
+	for _, k := range s.router.brokers.all() {
 		if !connections[k.cfg.Name] {
 			return
 		}
@@ -178,15 +209,28 @@ func (s *autoLinks) stop() {
 	}
 }
 
-// join has the link attached on a connection.
+// join has the link attached on a connection, once.
 func (l *autoLink) join(log *zap.Logger, c *container, a *brokerlink.Attacher) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ends[c] != nil {
+		return
+	}
 	log = log.With(zap.String("autoLink", l.cfg.Name), zap.String("direction", string(l.cfg.Direction)),
 		zap.String("address", l.cfg.ExternalAddress), zap.String("at", c.connection), zap.String("container", c.id))
 	end := &autoEnd{link: l, container: c, log: log}
-	at := a.Add(brokerlink.Spec{Log: log, Attach: end.attach, Look: end.look})
+	l.ends[c] = a.Add(brokerlink.Spec{Log: log, Attach: end.attach, Look: end.look})
+}
+
+// remove has the link attached nowhere.
+func (l *autoLink) remove(b *amqp.Batch) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ends[c] = at
+	ends := slices.Collect(maps.Values(l.ends))
+	clear(l.ends)
+	l.mu.Unlock()
+	for _, at := range ends {
+		at.Remove(b)
+	}
 }
 
 func (l *autoLink) leave(c *container) {

@@ -44,8 +44,10 @@ func (e *autoEgress) OnAttached(b *amqp.Batch, p *wire.Attach) {
 	if p.Target == nil {
 		return
 	}
+	if !e.at.Answered(b, e.link) {
+		return
+	}
 	e.consumes = true
-	e.at.Answered()
 	e.addr.addConsumer(e.egress)
 	e.addr.advertise()
 	e.addr.consumersChanged(b)
@@ -99,7 +101,7 @@ type autoIngress struct {
 	at    *brokerlink.Attachment
 	asked []wire.Symbol // the outcomes
 
-	sends bool // owned by the reader
+	produces bool // owned by the reader
 }
 
 func (e *autoEnd) attachIn(b *amqp.Batch, s *amqp.Session, at *brokerlink.Attachment, a *address, name string) error {
@@ -129,19 +131,21 @@ func (i *autoIngress) OnAttached(b *amqp.Batch, p *wire.Attach) {
 	if p.Source == nil {
 		return
 	}
-	i.sends = true
+	if !i.at.Answered(b, i.link) {
+		return
+	}
+	i.produces = true
 	i.peer.links.addIn(i.ingress)
 	i.ingress.sends = p.SndSettleMode.Or(wire.SndMixed)
 	if i.outcomes = outcomesOf(p.Source); len(p.Source.Outcomes) == 0 {
 		i.outcomes = outcomesOf(&wire.Source{Outcomes: i.asked})
 	}
-	i.at.Answered()
 	i.addr.addProducer(b, i.ingress)
 }
 
 // OnDetach takes the broker out.
 func (i *autoIngress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, err *wire.Error) {
-	if i.sends {
+	if i.produces {
 		i.ingress.OnDetach(b, lost, err)
 	} else {
 		i.peer.router.table.release(i.addr)

@@ -15,7 +15,8 @@ type container struct {
 	// Immutable after it is made.
 	peer       *peer
 	connection string          // name of the listener or connector
-	try        *brokerlink.Try // of the connector; nil by a listener
+	broker     *broker         // that it is the connection to; nil by a listener
+	try        *brokerlink.Try // of the broker
 
 	id string // container-id of its open; immutable once it is up
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"reflect"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/meshway/meshway/broker-link"
@@ -16,41 +19,85 @@ import (
 type broker struct {
 	// Immutable after it is made.
 	router *Router
-	cfg    *config.Connector
+	cfg    config.Connector
 	link   *brokerlink.Link
+	ctx    context.Context
+	stop   context.CancelFunc // has nothing dialled any more; a connection that stands stays
 }
 
-// brokers are those of a router. Immutable after make.
+// brokers are those of a router.
 type brokers struct {
-	list []*broker
-	ctx  context.Context
-	stop context.CancelFunc // has nothing dialled any more; connections that stand stay
+	mu      sync.Mutex // guards all below
+	list    []*broker
+	stopped bool
 }
 
-// make makes those that are configured.
-func (s *brokers) make(r *Router) {
-	s.ctx, s.stop = context.WithCancel(context.Background())
-	for i := range r.cfg.Connectors {
-		if cfg := &r.cfg.Connectors[i]; cfg.Role == config.RoleRouteContainer {
-			k := &broker{router: r, cfg: cfg}
-			k.link = brokerlink.New(brokerlink.Config{
-				Name: cfg.Name, Hosts: cfg.DialAddresses(), Dial: r.dialBroker, Serve: k.serve,
-				Retries: retries, DialTimeout: dialTimeout, Log: r.log.Named("broker"),
-			})
-			s.list = append(s.list, k)
+// become has those connected that are configured. What nothing changed for stays; what is
+// not wanted any more, or otherwise, is closed.
+func (s *brokers) become(r *Router, connectors []config.Connector) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	old := s.list
+	s.list = nil
+	for _, cfg := range connectors {
+		if cfg.Role != config.RoleRouteContainer {
+			continue
+		}
+		i := slices.IndexFunc(old, func(k *broker) bool { return reflect.DeepEqual(k.cfg, cfg) })
+		if i >= 0 {
+			s.list = append(s.list, old[i])
+			old = slices.Delete(old, i, i+1)
+		} else {
+			s.list = append(s.list, r.newBroker(cfg))
 		}
 	}
+	for _, k := range old {
+		k.stop()
+		k.close()
+	}
 }
 
-// start begins to connect to them.
-func (s *brokers) start() {
+// stop has nothing dialled any more. Connections that stand stay.
+func (s *brokers) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
 	for _, k := range s.list {
-		k.router.tasks.Add(1)
-		go func() {
-			defer k.router.tasks.Done()
-			k.link.Run(s.ctx) // ends after stop, when the connection that stood has ended
-		}()
+		k.stop()
 	}
+}
+
+// all is the brokers as they are now.
+func (s *brokers) all() []*broker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.list)
+}
+
+// newBroker makes a broker and begins to connect to it.
+func (r *Router) newBroker(cfg config.Connector) *broker {
+	k := &broker{router: r, cfg: cfg}
+	k.ctx, k.stop = context.WithCancel(context.Background())
+	k.link = brokerlink.New(brokerlink.Config{
+		Name: cfg.Name, Hosts: cfg.DialAddresses(), Dial: r.dialBroker, Serve: k.serve,
+		Retries: retries, DialTimeout: dialTimeout, Log: r.log.Named("broker"),
+	})
+	r.background(func() { k.link.Run(k.ctx) }) // ends after stop, when the connection that stood has ended
+	return k
+}
+
+// close ends the connection, in an orderly way.
+func (k *broker) close() {
+	var b amqp.Batch
+	for _, p := range k.router.eachPeer() {
+		if p.container != nil && p.container.broker == k {
+			p.conn.Close(&b, refusal(wire.CondConnectionForced, "the connector %q is not wanted any more", k.cfg.Name))
+		}
+	}
+	b.Flush()
 }
 
 func (r *Router) dialBroker(ctx context.Context, network, address string) (net.Conn, error) {
@@ -66,9 +113,12 @@ func (k *broker) serve(nc net.Conn, host string, t *brokerlink.Try) error {
 	if err != nil {
 		return err
 	}
-	p := newDialledContainer(r, nc, conf, k.cfg, host, t)
+	p := k.newPeer(nc, conf, host, t)
 	if !r.join(p) {
 		return errStopping
+	}
+	if k.ctx.Err() != nil { // it was stopped before its peer could be found
+		defer k.close()
 	}
 	p.conn.Start(p.ended)
 	return nil
@@ -76,7 +126,7 @@ func (k *broker) serve(nc net.Conn, host string, t *brokerlink.Try) error {
 
 // amqp is how the router speaks to the broker at one of its hosts.
 func (k *broker) amqp(host string) (*amqp.Config, error) {
-	logins, err := loginsOf(k.cfg)
+	logins, err := loginsOf(&k.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -96,13 +146,14 @@ func (k *broker) amqp(host string) (*amqp.Config, error) {
 	}, nil
 }
 
-// newDialledContainer makes a peer of a connection that a connector has dialled.
-func newDialledContainer(r *Router, nc net.Conn, conf *amqp.Config, cfg *config.Connector, host string, t *brokerlink.Try) *peer {
+// newPeer makes a peer of a connection that was dialled.
+func (k *broker) newPeer(nc net.Conn, conf *amqp.Config, host string, t *brokerlink.Try) *peer {
+	r, cfg := k.router, &k.cfg
 	p := &peer{
 		router: r, place: cfg.Name, id: r.connID.Add(1), since: time.Now(), dialled: host, capacity: uint32(cfg.LinkCapacity),
 		stripIn: cfg.StripAnnotations.In(), stripOut: cfg.StripAnnotations.Out(),
 	}
-	p.container = &container{peer: p, connection: cfg.Name, try: t}
+	p.container = &container{peer: p, connection: cfg.Name, broker: k, try: t}
 	p.conn = amqp.NewClient(nc, conf, p)
 	return p
 }

@@ -68,7 +68,7 @@ func (r *Router) missing() (list []string) {
 
 // missingBrokers is which brokers are not connected, and what is not attached on those that are.
 func (r *Router) missingBrokers() (list []string) {
-	for _, k := range r.brokers.list {
+	for _, k := range r.brokers.all() {
 		if s := k.link.Status(); s.State != brokerlink.Up {
 			list = append(list, because(fmt.Sprintf("connector %s has no connection to its broker", k.cfg.Name), s.LastError))
 		}

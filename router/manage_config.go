@@ -263,7 +263,7 @@ func (c *configured) connector() (status, message string) {
 			return "SUCCESS", fmt.Sprintf("[C%d] Connection Opened: dir=out host=%s container_id=%s", p.id, p.dialled, p.conn.Peer().ContainerID)
 		}
 	}
-	for _, k := range c.r.brokers.list {
+	for _, k := range c.r.brokers.all() {
 		if k.cfg.Name == c.name {
 			if s := k.link.Status(); s.LastError != "" {
 				return "CONNECTING", "Connection to " + s.Host + " failed: " + s.LastError

@@ -150,7 +150,9 @@ func (x *mesh) disconnect(name string) {
 	c := x.connectors[name]
 	delete(x.connectors, name)
 	x.mu.Unlock()
-	close(c.removed)
+	if c != nil { // else it leads to a broker
+		close(c.removed)
+	}
 }
 
 // close ends what start began.

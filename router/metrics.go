@@ -161,7 +161,7 @@ func outcomesIn(c *amqp.Count) []outcomeCount {
 
 // collectBrokers says how it stands with brokers, and with what is attached there.
 func (r *Router) collectBrokers(to *telemetry.Sink) {
-	for _, k := range r.brokers.list {
+	for _, k := range r.brokers.all() {
 		to.Set(&telemetry.BrokerConnected, oneIf(k.link.Status().State == brokerlink.Up), k.cfg.Name)
 	}
 	states := make(map[brokerlink.AttachState]int)

@@ -73,7 +73,7 @@ var errNotRunning = errors.New("the router is shutting down; nothing was changed
 func (r *Router) takeOver(cfg config.Config) ([]config.Change, error) {
 	old := &r.reload.cfg
 	changes := config.Diff(*old, cfg)
-	if err := restarting(changes, old, &cfg); err != nil {
+	if err := restarting(changes); err != nil {
 		return nil, err
 	}
 	if len(changes) == 0 {
@@ -101,6 +101,8 @@ func (r *Router) takeOver(cfg config.Config) ([]config.Change, error) {
 	r.applyRules(rules)
 	r.applyLinkRoutes(changes, &cfg)
 	r.applyConnectors(changes, &cfg)
+	r.autoLinks.become(&cfg)
+	r.brokers.become(r, cfg.Connectors)
 	if log := logging.Of(r.log); log != nil {
 		r.applyLevels(log, old, &cfg)
 	}
@@ -112,16 +114,16 @@ func (r *Router) takeOver(cfg config.Config) ([]config.Change, error) {
 }
 
 // live are the entities that a running router takes over.
-var live = []string{"router", "listener", "connector", "address", "linkRoute", "users", "log"}
+var live = []string{"router", "listener", "connector", "address", "autoLink", "linkRoute", "users", "log"}
 
 // restarting is an error if something among the changes needs a restart.
-func restarting(changes []config.Change, old, cfg *config.Config) error {
+func restarting(changes []config.Change) error {
 	var names []string
 	for _, c := range changes {
 		for _, attribute := range c.Fixed() {
 			names = append(names, c.Entity+"."+attribute)
 		}
-		if !slices.Contains(live, c.Entity) || c.Entity == "connector" && (leadsToBroker(old, c.Name) || leadsToBroker(cfg, c.Name)) {
+		if !slices.Contains(live, c.Entity) {
 			names = append(names, c.Entity+" "+c.Name)
 		}
 	}
@@ -129,10 +131,6 @@ func restarting(changes []config.Change, old, cfg *config.Config) error {
 		return &RestartError{names}
 	}
 	return nil
-}
-
-func leadsToBroker(cfg *config.Config, connector string) bool {
-	return slices.ContainsFunc(cfg.Connectors, func(c config.Connector) bool { return c.Name == connector && c.Role == config.RoleRouteContainer })
 }
 
 // applyRules has addresses treated by other rules, those in use as far as they can be.
@@ -166,8 +164,8 @@ func (r *Router) applyConnectors(changes []config.Change, cfg *config.Config) {
 		if c.Kind != config.Added {
 			r.mesh.disconnect(c.Name)
 		}
-		if c.Kind != config.Removed {
-			i := slices.IndexFunc(cfg.Connectors, func(n config.Connector) bool { return n.Name == c.Name })
+		i := slices.IndexFunc(cfg.Connectors, func(n config.Connector) bool { return n.Name == c.Name })
+		if c.Kind != config.Removed && cfg.Connectors[i].Role == config.RoleInterRouter {
 			r.mesh.connect(&cfg.Connectors[i])
 		}
 	}

@@ -125,7 +125,6 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 			return nil, err
 		}
 	}
-	r.brokers.make(r)
 	r.autoLinks = newAutoLinks(r)
 	r.containers.watch(r.autoLinks)
 	for i := range cfg.LinkRoutes {
@@ -174,7 +173,7 @@ func (r *Router) Start() error {
 	if r.mesh != nil {
 		r.mesh.start()
 	}
-	r.brokers.start()
+	r.brokers.become(r, r.cfg.Connectors)
 	return nil
 }
 
