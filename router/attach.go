@@ -177,7 +177,7 @@ func (p *peer) addressFor(name string, e end) (*address, *wire.Error) {
 	a := p.router.table.acquire(e.key(p.router, key))
 	if a.unavailable() {
 		p.router.table.release(a)
-		return nil, refusal(wire.CondNotFound, "%q is configured as unavailable", name)
+		return nil, unavailable(name, "Node not found")
 	}
 	return a, nil
 }

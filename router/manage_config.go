@@ -211,6 +211,9 @@ func (t *configEntities) attributes(values wire.Map) map[string]any {
 		}
 		out[key] = plainValue(p.Value)
 	}
+	if _, dials := out["host"]; dials && t.entity.Name == "connector" && out["host"] == "0.0.0.0" {
+		out["host"] = "127.0.0.1" // as in the predecessor's files
+	}
 	return out
 }
 
@@ -281,7 +284,7 @@ var (
 	autoLinkColumns = []management.Column[*configured]{
 		column(typeText, "linkRef", "the identity of its link", func(c *configured) any { return c.autoLinkRef() }),
 		text("operStatus", "inactive, attaching, failed or active", func(c *configured) string { return c.autoLink().State.String() }),
-		text("lastError", "why it failed last", func(c *configured) string { return c.autoLink().LastError }),
+		text("lastError", "why it failed last", func(c *configured) string { return withoutCondition(c.autoLink().LastError) }),
 	}
 	linkRouteColumns = []management.Column[*configured]{
 		always[*configured](typeText, "distribution", "always linkBalanced", "linkBalanced"),
@@ -295,6 +298,14 @@ func (c *configured) autoLink() brokerlink.AttachStatus {
 		return l.status()
 	}
 	return brokerlink.AttachStatus{}
+}
+
+// withoutCondition is a peer's error in its own words, which tools compare.
+func withoutCondition(text string) string {
+	if condition, words, ok := strings.Cut(text, ": "); ok && words != "" && !strings.Contains(condition, " ") && strings.Contains(condition, ":") {
+		return words
+	}
+	return text
 }
 
 // autoLinkRef is the identity of the auto-link's link; nil if there is none.

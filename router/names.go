@@ -115,7 +115,7 @@ func (p *peer) resolveTo(payload []byte) (*address, *wire.Error) {
 		if a != nil {
 			r.table.release(a)
 		}
-		return nil, &wire.Error{Condition: wire.CondNotFound, Description: fmt.Sprintf("messages cannot be sent to %q: it is configured as unavailable", to)}
+		return nil, unavailable(string(to), "Deliveries cannot be sent to an unavailable address")
 	}
 	return a, nil
 }
@@ -123,6 +123,15 @@ func (p *peer) resolveTo(payload []byte) (*address, *wire.Error) {
 // marked refuses an address that looks like the key of a part of one.
 func marked[K string | []byte](address K) *wire.Error {
 	return refusal(wire.CondInvalidField, "the address %.40q begins with a control character", address)
+}
+
+// unavailable refuses an address that is configured so, in words that clients of the field
+// know; the rest is in the error's map.
+func unavailable(address, words string) *wire.Error {
+	return &wire.Error{Condition: wire.CondNotFound, Description: words, Info: wire.Map{
+		{Key: wire.Symbol("address"), Value: address},
+		{Key: wire.Symbol("reason"), Value: "it is configured as unavailable"},
+	}}
 }
 
 // longAddress refuses an address that has no room in front of a message.

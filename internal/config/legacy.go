@@ -97,6 +97,10 @@ func (p *parser) addSection(root *yaml.Node, e *Entity, s legacySection) {
 		return
 	}
 	s.attributes = p.modernised(e, s)
+	s, ok := p.corrected(e, s)
+	if !ok {
+		return
+	}
 	switch e.Name {
 	case logEntity.Name:
 		p.addLog(section, s)
