@@ -29,6 +29,8 @@ type app struct {
 	getenv       func(string) string
 	readPassword func(context.Context) ([]byte, error) // from the terminal, without echo
 	dial         func(context.Context, target) (session, error)
+	manage       func(context.Context, target, time.Duration) (agents, error)
+	now          func() time.Time
 	newRouter    routerMaker
 	patience     time.Duration // until one is told what a command waits for
 }
@@ -44,6 +46,8 @@ func newApp(in, out, errOut *os.File) *app {
 		getenv:       os.Getenv,
 		readPassword: func(ctx context.Context) ([]byte, error) { return readPassword(ctx, int(in.Fd())) },
 		dial:         dialAMQP,
+		manage:       dialAgents,
+		now:          time.Now,
 		newRouter:    newRouter,
 		patience:     time.Second,
 	}
@@ -127,6 +131,7 @@ Try it, each in a terminal of its own:
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.runCommand(), a.configCommand(), a.sendCommand(), a.receiveCommand(), a.benchCommand(), a.userCommand(), a.versionCommand())
+	root.AddCommand(a.managementCommands()...)
 	markUsage(root)
 	return root
 }

@@ -20,6 +20,22 @@ const dialTimeout = 10 * time.Second
 
 // dialAMQP connects and opens a session.
 func dialAMQP(ctx context.Context, t target) (session, error) {
+	conn, err := dialConn(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	s, err := conn.NewSession(bounded, nil)
+	if err != nil {
+		_ = conn.Close()
+		return nil, explainHandshake(ctx, t, err)
+	}
+	return amqpSession{conn, s}, nil
+}
+
+// dialConn connects; its errors are fit to be shown.
+func dialConn(ctx context.Context, t target) (*amqp.Conn, error) {
 	bounded, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	netConn, err := (&net.Dialer{}).DialContext(bounded, "tcp", t.address)
@@ -38,12 +54,7 @@ func dialAMQP(ctx context.Context, t target) (session, error) {
 	if err != nil {
 		return nil, explainHandshake(ctx, t, err)
 	}
-	s, err := conn.NewSession(bounded, nil)
-	if err != nil {
-		_ = conn.Close()
-		return nil, explainHandshake(ctx, t, err)
-	}
-	return amqpSession{conn, s}, nil
+	return conn, nil
 }
 
 // explainDial says why there is no connection.

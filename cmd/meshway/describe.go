@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshway/meshway/internal/client"
+)
+
+func (a *app) describeCommand() *cobra.Command {
+	var m managing
+	var output string
+	cmd := &cobra.Command{
+		Use:   "describe KIND NAME",
+		Short: "Show all that a router knows of one thing",
+		Long: `Shows every attribute of one entity. NAME is its name, its identity, its id, or an
+address as clients write it. The kinds are those of "meshway get".`,
+		Example: `  meshway describe address orders
+  meshway describe connection 7 --router B
+  meshway describe broker broker-1 -o json`,
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completeKinds,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.describe(cmd.Context(), m, output, args[0], args[1])
+		},
+	}
+	m.flags(cmd.Flags())
+	m.oneRouter(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, or json")
+	return cmd
+}
+
+func (a *app) describe(ctx context.Context, m managing, output, name, which string) error {
+	k, err := findKind(name)
+	if err != nil {
+		return err
+	}
+	if err := checkOutput(output); err != nil {
+		return err
+	}
+	return a.asking(ctx, m, func(mesh agents) error {
+		found, err := find(ctx, mesh, m.router, k, which)
+		if err != nil {
+			return err
+		}
+		for i, e := range found {
+			if output == "json" {
+				err = a.printJSON(plain(map[string]any(e)))
+			} else {
+				if i > 0 {
+					_ = a.print("") // an error shows with the next line
+				}
+				err = a.print("%s", describeEntity(e))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// describeEntity is an attribute a line; those that are not known are left out.
+func describeEntity(e client.Entity) string {
+	names := entityNames([]client.Entity{e})
+	wide := 0
+	for _, n := range names {
+		wide = max(wide, utf8.RuneCountInString(n))
+	}
+	var lines []string
+	for _, n := range names {
+		if e.Has(n) {
+			lines = append(lines, fmt.Sprintf("%-*s  %s", wide, n, printable(e.Text(n))))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// goesBy reports whether people may mean the entity by a name.
+func goesBy(e client.Entity, name string) bool {
+	for _, at := range []string{"name", "identity", "id", "linkName", "module", "container"} {
+		if e.Text(at) == name {
+			return true
+		}
+	}
+	return e.Has("key") && plainAddress(e.Text("key")) == name
+}
+
+// find finds the entities that a name means, one at least.
+func find(ctx context.Context, mesh agents, router string, k *kind, name string) ([]client.Entity, error) {
+	rows, err := mesh.Query(ctx, router, k.entity)
+	if err != nil {
+		return nil, explainQuery(k, err)
+	}
+	var found []client.Entity
+	var names []string
+	for _, e := range rows {
+		if k.only != nil && !k.only(e) {
+			continue
+		}
+		if goesBy(e, name) {
+			found = append(found, e)
+		}
+		if e.Has("key") {
+			names = append(names, plainAddress(e.Text("key")))
+		}
+		names = append(names, called(e))
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("there is no %q among the %s%s", name, k.name, meant(name, names))
+	}
+	return found, nil
+}
+
+// only is find for what must be one.
+func findOne(ctx context.Context, mesh agents, router string, k *kind, name string) (client.Entity, error) {
+	found, err := find(ctx, mesh, router, k, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 1 {
+		var ids []string
+		for _, e := range found {
+			ids = append(ids, e.Text("identity"))
+		}
+		return nil, fmt.Errorf("%d of the %s go by %q; name one by its identity: %s", len(found), k.name, name, strings.Join(ids, ", "))
+	}
+	if !found[0].Has("identity") {
+		return nil, errors.New("the router does not say by which identity it knows it")
+	}
+	return found[0], nil
+}

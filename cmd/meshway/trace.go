@@ -1,0 +1,393 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshway/meshway/internal/client"
+	"github.com/meshway/meshway/internal/topoview"
+	"github.com/meshway/meshway/routing"
+)
+
+func (a *app) traceCommand() *cobra.Command {
+	var m managing
+	var from, output string
+	cmd := &cobra.Command{
+		Use:   "trace ADDRESS",
+		Short: "Show which way a message to an address would take, and why it would not arrive",
+		Long: `Shows where a message to ADDRESS would go if it came in at the router of --url, or at
+--from: how the address is treated, its consumers on every router, the hops to each and what
+they cost, what would be used in their place, and if nobody could take it, why.
+
+Nothing is sent.`,
+		Example: `  meshway trace orders
+  meshway trace alarms/fire --from C
+  meshway trace orders -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.trace(cmd.Context(), m, args[0], from, output)
+		},
+	}
+	m.flags(cmd.Flags())
+	cmd.Flags().StringVar(&from, "from", "", "id of the router at which the message comes in (default: that of --url)")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, or json")
+	return cmd
+}
+
+// tracing is what is found out about an address.
+type tracing struct {
+	Address      string     `json:"address"`
+	From         string     `json:"from"`
+	Treatment    string     `json:"treatment"`
+	Distribution string     `json:"distribution"`
+	Legs         []traceLeg `json:"legs"`
+	Verdict      string     `json:"verdict"`
+	Delivered    bool       `json:"delivered"`
+
+	mesh topoview.Mesh
+}
+
+// traceLeg is one phase of an address: of a waypoint there are two.
+type traceLeg struct {
+	Phase     string       `json:"phase"`
+	Title     string       `json:"title"`
+	Consumers []traceEnd   `json:"consumers"`
+	Problems  []string     `json:"problems,omitempty"`
+	Waiting   float64      `json:"waiting"`
+	Chosen    []string     `json:"chosen"`
+	ends      map[int]bool // those that would be chosen
+}
+
+// traceEnd is a router with consumers.
+type traceEnd struct {
+	Router    string        `json:"router"`
+	Consumers int           `json:"consumers"`
+	Credit    float64       `json:"credit"` // of all together; -1: not asked
+	Path      topoview.Path `json:"path"`
+}
+
+func (a *app) trace(ctx context.Context, m managing, address, from, output string) error {
+	if err := checkOutput(output); err != nil {
+		return err
+	}
+	return a.asking(ctx, m, func(mesh agents) error {
+		s, err := readNodes(ctx, mesh)
+		if err != nil {
+			return err
+		}
+		t := &tracing{Address: address, From: cmp.Or(from, s.self), mesh: s.picture()}
+		if !slices.Contains(s.ids, t.From) {
+			return errors.New(notReachable(t.mesh, t.From))
+		}
+		if err := t.look(ctx, mesh, s); err != nil {
+			return err
+		}
+		if output == "json" {
+			err = a.printJSON(t)
+		} else {
+			err = a.print("%s", t.text())
+		}
+		if err == nil && !t.Delivered {
+			err = errors.New("a message would not be delivered")
+		}
+		return err
+	})
+}
+
+// look asks what decides about the address.
+func (t *tracing) look(ctx context.Context, mesh agents, s *survey) error {
+	at := s.via(t.From)
+	if done, err := t.linkRoute(ctx, mesh, at); done || err != nil {
+		return err
+	}
+	configured, err := treatmentOf(ctx, mesh, at, t.Address)
+	if err != nil {
+		return err
+	}
+	t.Distribution = configured.Text("distribution")
+	t.Treatment = describeTreatment(configured)
+	if t.Distribution == "unavailable" {
+		t.Verdict = "it would be refused: the address is configured as unavailable"
+		return nil
+	}
+	in, out := phases(configured)
+	t.Legs = []traceLeg{{Phase: in, Title: "to consumers"}}
+	if in != out {
+		t.Legs = []traceLeg{{Phase: in, Title: "into the waypoint"}, {Phase: out, Title: "from the waypoint to consumers"}}
+	}
+	for i := range t.Legs {
+		if err := t.leg(ctx, mesh, s, &t.Legs[i]); err != nil {
+			return err
+		}
+	}
+	t.judge()
+	return nil
+}
+
+// phases are those of senders and receivers.
+func phases(configured client.Entity) (in, out string) {
+	in, out = cmp.Or(configured.Text("ingressPhase"), "0"), cmp.Or(configured.Text("egressPhase"), "0")
+	if configured.Text("waypoint") == "true" && in == out {
+		out = "1"
+	}
+	return in, out
+}
+
+// linkRoute reports whether links to the address are routed as they are: then no message is
+// routed by its address.
+func (t *tracing) linkRoute(ctx context.Context, mesh agents, router string) (bool, error) {
+	rows, err := mesh.Query(ctx, router, "router.config.linkRoute")
+	if err != nil {
+		return false, err
+	}
+	for _, r := range rows {
+		var p routing.Patterns[bool]
+		if addPattern(&p, r, true) != nil {
+			continue
+		}
+		if _, ok := p.Match(t.Address); !ok || r.Text("direction") == "out" {
+			continue
+		}
+		to := cmp.Or(r.Text("connection"), r.Text("containerId"))
+		t.Treatment = "links are routed as they are, by link route " + called(r)
+		t.Delivered = r.Text("operStatus") == "active"
+		if t.Verdict = "the sender's link would be attached at " + to; !t.Delivered {
+			t.Verdict = "the sender's link would be refused: " + to + " is not connected (the link route is " + cmp.Or(r.Text("operStatus"), "inactive") + ")"
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// addPattern adds the prefix or the pattern of an entity.
+func addPattern[T any](p *routing.Patterns[T], e client.Entity, v T) error {
+	if e.Has("pattern") {
+		return p.AddPattern(e.Text("pattern"), v)
+	}
+	return p.AddPrefix(e.Text("prefix"), v)
+}
+
+// treatmentOf is what is configured for an address at a router; its distribution is always
+// there.
+func treatmentOf(ctx context.Context, mesh agents, router, address string) (client.Entity, error) {
+	rows, err := mesh.Query(ctx, router, "router.config.address")
+	if err != nil {
+		return nil, err
+	}
+	var p routing.Patterns[client.Entity]
+	for _, r := range rows {
+		_ = addPattern(&p, r, r) // the router has checked it
+	}
+	if e, ok := p.Match(address); ok {
+		return e, nil
+	}
+	status, err := mesh.Query(ctx, router, "router")
+	if err != nil || len(status) == 0 {
+		return nil, errors.Join(err, errors.New("the router does not say how it treats addresses"))
+	}
+	return client.Entity{"distribution": cmp.Or(status[0].Text("defaultDistribution"), "balanced")}, nil
+}
+
+func describeTreatment(e client.Entity) string {
+	text := e.Text("distribution")
+	switch {
+	case e.Has("pattern"):
+		text += ", by the pattern " + e.Text("pattern")
+	case e.Has("prefix"):
+		text += ", by the prefix " + e.Text("prefix")
+	default:
+		text += ", by default: nothing is configured for it"
+	}
+	if e.Text("waypoint") == "true" {
+		text += "; a waypoint"
+	}
+	return text
+}
+
+// leg finds the consumers of one phase, and the ways to them.
+func (t *tracing) leg(ctx context.Context, mesh agents, s *survey, l *traceLeg) error {
+	key := "M" + l.Phase + t.Address
+	row, err := readAddress(ctx, mesh, s.via(t.From), key)
+	if err != nil {
+		return err
+	}
+	routers := row.List("remoteHostRouters")
+	if row.Number("subscriberCount") > 0 {
+		routers = append([]string{t.From}, routers...)
+	}
+	ends := make([]traceEnd, len(routers))
+	errs := each(routers, func(i int, id string) error {
+		ends[i] = traceEnd{Router: id, Path: pathBetween(t.mesh, t.From, id)}
+		return ends[i].ask(ctx, mesh, s.via(id), key)
+	})
+	for i, err := range errs {
+		if err != nil {
+			l.Problems = append(l.Problems, fmt.Sprintf("%s: %v", routers[i], err))
+		}
+	}
+	slices.SortStableFunc(ends, func(x, y traceEnd) int { return cmp.Compare(x.Path.Cost, y.Path.Cost) })
+	l.Consumers = ends
+	l.choose(t.Distribution)
+	return nil
+}
+
+// readAddress reads an address at a router; one that the router does not know is empty.
+func readAddress(ctx context.Context, mesh agents, router, key string) (client.Entity, error) {
+	e, err := mesh.Read(ctx, router, "router.address", client.Key{Identity: key})
+	if client.HasStatus(err, client.StatusNotFound) {
+		return client.Entity{}, nil
+	}
+	return e, err
+}
+
+// ask asks a router for its consumers of an address.
+func (e *traceEnd) ask(ctx context.Context, mesh agents, router, key string) error {
+	row, err := readAddress(ctx, mesh, router, key)
+	if err != nil {
+		return err
+	}
+	e.Consumers = int(row.Number("subscriberCount"))
+	links, err := mesh.Query(ctx, router, "router.link", "linkDir", "owningAddr", "creditAvailable")
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		if l.Text("linkDir") == "out" && l.Text("owningAddr") == key {
+			e.Credit += l.Number("creditAvailable")
+		}
+	}
+	return nil
+}
+
+// usable are the ends that could take a message.
+func (l *traceLeg) usable(i int) bool {
+	e := l.Consumers[i]
+	return e.Consumers > 0 && len(e.Path.Hops) > 0
+}
+
+// choose says which routers would get a message.
+func (l *traceLeg) choose(distribution string) {
+	l.ends = map[int]bool{}
+	least := -1
+	for i, e := range l.Consumers {
+		if !l.usable(i) {
+			continue
+		}
+		if distribution == "closest" && least >= 0 && int(e.Path.Cost) > least {
+			continue
+		}
+		least = int(e.Path.Cost)
+		l.ends[i] = true
+		l.Chosen = append(l.Chosen, e.Router)
+	}
+}
+
+// judge says what would become of a message.
+func (t *tracing) judge() {
+	for _, l := range t.Legs {
+		switch {
+		case len(l.Consumers) == 0:
+			t.Verdict = fmt.Sprintf("no sender would get credit, and a message sent without would be released: there is no consumer %s anywhere in the mesh", l.whom())
+			return
+		case len(l.Chosen) == 0:
+			t.Verdict = "it would be released: none of the routers with consumers can be reached"
+			return
+		}
+		credit := 0.0
+		for i := range l.ends {
+			credit += l.Consumers[i].Credit
+		}
+		if credit == 0 {
+			t.Verdict = fmt.Sprintf("it would wait: no consumer %s gives credit", l.whom())
+			return
+		}
+	}
+	t.Delivered = true
+	last := t.Legs[len(t.Legs)-1]
+	routers := strings.Join(last.Chosen, ", ")
+	switch {
+	case t.Distribution == "multicast":
+		t.Verdict = "every consumer would get a copy: those at " + routers
+	case len(last.Chosen) == 1:
+		t.Verdict = "a consumer at " + routers + " would get it"
+	case t.Distribution == "closest":
+		t.Verdict = "it would go to one of the nearest, in turn: " + routers
+	default:
+		t.Verdict = "it would go to the consumer with the fewest outstanding deliveries plus cost, at one of " + routers
+	}
+}
+
+func (l traceLeg) whom() string {
+	if l.Title == "into the waypoint" {
+		return "that feeds the waypoint (an auto-link out of the mesh)"
+	}
+	return "of it"
+}
+
+// text is the trace for people.
+func (t *tracing) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, sent at %s: %s\n", printable(t.Address), t.From, t.Treatment)
+	for _, l := range t.Legs {
+		if len(t.Legs) > 1 {
+			fmt.Fprintf(&b, "\n%s (phase %s)\n", l.Title, l.Phase)
+		}
+		if len(l.Consumers) > 0 {
+			b.WriteString("\n" + l.table())
+		}
+		for _, p := range l.Problems {
+			b.WriteString("  ! " + printable(p) + "\n")
+		}
+	}
+	fmt.Fprintf(&b, "\n%s", t.Verdict)
+	return b.String()
+}
+
+func (l traceLeg) table() string {
+	var rows [][]string
+	for i, e := range l.Consumers {
+		mark, cost, path, instead := "", fmt.Sprint(e.Path.Cost), pathLine(e.Path), insteadLine(e.Path)
+		if l.ends[i] {
+			mark = "→"
+		}
+		if len(e.Path.Hops) == 0 {
+			cost, path = "-", "no path: "+e.Path.Why
+		}
+		rows = append(rows, []string{mark, e.Router, fmt.Sprint(e.Consumers), fmt.Sprint(e.Credit), cost, path, cmp.Or(instead, "-")})
+	}
+	return tabular([]string{"", "ROUTER", "CONSUMERS", "CREDIT", "COST", "PATH", "IF LOST"}, rows, []bool{false, false, true, true, true, false, false})
+}
+
+// pathLine is a path in a line, with what each adjacency costs.
+func pathLine(p topoview.Path) string {
+	var b strings.Builder
+	for _, h := range p.Hops {
+		b.WriteString(h.Router)
+		if h.Next > 0 {
+			fmt.Fprintf(&b, " ─%d→ ", h.Next)
+		}
+	}
+	return b.String()
+}
+
+// insteadLine is by which neighbours the first hop could be replaced.
+func insteadLine(p topoview.Path) string {
+	if len(p.Hops) == 0 {
+		return ""
+	}
+	const most = 2
+	var list []string
+	for _, e := range p.Hops[0].Equal {
+		list = append(list, fmt.Sprintf("via %s (%d)", e, p.Hops[0].Left))
+	}
+	for _, alt := range p.Hops[0].Alternates {
+		list = append(list, fmt.Sprintf("via %s (%d)", alt.Via, alt.Cost))
+	}
+	return strings.Join(list[:min(len(list), most)], ", ")
+}
