@@ -60,6 +60,15 @@ var connectionColumns = append(
 	text("container", "the other end's container-id", func(p *peer) string { return p.conn.Peer().ContainerID }),
 	text("sasl", "the SASL mechanism that it has logged in with", func(p *peer) string { _, m := p.conn.Identity(); return m }),
 	truth("isAuthenticated", "it has said who it is by SASL", func(p *peer) bool { _, m := p.conn.Identity(); return m != "" }),
+	text("place", "the listener by which it came, or the connector that opened it", func(p *peer) string { return p.place }),
+	column(typeNumber, "cost", "of an adjacency, as this router has it configured", func(p *peer) any {
+		if p.adj == nil {
+			return nil
+		}
+		return int32(p.adj.own)
+	}),
+	counter("deliveriesIn", "deliveries that came by it", func(p *peer) uint64 { return p.links.sum().in.Deliveries }),
+	counter("deliveriesOut", "deliveries that went by it", func(p *peer) uint64 { return p.links.sum().out.Deliveries }),
 	text("user", "as whom it has logged in", func(p *peer) string { u, _ := p.conn.Identity(); return u }),
 	always[*peer](typeTruth, "isEncrypted", "the connection is encrypted", false),
 	always[*peer](typeText, "sslProto", "the version of TLS", nil),

@@ -10,6 +10,7 @@ import (
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/management"
 	"github.com/meshway/meshway/internal/procstat"
+	"github.com/meshway/meshway/internal/wire"
 )
 
 // routerRow is the router, with all that is counted of it.
@@ -123,6 +124,7 @@ var routerColumns = []management.Column[*routerRow]{
 	counter("deliveriesIngressRouteContainer", "deliveries that came from containers", func(w *routerRow) uint64 { return w.total[kindContainer].in.Deliveries }),
 	counter("deliveriesEgressRouteContainer", "deliveries that went to containers", func(w *routerRow) uint64 { return w.total[kindContainer].out.Deliveries }),
 	counter("deliveriesRedirectedToFallback", "deliveries that went to fallback consumers", func(w *routerRow) uint64 { return w.r.redirected() }),
+	column(typeNumber, "time", "by the router's clock, in milliseconds since 1970", func(*routerRow) any { return time.Now().UnixMilli() }),
 	gauge("uptimeSeconds", "since the start", func(w *routerRow) uint32 { return uint32(w.uptime() / time.Second) }),
 	column(typeNumber, "memoryUsage", "resident memory in bytes", func(*routerRow) any { return residentMemory() }),
 }
@@ -145,6 +147,8 @@ type node struct {
 	cost       any
 	link       any
 	neighbours []any
+	costs      wire.Map
+	draining   bool
 	self       bool
 	origins    []any
 }
@@ -156,9 +160,10 @@ func (r *Router) nodes() (list []node) {
 	f := r.mesh.forwarding.Load()
 	t := f.routes.Topology()
 	for i := range t.Len() {
-		n := node{r: r, id: t.Node(i).ID, index: i, self: i == f.routes.Self(), neighbours: []any{}, origins: []any{}}
+		n := node{r: r, id: t.Node(i).ID, index: i, self: i == f.routes.Self(), draining: t.Node(i).Draining, neighbours: []any{}, costs: wire.Map{}, origins: []any{}}
 		for _, e := range t.Node(i).Edges {
 			n.neighbours = append(n.neighbours, t.Node(e.To).ID)
+			n.costs = append(n.costs, wire.Pair{Key: t.Node(e.To).ID, Value: int32(e.Cost)})
 		}
 		switch hops := f.routes.NextHops(i); {
 		case n.self:
@@ -189,6 +194,9 @@ func (r *Router) nodeTable() management.Entities {
 		always[node](typeNumber, "protocolVersion", "of the protocol between routers", int32(interRouterVersion)),
 		always[node](typeNumber, "instance", "always 0", int32(0)),
 		column(typeList, "linkState", "its neighbours", func(n node) any { return n.neighbours }),
+		column(typeMap, "costs", "of the adjacencies to its neighbours, by their ids", func(n node) any { return n.costs }),
+		truth("draining", "it is about to leave: messages go through it only where there is no other way", func(n node) bool { return n.draining }),
+		column(typeList, "unreachable", "the ids of routers that are known and cannot be reached, on this router's own row", func(n node) any { return n.lost() }),
 		text("nextHop", "the neighbour by which it is reached; (self) for this router, none for a neighbour", func(n node) string { return n.next }),
 		column(typeList, "validOrigins", "always empty", func(n node) any { return n.origins }),
 		text("address", "its address", func(n node) string { return "amqp:/" + topoPrefix + "0/" + n.id }),
@@ -203,6 +211,18 @@ func (r *Router) nodeTable() management.Entities {
 	return management.NewTable(management.Type{
 		Name: "router.node", Base: management.BaseOperational, Help: "a router of the mesh that can be reached", Operations: []string{"READ"},
 	}, columns, func(management.Client) []node { return r.nodes() })
+}
+
+// lost are the routers that cannot be reached; nil on the rows of others.
+func (n node) lost() any {
+	if !n.self {
+		return nil
+	}
+	list := []any{}
+	for _, id := range n.r.mesh.forwarding.Load().routes.Topology().Unreachable() {
+		list = append(list, id)
+	}
+	return list
 }
 
 // changedAt is when the routes changed last, in seconds since 1970.

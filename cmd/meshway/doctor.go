@@ -157,7 +157,7 @@ func (a *app) examine(ctx context.Context, mesh agents) (*patient, error) {
 // ask asks one router, for the time by itself, so that the answer is not late.
 func (p *patient) ask(ctx context.Context, mesh agents, now func() time.Time, id string) (err error) {
 	began := now()
-	rows, err := mesh.Query(ctx, p.via(id), "router", "time")
+	rows, err := mesh.Query(ctx, p.via(id), "router")
 	if err != nil {
 		return err
 	}

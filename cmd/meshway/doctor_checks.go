@@ -14,7 +14,7 @@ import (
 
 func (p *patient) unreachable() (list []finding) {
 	for _, r := range p.mesh.Routers {
-		if r.Unreachable && !strings.Contains(r.ID, ":") { // a host and port stands for a connector that is down
+		if r.Unreachable {
 			list = append(list, finding{true, "unreachable", r.ID, "other routers know it, and no path leads there",
 				"see that it runs, and that one of its neighbours can connect: meshway log on those, and their connectors"})
 		}
@@ -41,7 +41,7 @@ func (p *patient) adjacenciesOdd() (list []finding) {
 		case adj.State == topoview.Suspect:
 			list = append(list, finding{false, "adjacency not in use", where, adj.Why,
 				"if it stays so, look for packet loss between the two, and at their logs"})
-		case adj.State == topoview.Up && adj.CostAB != adj.CostBA && adj.CostAB > 0 && adj.CostBA > 0:
+		case adj.CostsDiffer():
 			list = append(list, finding{false, "costs differ", where, fmt.Sprintf("%s says %d, %s says %d", adj.A, adj.CostAB, adj.B, adj.CostBA),
 				"the larger counts; set the cost of the connector and of the listener alike"})
 		}
@@ -235,7 +235,7 @@ func (p *patient) versionSkew() (list []finding) {
 func (p *patient) drainingRouters() (list []finding) {
 	for _, r := range p.mesh.Routers {
 		if r.Draining {
-			list = append(list, finding{false, "draining", r.ID, "it takes no new traffic where there is another way", "it ends when what is in flight has settled"})
+			list = append(list, finding{false, "draining", r.ID, "it takes no transit where there is another way", "it is leaving, and ends when what is in flight has settled; or it has just started, and this is over in a moment"})
 		}
 	}
 	return list

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (a *app) getCommand() *cobra.Command {
   meshway get links --router B --sort -unsettledCount -o wide
   meshway get addresses --all --filter key~orders
   meshway get links --filter creditAvailable=0 --filter linkDir=in -o json
-  meshway get status --all --watch 2s`,
+  meshway get status --all --watch=5s`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeKinds,
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.get(cmd.Context(), o, args[0]) },
@@ -126,6 +127,16 @@ func (a *app) getOnce(ctx context.Context, mesh agents, o getOptions, k *kind, f
 	if by != "" {
 		if rows, err = sorted(rows, by); err != nil {
 			return err
+		}
+	}
+	if o.all && o.sort == "" {
+		slices.SortStableFunc(rows, func(x, y client.Entity) int { return cmp.Compare(x.Text(routerAttribute), y.Text(routerAttribute)) })
+	}
+	if k.noise != nil && o.output == "table" && len(filters) == 0 {
+		all := len(rows)
+		rows = slices.DeleteFunc(rows, k.noise)
+		if n := all - len(rows); n > 0 {
+			a.say("%d more between routers: -o wide", n)
 		}
 	}
 	if len(rows) == 0 && (o.output == "table" || o.output == "wide") {

@@ -22,6 +22,7 @@ type kind struct {
 	columns []column
 	sort    string // attribute to sort by
 	only    func(client.Entity) bool
+	noise   func(client.Entity) bool // left out of the narrow table
 }
 
 // column is a column of a table.
@@ -135,7 +136,7 @@ var kinds = []kind{
 			numeric("ID", "identity"), attribute("HOST", "host"), attribute("CONTAINER", "container"), attribute("ROLE", "role"), attribute("DIR", "dir"),
 			attribute("USER", "user"), more(attribute("SASL", "sasl")), shown("SECURITY", security), since("UP", "uptimeSeconds"),
 			since("LAST", "lastDlvSeconds"), more(attribute("ACTIVE", "active")), more(attribute("STATUS", "operStatus"))}},
-	{name: "links", also: []string{"link"}, entity: "router.link", sort: "identity",
+	{name: "links", also: []string{"link"}, entity: "router.link", sort: "identity", noise: func(e client.Entity) bool { return e.Text("linkType") == "inter-router" },
 		help: "links, by which messages come and go", columns: []column{
 			numeric("ID", "identity"), numeric("CONN", "connectionId"), attribute("TYPE", "linkType"), attribute("DIR", "linkDir"),
 			shown("ADDRESS", func(e client.Entity) string { return plainAddress(e.Text("owningAddr")) }), numeric("CREDIT", "creditAvailable"),

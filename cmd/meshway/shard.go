@@ -75,7 +75,7 @@ func (a *app) shard(ctx context.Context, mesh agents, address, key string) error
 	shards := routing.NewShards(sh.connections)
 	first := shards.Choose([]byte(key), nil)
 	name := sh.connections[first]
-	if err := a.print("%s of %s %q belongs to shard %s", sh.key, address, key, name); err != nil {
+	if err := a.print("%s %q of %s belongs to shard %s", sh.key, key, address, name); err != nil {
 		return err
 	}
 	if at := up[name]; len(at) > 0 {

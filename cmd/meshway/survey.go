@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/meshway/meshway/internal/client"
 	"github.com/meshway/meshway/internal/topoview"
@@ -107,6 +108,13 @@ func (s *survey) picture() topoview.Mesh {
 		s.said[m.Routers[i].ID].show(&m.Routers[i])
 	}
 	m.Adjacencies = s.adjacencies()
+	for _, adj := range m.Adjacencies {
+		for _, end := range []string{adj.A, adj.B} {
+			if adj.State == topoview.Down && !slices.ContainsFunc(m.Routers, func(r topoview.Router) bool { return r.ID == end }) {
+				m.Routers = append(m.Routers, topoview.Router{ID: end, Unknown: true})
+			}
+		}
+	}
 	return m
 }
 
@@ -131,7 +139,7 @@ func (d *said) show(r *topoview.Router) {
 		}
 	}
 	for _, l := range d.links {
-		if l.Text("linkDir") == "out" && l.Text("linkType") == "endpoint" {
+		if l.Text("linkDir") == "out" && l.Text("linkType") == "endpoint" && strings.HasPrefix(l.Text("owningAddr"), "M") {
 			r.Consumers++
 		}
 	}
@@ -171,6 +179,7 @@ func (s *survey) adjacencies() []topoview.Adjacency {
 			}
 		}
 	}
+	s.configured(list)
 	s.unused(at)
 	s.wanted(at)
 	var out []topoview.Adjacency
@@ -179,6 +188,24 @@ func (s *survey) adjacencies() []topoview.Adjacency {
 	}
 	slices.SortFunc(out, func(x, y topoview.Adjacency) int { return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B)) })
 	return out
+}
+
+// configured replaces the costs that count by those that each end has configured, where they
+// are known.
+func (s *survey) configured(list map[pair]*topoview.Adjacency) {
+	for id, d := range s.said {
+		for _, c := range d.connections {
+			adj := list[pairOf(id, c.Text("container"))]
+			if adj == nil || c.Text("role") != "inter-router" || !c.Has("cost") || c.Text("active") != "true" {
+				continue
+			}
+			if adj.A == id {
+				adj.CostAB = uint32(c.Number("cost"))
+			} else {
+				adj.CostBA = uint32(c.Number("cost"))
+			}
+		}
+	}
 }
 
 // unused finds connections between routers by which no messages go: those that one end only
@@ -214,7 +241,7 @@ func (s *survey) wanted(at func(a, b string, state topoview.State) *topoview.Adj
 	for id, d := range s.said {
 		for _, c := range d.connectors {
 			if c.Text("role") == "inter-router" && c.Text("connectionStatus") != "SUCCESS" {
-				at(id, hostPort(c), topoview.Down).Why = c.Text("connectionMsg")
+				at(id, hostPort(c), topoview.Down).Why = cmp.Or(c.Text("connectionMsg"), strings.ToLower(c.Text("connectionStatus")))
 			}
 		}
 	}

@@ -231,7 +231,7 @@ func rate(first, second map[[2]string]float64, way [2]string, seconds float64) f
 func (s *survey) carried(ctx context.Context, mesh agents) map[[2]string]float64 {
 	lists := make([]map[string]float64, len(s.ids))
 	each(s.ids, func(i int, id string) error {
-		rows, err := mesh.Query(ctx, s.via(id), "connection", "role", "container", "deliveriesOut")
+		rows, err := mesh.Query(ctx, s.via(id), "connection")
 		lists[i] = map[string]float64{}
 		for _, c := range rows {
 			if c.Text("role") == "inter-router" && c.Has("deliveriesOut") {

@@ -59,7 +59,6 @@ type traceLeg struct {
 	Title     string       `json:"title"`
 	Consumers []traceEnd   `json:"consumers"`
 	Problems  []string     `json:"problems,omitempty"`
-	Waiting   float64      `json:"waiting"`
 	Chosen    []string     `json:"chosen"`
 	ends      map[int]bool // those that would be chosen
 }
@@ -218,7 +217,10 @@ func (t *tracing) leg(ctx context.Context, mesh agents, s *survey, l *traceLeg) 
 		return err
 	}
 	routers := row.List("remoteHostRouters")
-	if row.Number("subscriberCount") > 0 {
+	switch {
+	case len(row) == 0: // nobody has used it there, so that router was not told who has consumers
+		routers = s.ids
+	case row.Number("subscriberCount") > 0:
 		routers = append([]string{t.From}, routers...)
 	}
 	ends := make([]traceEnd, len(routers))
@@ -230,6 +232,9 @@ func (t *tracing) leg(ctx context.Context, mesh agents, s *survey, l *traceLeg) 
 		if err != nil {
 			l.Problems = append(l.Problems, fmt.Sprintf("%s: %v", routers[i], err))
 		}
+	}
+	if len(row) == 0 {
+		ends = slices.DeleteFunc(ends, func(e traceEnd) bool { return e.Consumers == 0 })
 	}
 	slices.SortStableFunc(ends, func(x, y traceEnd) int { return cmp.Compare(x.Path.Cost, y.Path.Cost) })
 	l.Consumers = ends
@@ -253,6 +258,9 @@ func (e *traceEnd) ask(ctx context.Context, mesh agents, router, key string) err
 		return err
 	}
 	e.Consumers = int(row.Number("subscriberCount"))
+	if e.Consumers == 0 {
+		return nil
+	}
 	links, err := mesh.Query(ctx, router, "router.link", "linkDir", "owningAddr", "creditAvailable")
 	if err != nil {
 		return err

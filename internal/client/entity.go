@@ -91,7 +91,7 @@ func Text(v any) string {
 		}
 		return b.String()
 	}
-	if list := items(v); list != nil {
+	if list, ok := listOf(v); ok {
 		texts := make([]string, len(list))
 		for i, item := range list {
 			texts[i] = Text(item)
@@ -101,21 +101,27 @@ func Text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// items is a list or an array of any type; nil if it is neither.
+// items is a list or an array; nil if it is neither.
 func items(v any) []any {
+	list, _ := listOf(v)
+	return list
+}
+
+// listOf is a list, or an array of one of the types that agents send.
+func listOf(v any) ([]any, bool) {
 	switch v := v.(type) {
 	case []any:
-		return v
+		return v, true
 	case []string:
-		return boxed(v)
+		return boxed(v), true
 	case []int32:
-		return boxed(v)
+		return boxed(v), true
 	case []int64:
-		return boxed(v)
+		return boxed(v), true
 	case []uint64:
-		return boxed(v)
+		return boxed(v), true
 	}
-	return nil
+	return nil, false
 }
 
 func boxed[T any](list []T) []any {

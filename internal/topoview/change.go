@@ -20,7 +20,7 @@ func Changes(before, after Mesh, color bool) []string {
 		d.router(old, r, known)
 	}
 	for _, r := range before.Routers {
-		if !is[r.ID] {
+		if !is[r.ID] && !r.Unknown {
 			d.add(bad, "router %s is forgotten", r.ID)
 		}
 	}
@@ -40,6 +40,7 @@ func (d *differences) add(s style, format string, args ...any) {
 
 func (d *differences) router(old, r Router, known bool) {
 	switch {
+	case r.Unknown: // its adjacency tells
 	case !known && r.Unreachable:
 		d.add(bad, "router %s is known, and unreachable", r.ID)
 	case !known:

@@ -14,7 +14,7 @@ func DOT(m Mesh) string {
 	for _, r := range m.Routers {
 		attributes := ""
 		switch {
-		case r.Unreachable, r.Silent:
+		case r.Unreachable, r.Silent, r.Unknown:
 			attributes = " color=red style=\"rounded,dashed\""
 		case r.Draining:
 			attributes = " color=orange"
@@ -61,6 +61,8 @@ func (r Router) about() []string {
 	switch {
 	case r.Unreachable:
 		lines = append(lines, "unreachable")
+	case r.Unknown:
+		lines = append(lines, "no connection")
 	case r.Silent:
 		lines = append(lines, "no answer")
 	case r.Draining:

@@ -67,8 +67,8 @@ type drawing struct {
 // arrange finds places for a sketch in so many columns and lines; nil if it found none that
 // can be read.
 func arrange(s *sketch, width, height int) *drawing {
-	if len(s.boxes) == 0 {
-		return nil
+	if len(s.boxes) == 0 || len(s.wires) > 2*len(s.boxes)+8 {
+		return nil // so many lines would not be followed by any eye
 	}
 	var best *drawing
 	var bestScore int

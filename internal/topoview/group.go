@@ -175,7 +175,7 @@ func (p *report) groupSketch(list []group, costs bool) *sketch {
 		for _, i := range grp.members {
 			r := p.mesh.Routers[i]
 			of[r.ID] = g
-			if r.Unreachable || r.Silent {
+			if r.Unreachable || r.Silent || r.Unknown {
 				down++
 			}
 			if r.ID == p.mesh.Self && grp.name != r.ID {

@@ -17,7 +17,7 @@ func Mermaid(m Mesh) string {
 		fmt.Fprintf(&b, "  r%d(\"%s\")\n", i, mermaidText(strings.Join(r.about(), "\n")))
 		class := ""
 		switch {
-		case r.Unreachable, r.Silent:
+		case r.Unreachable, r.Silent, r.Unknown:
 			class = "down"
 		case r.Draining:
 			class = "odd"

@@ -22,6 +22,7 @@ type Router struct {
 	Version     string   `json:"version,omitempty"`
 	Unreachable bool     `json:"unreachable,omitempty"`
 	Silent      bool     `json:"silent,omitempty"`   // it is reachable, and did not answer
+	Unknown     bool     `json:"unknown,omitempty"`  // whoever is at this host and port, which a connector does not reach
 	Draining    bool     `json:"draining,omitempty"` // it takes transit only where there is no other way
 	Clients     int      `json:"clients"`            // connections of applications
 	Consumers   int      `json:"consumers"`          // links by which applications receive
@@ -61,6 +62,12 @@ type Adjacency struct {
 
 // Cost is what counts: the larger of what both ends say.
 func (a Adjacency) Cost() uint32 { return max(a.CostAB, a.CostBA) }
+
+// CostsDiffer reports whether the ends contradict each other. Who says 1, which is the
+// default, says nothing.
+func (a Adjacency) CostsDiffer() bool {
+	return a.State == Up && a.CostAB != a.CostBA && a.CostAB > 1 && a.CostBA > 1
+}
 
 // pair orders the ends.
 func (a Adjacency) pair() [2]string { return [2]string{min(a.A, a.B), max(a.A, a.B)} }
@@ -173,7 +180,7 @@ func (m Mesh) oddities() []oddity {
 			list = append(list, oddity{false, "suspect", a.A + "–" + a.B, a.Why})
 		case a.State == OneWay:
 			list = append(list, oddity{false, "one-way", a.A + "–" + a.B, a.oneWay()})
-		case a.State == Up && a.CostAB != a.CostBA && a.CostAB > 0 && a.CostBA > 0:
+		case a.CostsDiffer():
 			list = append(list, oddity{false, "costs differ", a.A + "–" + a.B,
 				fmt.Sprintf("%s says %d, %s says %d; the larger counts", a.A, a.CostAB, a.B, a.CostBA)})
 		}

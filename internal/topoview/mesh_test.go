@@ -45,7 +45,7 @@ func troubled() Mesh {
 			{ID: "E", Unreachable: true},
 		},
 		Adjacencies: []Adjacency{
-			{A: "A", B: "B", State: Up, CostAB: 1, CostBA: 4},
+			{A: "A", B: "B", State: Up, CostAB: 2, CostBA: 4},
 			up("B", "C", 1),
 			{A: "C", B: "A", State: OneWay, CostAB: 3},
 			{A: "A", B: "D", State: Suspect, CostAB: 2, CostBA: 2, Why: "silent for 0.8 s"},

@@ -26,13 +26,15 @@ func (p *report) sketch(detail int) *sketch {
 		}
 	}
 	most := busiest(p.mesh.Adjacencies)
-	same := true
+	costs := map[uint32]bool{}
 	for _, a := range p.mesh.Adjacencies {
-		same = same && a.Cost() == p.mesh.Adjacencies[0].Cost()
+		if a.State != Down {
+			costs[a.Cost()] = true
+		}
 	}
 	bunches := map[bunch][]string{}
 	for _, a := range p.mesh.Adjacencies {
-		w := look(a, most, !same && a.Cost() != 1)
+		w := look(a, most, len(costs) > 1 && a.Cost() != 1)
 		for _, id := range []string{a.A, a.B} {
 			if b, ok := folded[id]; ok {
 				if bunches[b] == nil {
@@ -118,6 +120,8 @@ func (p *report) box(r Router, detail int) box {
 	switch {
 	case r.Unreachable:
 		b.style, b.dashed, state = bad, true, "unreachable"
+	case r.Unknown:
+		b.style, b.dashed, state = bad, true, "no connection"
 	case r.Silent:
 		b.style, state = bad, "no answer"
 	case r.Draining:

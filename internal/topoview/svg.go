@@ -122,7 +122,7 @@ func (p *picture) routers(b *strings.Builder) {
 		w, h := math.Round(float64(wide)*svgLetter)+22, float64(16*len(lines)+12)
 		class := "r"
 		switch {
-		case r.Unreachable, r.Silent:
+		case r.Unreachable, r.Silent, r.Unknown:
 			class = "r down"
 		case r.Draining:
 			class = "r odd"

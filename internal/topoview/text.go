@@ -96,12 +96,15 @@ func (m Mesh) printable() Mesh {
 
 // summary is how much there is.
 func (m Mesh) summary() []string {
-	brokers, clients := 0, 0
+	routers, brokers, clients := 0, 0, 0
 	for _, r := range m.Routers {
+		if !r.Unknown {
+			routers++
+		}
 		brokers += len(r.Brokers)
 		clients += r.Clients
 	}
-	parts := []string{count(len(m.Routers), "router"), count(len(m.Adjacencies), "adjacency")}
+	parts := []string{count(routers, "router"), count(len(m.Adjacencies), "adjacency")}
 	if brokers > 0 {
 		parts = append(parts, count(brokers, "broker connection"))
 	}
@@ -285,13 +288,15 @@ func (p *report) key(list []Adjacency) string {
 	cost := map[uint32]bool{}
 	states := map[State]bool{}
 	for _, a := range list {
-		cost[a.Cost()] = true
+		if a.State != Down {
+			cost[a.Cost()] = true
+		}
 		states[a.State] = true
 	}
 	switch {
-	case len(list) == 0:
+	case len(cost) == 0, len(cost) == 1 && cost[0]:
 	case len(cost) == 1:
-		parts = append(parts, fmt.Sprintf("every adjacency costs %d", list[0].Cost()))
+		parts = append(parts, fmt.Sprintf("every adjacency costs %d", one(cost)))
 	case cost[1]:
 		parts = append(parts, "numbers are costs, no number is 1")
 	default:
@@ -307,6 +312,14 @@ func (p *report) key(list []Adjacency) string {
 		return ""
 	}
 	return margin + strings.Join(parts, "; ")
+}
+
+// one is the only member of a set.
+func one(set map[uint32]bool) uint32 {
+	for n := range set {
+		return n
+	}
+	return 0
 }
 
 func busiest(list []Adjacency) float64 {
