@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -29,8 +30,11 @@ type endpoint = router.Endpoint
 
 type routerMaker func(config.Config, *zap.Logger) (runner, error)
 
+// sayVersion tells routers which version they are: once, since those that run read it.
+var sayVersion = sync.OnceFunc(func() { router.Version = versionName() })
+
 func newRouter(cfg config.Config, log *zap.Logger) (runner, error) {
-	router.Version = versionName()
+	sayVersion()
 	r, err := router.New(cfg, log)
 	if err != nil {
 		return nil, err
