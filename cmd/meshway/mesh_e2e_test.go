@@ -48,7 +48,9 @@ func TestManagementOfARealMesh(t *testing.T) {
 		a.run(t.Context(), args)
 		return a.out.String() + a.err.String()
 	}
-	await(t, "three routers", func() bool { return strings.Count(say("get", "routers", "--filter", "draining=false", "-o", "name"), "router.node/") == 3 })
+	await(t, "three routers", func() bool {
+		return strings.Count(say("get", "routers", "--filter", "draining=false", "-o", "name"), "router.node/") == 3
+	})
 
 	for _, c := range []struct {
 		args []string
