@@ -112,18 +112,18 @@ func (a *app) report(p *patient, list []finding, output string) error {
 		}
 	}
 	if broken > 0 {
-		return fmt.Errorf("%s broken, %s", plural(broken, "thing is", "things are"), plural(len(list)-broken, "remark", "remarks"))
+		return fmt.Errorf("%s broken, %s", howMany(broken, "thing is", "things are"), howMany(len(list)-broken, "remark", "remarks"))
 	}
 	if output == "json" {
 		return nil
 	}
 	if len(list) > 0 {
-		return a.print("%s asked: nothing is broken, %s", plural(len(p.ids), "router", "routers"), plural(len(list), "remark", "remarks"))
+		return a.print("%s asked: nothing is broken, %s", howMany(len(p.ids), "router", "routers"), howMany(len(list), "remark", "remarks"))
 	}
-	return a.print("%s asked: all is well", plural(len(p.ids), "router", "routers"))
+	return a.print("%s asked: all is well", howMany(len(p.ids), "router", "routers"))
 }
 
-func plural(n int, one, many string) string {
+func howMany(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -135,7 +135,7 @@ func (p *patient) noConsumer() (list []finding) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(senders)) {
 		if !taken[key] {
-			list = append(list, finding{false, "no consumer", plainAddress(key), fmt.Sprintf("%s at %s, and nobody receives", plural(senders[key], "sender", "senders"), names(at[key])),
+			list = append(list, finding{false, "no consumer", plainAddress(key), fmt.Sprintf("%s at %s, and nobody receives", howMany(senders[key], "sender", "senders"), names(at[key])),
 				"start a consumer, or see whether it uses another address: meshway trace " + plainAddress(key)})
 		}
 	}
@@ -151,14 +151,14 @@ const (
 func (p *patient) blocked() (list []finding) {
 	return p.links("blocked link", func(l client.Entity) (string, bool) {
 		waits := l.Number("zeroCreditSeconds") >= blockedSeconds && l.Number("undeliveredCount") > 0
-		return fmt.Sprintf("has had no credit for %s, and %s wait", age(l.Number("zeroCreditSeconds")), plural(int(l.Number("undeliveredCount")), "message", "messages")), waits
+		return fmt.Sprintf("has had no credit for %s, and %s wait", age(l.Number("zeroCreditSeconds")), howMany(int(l.Number("undeliveredCount")), "message", "messages")), waits
 	}, "its receiver takes nothing: see what it is busy with, or start another")
 }
 
 func (p *patient) stuck() (list []finding) {
 	return p.links("stuck deliveries", func(l client.Entity) (string, bool) {
 		n := int(l.Number("deliveriesStuck"))
-		return fmt.Sprintf("%s settled for more than 10 seconds", plural(n, "delivery is not", "deliveries are not")), n > 0 && l.Text("linkDir") == "out"
+		return fmt.Sprintf("%s settled for more than 10 seconds", howMany(n, "delivery is not", "deliveries are not")), n > 0 && l.Text("linkDir") == "out"
 	}, "its receiver has them and does not settle: see what it is busy with; closing its connection gives them back: meshway delete connection")
 }
 
@@ -185,7 +185,7 @@ func (p *patient) links(fault string, is func(client.Entity) (string, bool), do 
 				l.Text("identity"), plainAddress(l.Text("owningAddr")), containers[conn], conn, what), do})
 		}
 		if n > most {
-			list = append(list, finding{false, fault, id, plural(n-most, "more link", "more links"), do})
+			list = append(list, finding{false, fault, id, howMany(n-most, "more link", "more links"), do})
 		}
 	}
 	return list
