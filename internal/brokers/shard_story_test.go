@@ -18,13 +18,21 @@ import (
 // shardNames are the connections to the brokers, in the order of the routers.
 var shardNames = []string{"broker-1", "broker-2", "broker-3"}
 
-// sharded has each router connected to a broker of its own, and two addresses over the three.
-func sharded(nodes []*brokertest.Rabbit, waits, moves string) entries {
-	list := strings.Join(shardNames, ", ")
-	all := entries{"*": {
-		address("prefix: " + waits + ", shards: {key: group-id, connections: [" + list + "], onLoss: wait}"),
-		address("prefix: " + moves + ", shards: {key: group-id, connections: [" + list + "], onLoss: move}"),
-	}}
+// Addresses over the three. That of the loss has a name of its own: a broker that is killed may
+// come back with messages that had been taken from it.
+const (
+	keepsOrder = "shards-in-order"
+	waits      = "shards-that-wait"
+	moves      = "shards-that-move"
+)
+
+// sharded has each router connected to a broker of its own.
+func sharded(nodes []*brokertest.Rabbit) entries {
+	all := entries{}
+	for name, loss := range map[string]string{keepsOrder: "wait", waits: "wait", moves: "move"} {
+		all["*"] = append(all["*"], address(fmt.Sprintf("prefix: %s, shards: {key: group-id, connections: [%s], onLoss: %s}",
+			name, strings.Join(shardNames, ", "), loss)))
+	}
 	for i, id := range ids {
 		all[id] = []section{connector(shardNames[i], nodes[i].Port)}
 	}
@@ -114,32 +122,31 @@ func takeAll(ctx context.Context, t *testing.T, r *amqp.Receiver, count int) map
 
 func TestTenThousandKeysOverThreeBrokers(t *testing.T) {
 	volume(t)
-	const waits, moves = "shards-that-wait", "shards-that-move"
 	keys, rounds := 10_000, more(2, 20)
 	nodes := rabbits(t, 3)
-	m := startMesh(t, sharded(nodes, waits, moves))
+	m := startMesh(t, sharded(nodes))
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
 
-	sendKeys(ctx, t, m, waits, keys, rounds)
-	for i, n := range depths(ctx, t, nodes, waits) {
+	sendKeys(ctx, t, m, keepsOrder, keys, rounds)
+	for i, n := range depths(ctx, t, nodes, keepsOrder) {
 		if fair := keys * rounds / 3; n < fair*9/10 || n > fair*11/10 {
 			t.Errorf("%s has %d messages, want %d and at most a tenth more or less", shardNames[i], n, fair)
 		}
 	}
-	r := m.receiver(ctx, "C", waits, &amqp.ReceiverOptions{Credit: 500})
+	r := m.receiver(ctx, "C", keepsOrder, &amqp.ReceiverOptions{Credit: 500})
 	if got := takeAll(ctx, t, r, keys*rounds); len(got) != keys {
 		t.Errorf("messages of %d keys came, want all %d", len(got), keys)
 	}
 	if err := r.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	testLostShard(ctx, t, m, nodes, waits, moves)
+	testLostShard(ctx, t, m, nodes)
 }
 
 // testLostShard kills a broker: with wait, messages of its keys wait for it, and no other ones;
 // with move, others take them.
-func testLostShard(ctx context.Context, t *testing.T, m *mesh, nodes []*brokertest.Rabbit, waits, moves string) {
+func testLostShard(ctx context.Context, t *testing.T, m *mesh, nodes []*brokertest.Rabbit) {
 	const lost, keys = 1, 60
 	if err := nodes[lost].Kill(); err != nil {
 		t.Fatal(err)
