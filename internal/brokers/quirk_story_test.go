@@ -3,6 +3,7 @@ package brokers
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/Azure/go-amqp"
 )
@@ -99,5 +100,57 @@ func TestAConsumerThatModifiesAMessageDoesNotEndTheSession(t *testing.T) {
 	}
 	if n := node.Accepted() - before; n != 1 {
 		t.Errorf("router C connected %d times, want once", n)
+	}
+}
+
+// RabbitMQ reads nothing more from a connection that sends while it is short of memory.
+func TestABrokerThatIsShortOfMemoryHoldsUpItsOwnSendersOnly(t *testing.T) {
+	node := rabbits(t, 1)[0]
+	before := node.Accepted()
+	m := startMesh(t, behindC(node.Port, "memory", "memory"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	other := m.receiver(ctx, "A", "other", nil)
+	through(ctx, m, "memory", "before")
+	watermark := func(fraction string) {
+		if _, err := node.Ctl(ctx, "set_vm_memory_high_watermark", fraction); err != nil {
+			t.Fatal(err)
+		}
+	}
+	watermark("0.00001")
+	t.Cleanup(func() { _, _ = node.Ctl(context.Background(), "set_vm_memory_high_watermark", "0.4") })
+	if err := node.AwaitLog(ctx, "memory resource limit alarm set"); err != nil {
+		t.Fatal(err)
+	}
+
+	held := sendUntilHeld(ctx, t, m.sender(ctx, "A", "memory"))
+	if err := m.sender(ctx, "B", "other").Send(ctx, amqp.NewMessage([]byte("x")), &amqp.SendOptions{Settled: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Receive(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	watermark("0.4")
+	wantAccepted(ctx, t, held, "the message that was held up")
+	if n := node.Accepted() - before; n != 1 {
+		t.Errorf("router C connected %d times, want once", n)
+	}
+}
+
+// sendUntilHeld sends messages until one has no outcome for half a second: the broker takes what
+// comes until it notices that it should not.
+func sendUntilHeld(ctx context.Context, t *testing.T, s *amqp.Sender) amqp.SendReceipt {
+	t.Helper()
+	for {
+		receipt, err := s.SendWithReceipt(ctx, durable("meanwhile"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+		_, err = receipt.Wait(short)
+		cancel()
+		if err != nil {
+			return receipt
+		}
 	}
 }
