@@ -22,6 +22,7 @@ type Client struct {
 	sender   *amqp.Sender
 	receiver *amqp.Receiver
 	timeout  time.Duration
+	agent    func(router string) string // Agent, but in tests
 	stop     context.CancelFunc
 	ended    chan struct{} // closed when no more replies are read
 
@@ -54,7 +55,7 @@ func New(ctx context.Context, conn *amqp.Conn, timeout time.Duration) (*Client, 
 	}
 	reading, stop := context.WithCancel(context.Background())
 	c := &Client{
-		sender: sender, receiver: receiver, timeout: timeout, stop: stop,
+		sender: sender, receiver: receiver, timeout: timeout, agent: Agent, stop: stop,
 		ended: make(chan struct{}), pending: make(map[uint64]chan *amqp.Message),
 	}
 	go c.read(reading)
@@ -169,7 +170,7 @@ func Agent(router string) string {
 
 // send returns when the agent, or nobody, has taken the request.
 func (c *Client) send(ctx context.Context, r Request, id uint64) error {
-	to, replyTo := Agent(r.Router), c.receiver.Address()
+	to, replyTo := c.agent(r.Router), c.receiver.Address()
 	m := &amqp.Message{
 		Properties:            &amqp.MessageProperties{To: &to, ReplyTo: &replyTo, CorrelationID: id},
 		ApplicationProperties: map[string]any{"operation": r.Operation},
