@@ -23,7 +23,7 @@ func (r *Router) newHTTP(cfg *config.Listener) *http.Server {
 		pages.Metrics = telemetry.NewGatherer((*metricsSource)(r))
 	}
 	if cfg.Healthz {
-		pages.Alive, pages.Missing = r.alive, r.missing
+		pages.Alive, pages.Missing = r.Alive, r.missing
 	}
 	return telemetry.NewServer(telemetry.NewHandler(pages, log), log)
 }

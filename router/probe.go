@@ -28,9 +28,9 @@ var (
 	probeMessage  = []byte{0x00, 0x53, 0x75, 0xa0, 0x00} // a data section with nothing in it [3.2.6]
 )
 
-// alive sends a message through the router and waits for its outcome: nil if it was accepted. A
-// router that drains takes no messages, and is not asked.
-func (r *Router) alive(ctx context.Context) error {
+// Alive sends a message through the data path and waits for its outcome, until ctx ends at the
+// latest: nil if it was accepted. A router that drains takes no messages, and is not asked.
+func (r *Router) Alive(ctx context.Context) error {
 	if r.draining.Load() {
 		return nil
 	}

@@ -2,11 +2,13 @@ package router_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/telemetry"
 	"github.com/meshway/meshway/internal/telemetry/scrape"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -209,10 +211,15 @@ func TestMetricsOfTheMesh(t *testing.T) {
 			`meshway_link_state_events_total{event="adjacency_announced"} 1`, `meshway_link_state_events_total{event="router_reachable"} 2`)
 		says("B", `meshway_mesh_routers 3`, `meshway_adjacencies{state="up"} 2`, `meshway_deliveries_total{place="mesh",role="inter-router",direction="out"} 3`)
 		says("C", `meshway_address_deliveries_total{address="q",direction="out"} 3`, `meshway_address_deliveries_total{address="q",direction="in"} 0`)
-		_, body := s.getAt("B", "/metrics")
+		_, body := s.getAt("A", "/metrics")
 		p, err := scrape.Parse(body)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, m := range telemetry.All() {
+			if m != &telemetry.BrokerConnected && !slices.Contains(p.Names(), m.Name) {
+				t.Errorf("the router says nothing of %s", m.Name)
+			}
 		}
 		for _, series := range []string{
 			`meshway_spf_seconds_count{}`, `meshway_control_messages_total{subject="heartbeat",direction="in"}`, `meshway_control_message_bytes_total{subject="gossip",direction="out"}`,

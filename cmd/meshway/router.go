@@ -18,6 +18,8 @@ type runner interface {
 	Listening() []endpoint
 	// Reload makes it one of another configuration, or changes nothing.
 	Reload(config.Config) ([]config.Change, error)
+	// Alive says whether the data path answers, by the end of ctx at the latest.
+	Alive(ctx context.Context) error
 	// Failed gives why the router cannot go on, should that happen.
 	Failed() <-chan error
 	// Shutdown lets what is in flight settle and closes every connection, by

@@ -17,13 +17,13 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/meshway/meshway/internal/config"
-	"github.com/meshway/meshway/internal/logging"
 )
 
 func (a *app) runCommand() *cobra.Command {
 	var file string
 	var grace time.Duration
 	var watch bool
+	d := new(daemon)
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run a router",
@@ -43,18 +43,20 @@ client of this machine in.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.runRouter(cmd.Context(), file, grace, watch)
+			if d.version {
+				return a.print("meshway %s", versionName())
+			}
+			return a.runRouter(cmd.Context(), d, file, grace, watch)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `file`: YAML, or a qdrouterd.conf")
 	cmd.Flags().BoolVar(&watch, "watch", true, "take over changes of the configuration file; without it only at SIGHUP")
-	cmd.Flags().StringP("include", "I", "", "")
-	_ = cmd.Flags().MarkHidden("include") // qdrouterd's, for scripts that give it; there is nothing to include
+	d.flags(cmd)
 	cmd.Flags().DurationVar(&grace, "grace", 10*time.Second, "longest wait for deliveries in flight at the end")
 	return cmd
 }
 
-func (a *app) runRouter(ctx context.Context, file string, grace time.Duration, watch bool) error {
+func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.Duration, watch bool) error {
 	cfg := config.Default()
 	hangup := make(chan os.Signal, 1)
 	reloads := &reloader{file: file, watch: watch}
@@ -68,12 +70,12 @@ func (a *app) runRouter(ctx context.Context, file string, grace time.Duration, w
 			return err
 		}
 	}
-	log, err := logging.New(a.err, logging.Options{
-		Level: string(cfg.Log.Level), Modules: cfg.Log.ModuleLevels(), Format: string(cfg.Log.Format), Terminal: a.errTerm, Color: a.color,
-	})
+	log, closeLog, err := a.openLog(&cfg.Log)
 	if err != nil {
 		return err
 	}
+	defer closeLog()
+	d.warn(log)
 	for _, w := range cfg.Warnings {
 		log.Warn(w.String())
 	}
@@ -81,6 +83,11 @@ func (a *app) runRouter(ctx context.Context, file string, grace time.Duration, w
 	if err != nil {
 		return err
 	}
+	removePID, err := d.writePID(log)
+	if err != nil {
+		return err
+	}
+	defer removePID()
 	if err := r.Start(); err != nil {
 		return explainStart(err)
 	}
@@ -91,6 +98,7 @@ func (a *app) runRouter(ctx context.Context, file string, grace time.Duration, w
 		reloads.apply, reloads.log = r.Reload, log.Named("config")
 		defer keepReloaded(ctx, reloads, hangup)()
 	}
+	defer a.attend(ctx, r, log)()
 	select {
 	case <-ctx.Done():
 		return shutDown(r, log, grace)

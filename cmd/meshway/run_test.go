@@ -22,9 +22,17 @@ type fakeRunner struct {
 	endpoints []endpoint
 	failed    chan error
 	ended     bool
+	atStart   func()
+	dead      error // why its data path does not answer
 }
 
-func (r *fakeRunner) Start() error          { return r.start }
+func (r *fakeRunner) Start() error {
+	if r.atStart != nil {
+		r.atStart()
+	}
+	return r.start
+}
+
 func (r *fakeRunner) Listening() []endpoint { return r.endpoints }
 
 func (r *fakeRunner) Reload(cfg config.Config) ([]config.Change, error) {
@@ -32,6 +40,8 @@ func (r *fakeRunner) Reload(cfg config.Config) ([]config.Change, error) {
 	r.cfg = cfg
 	return changes, nil
 }
+
+func (r *fakeRunner) Alive(context.Context) error { return r.dead }
 
 func (r *fakeRunner) Failed() <-chan error { return r.failed }
 

@@ -91,6 +91,10 @@ type Log struct {
 	Level   Level
 	Format  Format
 	Modules map[string]Level // of those modules that have their own; nil is none
+
+	OutputFile          string // "stderr", "stdout", or a file: absolute, or relative to the working directory
+	OutputFileMegabytes int    // size at which a file is full
+	OutputFileBackups   int    // full files that are kept
 }
 
 // ModuleLevels are the levels of modules as the logger takes them.

@@ -11,6 +11,9 @@ import (
 // finish fills in the defaults that depend on something else.
 func (c *Config) finish() {
 	c.Router.ID = cmp.Or(c.Router.ID, hostID())
+	if f := &c.Log.OutputFile; *f != outputStderr && *f != outputStdout && !filepath.IsAbs(*f) {
+		*f = filepath.Join(c.folder(), *f)
+	}
 	if c.Users.File != "" && !filepath.IsAbs(c.Users.File) {
 		c.Users.File = filepath.Join(c.folder(), c.Users.File)
 	}

@@ -231,6 +231,7 @@ func legacyValue(text string, line int) *yaml.Node {
 // addLog makes one section of those for all modules.
 func (p *parser) addLog(section *yaml.Node, s legacySection) {
 	module, level := "DEFAULT", Level("")
+	var output *legacyAttribute
 	line := s.line
 	for _, a := range s.attributes {
 		switch a.name {
@@ -238,11 +239,14 @@ func (p *parser) addLog(section *yaml.Node, s legacySection) {
 			module = a.value.Value
 		case "enable":
 			level, line = p.legacyLevel(a), a.line
+		case "outputFile":
+			output = &a
 		default:
 			section.Content = append(section.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: a.name, Line: a.line}, a.value)
 		}
 	}
 	ours, ok := logging.ModuleOf(module)
+	p.addOutput(section, output, ours)
 	switch {
 	case !ok:
 		p.problem(s.line, logEntity.Section+".module", "is %s, which is not known", shown(module))
@@ -256,6 +260,19 @@ func (p *parser) addLog(section *yaml.Node, s legacySection) {
 			section.Content = append(section.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "modules", Line: line}, modules)
 		}
 		p.setLevel(modules, ours, level, line)
+	}
+}
+
+// addOutput says where log lines go, if all modules' do.
+func (p *parser) addOutput(section *yaml.Node, output *legacyAttribute, module string) {
+	switch {
+	case output == nil:
+	case module != "":
+		p.doubt(output.line, logEntity.Section+".outputFile", "modules have no files of their own; this is left out: set it for module DEFAULT")
+	case output.value.Value == outputSyslog:
+		p.doubt(output.line, logEntity.Section+".outputFile", "nothing is written to syslog; lines go to stderr, which a service manager passes on")
+	default:
+		section.Content = append(section.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: output.name, Line: output.line}, output.value)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -207,7 +208,7 @@ policy {
 	c := parsed(t, file)
 	want := parsed(t, `
 router: {mode: interior, id: A}
-log: {level: info, modules: {mesh: debug}}
+log: {level: info, modules: {mesh: debug}, outputFile: /var/log/x.log}
 listeners:
   - {host: "::", port: amqp, initialHandshakeTimeoutSeconds: 0, management: full, maxFrameSize: 2048, linkCapacity: 5, saslMechanisms: ANONYMOUS, openProperties: {a: 1, b: "{", c: {d: [1, true, null]}}}
   - {host: "::", port: 5673, initialHandshakeTimeoutSeconds: 0, socketAddressFamily: IPv6, role: inter-router}
@@ -222,7 +223,6 @@ linkRoutes: [{prefix: tx, direction: out, containerId: nobody}]
 	}
 	warnings := []string{
 		"etc/f:6: router.workerThreads: " + ownThreads,
-		"etc/f:11: log.outputFile: log lines go to standard error; redirect that",
 		"etc/f:24: listener.saslMechanisms: EXTERNAL is left out: EXTERNAL: client certificates need TLS, which is not built yet",
 		"etc/f:24: listener.saslMechanisms: DIGEST-MD5 is left out: DIGEST-MD5: it is obsolete and not built; use PLAIN",
 		"etc/f:36: listener.linkCapacity: has no effect with role inter-router, only with normal and route-container; remove it",
@@ -296,6 +296,24 @@ func TestBadLegacyFiles(t *testing.T) {
 	for _, tt := range tests {
 		if _, err := Parse("f", []byte(tt.file)); err == nil || err.Error() != tt.want {
 			t.Errorf("%s: got\n%v\nwant\n%s", tt.name, err, tt.want)
+		}
+	}
+}
+
+// There is one place for all log lines: that of the predecessor's DEFAULT module.
+func TestWhereALegacyFileHasLogLinesGo(t *testing.T) {
+	for _, c := range []struct{ file, output, warning string }{
+		{"log {\n  module: DEFAULT\n  outputFile: x.log\n}\n", filepath.Join("etc", "x.log"), ""},
+		{"log {\n  outputFile: stdout\n}\n", "stdout", ""},
+		{"log {\n  module: DEFAULT\n  outputFile: syslog\n}\n", "stderr", "nothing is written to syslog"},
+		{"log {\n  outputFile: x.log\n  module: ROUTER_LS\n}\n", "stderr", "modules have no files of their own"},
+	} {
+		got, err := Parse("etc/f", []byte("listener {\n}\n"+c.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := fmt.Sprint(got.Warnings); got.Log.OutputFile != c.output || c.warning == "" != (len(got.Warnings) == 0) || !strings.Contains(said, c.warning) {
+			t.Errorf("%q: lines go to %s, warnings %s", c.file, got.Log.OutputFile, said)
 		}
 	}
 }

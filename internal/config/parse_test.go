@@ -67,7 +67,7 @@ log: {level: debug, format: json}
 			{Name: "alarms", Pattern: "alarms/#", Distribution: Multicast, Priority: &nine, OnLoss: OutcomeReleased},
 		},
 		Users: Users{File: "users.yaml"},
-		Log:   Log{Level: LevelDebug, Format: FormatJSON},
+		Log:   Log{Level: LevelDebug, Format: FormatJSON, OutputFile: "stderr", OutputFileMegabytes: 100, OutputFileBackups: 5},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", c, want)

@@ -99,6 +99,10 @@ func TestBadInput(t *testing.T) {
 		{"users file with empty name", "listeners: [{}]\nusers: {file: ''}\n", "f:2: users.file: is empty"},
 		{"users that nobody asks for", "listeners: [{saslMechanisms: ANONYMOUS}]\nusers: {file: u}\n", "f:2: users.file: is used by no listener"},
 
+		// Where log lines go.
+		{"syslog", "listeners: [{}]\nlog: {outputFile: syslog}\n", "f:2: log.outputFile: is syslog, to which nothing is written"},
+		{"no output", "listeners: [{}]\nlog: {outputFile: ''}\n", "f:2: log.outputFile: is empty"},
+
 		// HTTP.
 		{"what only AMQP has, with HTTP", "listeners:\n  - {http: true, linkCapacity: 5}\n", "f:2: listeners[0].linkCapacity: has no effect on a listener with http: true"},
 		{"what only HTTP has, without", "listeners:\n  - {profiling: true}\n", "f:2: listeners[0].profiling: has no effect without http: true"},

@@ -83,7 +83,8 @@ func itemNode(c *Config, e *Entity, item any, w writing) *yaml.Node {
 		if v == nil || w == changed && reflect.DeepEqual(v, a.usual(c, item)) {
 			continue
 		}
-		if e.Name == usersEntity.Name && w == changed {
+		file := e.Name == usersEntity.Name || a.Name == "outputFile" && v != outputStderr && v != outputStdout
+		if file && w == changed {
 			v = relative(c, v.(string))
 		}
 		addPair(n, a.Name, a.node(c, item, v, w))

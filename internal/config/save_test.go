@@ -191,6 +191,9 @@ connectors:
 log:
   level: info
   format: auto
+  outputFile: stderr
+  outputFileMegabytes: 100
+  outputFileBackups: 5
 `
 	if got := string(Show(c)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -28,7 +28,7 @@ var usersEntity = Entity{
 var logEntity = Entity{
 	Name:    "log",
 	Section: "log",
-	Help:    "what is logged, and how; log lines go to standard error",
+	Help:    "what is logged, how, and where to",
 	Attributes: []Attribute{
 		{Name: "level", Type: TypeEnum, Values: levels, Default: string(LevelInfo), Help: "least severity that is logged",
 			field: at(func(l *Log) *Level { return &l.Level })},
@@ -38,12 +38,36 @@ var logEntity = Entity{
 		{Name: "modules", Type: TypeMap, Help: "levels of modules that differ from the level: a mapping of " + strings.Join(logging.Modules(), ", ") + " to levels",
 			field: at(func(l *Log) *map[string]Level { return &l.Modules }), check: checkModules},
 
+		{Name: "outputFile", Old: "output", Fixed: true, Type: TypeString, Default: outputStderr, Help: "where log lines go: stderr, stdout, or a file, which is appended to; relative to the folder of the configuration file",
+			field: at(func(l *Log) *string { return &l.OutputFile }), check: checkOutput},
+		{Name: "outputFileMegabytes", Fixed: true, Type: TypeInteger, Default: 100, Min: 1, Max: 100_000, Unit: "megabytes", Help: "size at which the log file gets the time into its name, and a new one is begun",
+			field: at(func(l *Log) *int { return &l.OutputFileMegabytes })},
+		{Name: "outputFileBackups", Fixed: true, Type: TypeInteger, Default: 5, Min: 1, Max: 10_000, Unit: "files", Help: "full log files that are kept, the newest",
+			field: at(func(l *Log) *int { return &l.OutputFileBackups })},
+
 		{Name: "module", Refused: "a mapping of modules to levels is log.modules"},
 		{Name: "enable", Refused: "use log.level and log.modules"},
 		{Name: "includeTimestamp", Old: "timestamp", Refused: ownLogLines, Harmless: true},
 		{Name: "includeSource", Old: "source", Refused: ownLogLines, Harmless: true},
-		{Name: "outputFile", Old: "output", Refused: "log lines go to standard error; redirect that", Harmless: true},
 	},
+}
+
+// The outputs of log lines that are no files.
+const (
+	outputStderr = "stderr"
+	outputStdout = "stdout"
+	outputSyslog = "syslog"
+)
+
+// checkOutput refuses what would be taken for a file.
+func checkOutput(v any) error {
+	switch v.(string) {
+	case "":
+		return errors.New("is empty; give stderr, stdout or a file, or remove the line")
+	case outputSyslog:
+		return errors.New("is syslog, to which nothing is written; use stderr, which a service manager passes on")
+	}
+	return checkText(v.(string))
 }
 
 var levels = words(LevelDebug, LevelInfo, LevelWarn, LevelError)

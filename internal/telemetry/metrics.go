@@ -17,6 +17,9 @@ type Metric struct {
 	desc *prometheus.Desc
 }
 
+// IsHistogram says whether it has buckets, a sum and a count.
+func (m *Metric) IsHistogram() bool { return m.Type == histogram }
+
 const histogram = prometheus.UntypedValue
 
 // What the deliveries of a listener or connector have in common: its name, the role of the
