@@ -44,9 +44,6 @@ func (p *peer) routeLink(b *amqp.Batch, r *amqp.AttachRequest) (taken bool, err 
 	if key == "" {
 		return false, nil
 	}
-	if p.router.draining.Load() {
-		return true, refusal(wire.CondConnectionForced, "router %s is shutting down", p.router.cfg.Router.ID)
-	}
 	who := p.conn.Peer().ContainerID
 	if who == "" {
 		who = p.router.cfg.Router.ID + ":" + strconv.FormatUint(p.id, 10)
@@ -133,6 +130,9 @@ func (d *linkDestination) value() []any { return []any{d.egress, []byte(d.key), 
 
 // attachRouted carries an attach on. name is the link's name at the container.
 func (p *peer) attachRouted(b *amqp.Batch, r *amqp.AttachRequest, name string, d linkDestination) *wire.Error {
+	if p.router.draining.Load() {
+		return refusal(wire.CondConnectionForced, "router %s is shutting down", p.router.cfg.Router.ID)
+	}
 	rs := p.routedSessionOf(r.Session)
 	rs.mu.Lock()
 	m, route, err := rs.mirrorFor(b, d.key, d.egress)
@@ -152,7 +152,6 @@ func (p *peer) attachRouted(b *amqp.Batch, r *amqp.AttachRequest, name string, d
 		ask.Properties = append(ask.Properties, wire.Pair{Key: wire.Symbol(propertyLinkRoute), Value: d.value()})
 	} else {
 		l.name = routedName{m.container, name, ask.Role == wire.RoleSender}
-		l.register(b)
 	}
 	for side := range l.ends {
 		e := &l.ends[side]
@@ -164,9 +163,10 @@ func (p *peer) attachRouted(b *amqp.Batch, r *amqp.AttachRequest, name string, d
 		largest = p.largest
 	}
 	if r.AcceptRaw(b, l.ends[sideUp].raw, largest) != nil {
-		l.unregister()
 		return nil // the engine has answered
 	}
+	l.count(+1)
+	l.register(b)
 	if err := rs.begin(b, m, l); err != nil {
 		l.ends[sideUp].raw.Detach(b, true, err)
 	}
@@ -189,12 +189,14 @@ func withoutDestination(m wire.Map) wire.Map {
 func (rs *routedSession) begin(b *amqp.Batch, m *mirror, l *routedLink) *wire.Error {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if m.over {
-		l.unregister()
+	switch {
+	case l.over: // another one has its name already
+		return nil
+	case m.over:
+		l.forget()
 		return lostLink("the way to "+m.where(), nil)
 	}
 	m.links[l] = struct{}{}
-	l.count(+1)
 	l.timer = time.AfterFunc(attachTime, l.late)
 	if !m.begun && len(m.links) > 1 {
 		m.waiting = append(m.waiting, l)
@@ -209,6 +211,9 @@ func (rs *routedSession) begin(b *amqp.Batch, m *mirror, l *routedLink) *wire.Er
 
 // register takes the link's name at its container. Who had it loses it. [2.6.1]
 func (l *routedLink) register(b *amqp.Batch) {
+	if l.name.container == nil {
+		return
+	}
 	t := l.name.container.peer.router.linkRoutes
 	t.mu.Lock()
 	old := t.names[l.name]

@@ -51,6 +51,8 @@ const (
 const (
 	// pipeItemSize is what an item counts beside its payload, in bytes.
 	pipeItemSize = 256
+	// pipeKeeps is how many places of items that have gone are kept for the next ones.
+	pipeKeeps = 64
 	// pipePatience is how long what waits is kept for a session whose other side has
 	// ended in good order.
 	pipePatience = 5 * time.Second
@@ -80,6 +82,11 @@ func (p *pipe) idle() bool { return p.next == len(p.items) }
 // add appends something that waits. The caller holds mu.
 func (p *pipe) add(e *routedEnd, it pipeItem) {
 	it.end = e
+	if p.next > pipeKeeps && p.next >= len(p.items)/2 {
+		n := copy(p.items, p.items[p.next:])
+		clear(p.items[n:])
+		p.items, p.next = p.items[:n], 0
+	}
 	p.items = append(p.items, it)
 	if it.held > 0 {
 		e.raw.Hold(it.held)

@@ -236,3 +236,33 @@ func TestResumedDeliveriesArePassedOn(t *testing.T) {
 		equal(s.stage, "state", d.State.Kind, wire.StateAccepted)
 	})
 }
+
+func TestRoutedLinksThatFillTheWayLeaveOthersTheirShare(t *testing.T) {
+	line(t, func(s *meshStage, b *broker) {
+		slow := meshtest.Line{Rate: 1 << 20, Buffer: 64 << 10}
+		s.net.Between("B", "C").Set(slow, slow)
+		for _, name := range []string{"first", "second", "third", "fourth"} {
+			s.at("A", name).consumer("tx/"+name, 100000)
+		}
+		light := s.at("A", "light").consumer("tx/light", 10)
+		s.advance(time.Second)
+		b.app.do(func() {
+			for range 100 {
+				for _, heavy := range b.out[:4] {
+					heavy.Send(&meshtest.Out{Payload: long(30 << 10), Settled: true})
+				}
+			}
+		})
+		s.advance(2 * time.Second)
+		b.app.do(func() {
+			for range 10 {
+				b.out[4].Send(&meshtest.Out{Payload: long(30 << 10), Settled: true})
+			}
+		})
+		s.advance(3 * time.Second)
+		if len(light.got) < 9 || !b.out[0].Writing() {
+			t.Errorf("the light one has %d of 10; the others still send: %v", len(light.got), b.out[0].Writing())
+		}
+		s.advance(20 * time.Second)
+	})
+}
