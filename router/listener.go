@@ -154,7 +154,7 @@ func (l *listener) bind() error {
 		return fmt.Errorf("listener %s: %w", l.cfg.Name, err)
 	}
 	l.ln = ln
-	l.router.log.Info("listening", zap.String("listener", l.cfg.Name), zap.Stringer("address", ln.Addr()))
+	l.router.connLog.Info("listening", zap.String("listener", l.cfg.Name), zap.Stringer("address", ln.Addr()))
 	return nil
 }
 
@@ -194,7 +194,7 @@ func (l *listener) serve() {
 		// Out of file descriptors, most likely: others will be closed. A little
 		// patience keeps this from spinning.
 		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-		l.router.log.Error("cannot accept connections", zap.String("listener", l.cfg.Name), zap.Error(err), zap.Duration("next try in", wait))
+		l.router.connLog.Error("cannot accept connections", zap.String("listener", l.cfg.Name), zap.Error(err), zap.Duration("next try in", wait))
 		select {
 		case <-l.router.done:
 			return

@@ -100,7 +100,7 @@ func (p *peer) closeForced(why string) {
 
 // log writes a line about the connection.
 func (p *peer) log(level zapcore.Level, msg string, fields ...zap.Field) {
-	if e := p.router.log.Check(level, msg); e != nil {
+	if e := p.router.connLog.Check(level, msg); e != nil {
 		e.Write(append(fields, zap.Uint64("connection", p.id), zap.Stringer("peer", p.conn.RemoteAddr()))...)
 	}
 }
@@ -146,8 +146,8 @@ func (p *peer) OnOpened(b *amqp.Batch) {
 
 // OnFault logs a violation of the protocol, once.
 func (p *peer) OnFault(_ *amqp.Conn, scope string, err *wire.Error) {
-	p.log(zap.WarnLevel, "protocol violation", zap.String("scope", scope), zap.String("condition", string(err.Condition)),
-		zap.String("description", err.Description))
+	p.router.log.Named("protocol").Warn("protocol violation", zap.Uint64("connection", p.id), zap.Stringer("peer", p.conn.RemoteAddr()),
+		zap.String("scope", scope), zap.String("condition", string(err.Condition)), zap.String("description", err.Description))
 }
 
 // detached logs a link that ended with an error.

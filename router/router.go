@@ -22,6 +22,7 @@ type Router struct {
 	// Immutable after New.
 	cfg         config.Config
 	log         *zap.Logger
+	connLog     *zap.Logger // of connections
 	started     time.Time
 	ownPrefixes []string
 	budget      *amqp.Budget // of what waits
@@ -94,7 +95,7 @@ type Endpoint struct {
 // until Start.
 func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r := &Router{
-		cfg: cfg, log: log, started: time.Now(), listen: listenTCP, dial: dialTCP,
+		cfg: cfg, log: log, connLog: log.Named("connection"), started: time.Now(), listen: listenTCP, dial: dialTCP,
 		ownPrefixes: ownPrefixes(&cfg.Router),
 		budget:      amqp.NewBudget(waitingLimit),
 		peers:       make(map[*peer]struct{}),
