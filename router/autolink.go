@@ -57,7 +57,7 @@ func (r *Router) autoLinksOf(cfg *config.Config) (list []*autoLink) {
 		list = append(list, r.newAutoLink(l))
 	}
 	for i := range cfg.Addresses {
-		list = append(list, r.shardLinks(&cfg.Addresses[i])...)
+		list = append(list, r.shardLinks(cfg, &cfg.Addresses[i])...)
 	}
 	return list
 }
@@ -105,12 +105,12 @@ func (r *Router) newAutoLink(cfg config.AutoLink) *autoLink {
 // shardLinks are the links of an address that lies on several brokers: into each shard, and
 // out of it. By load the brokers are consumers of the one address; by a key each is one of
 // an address of its own.
-func (r *Router) shardLinks(a *config.Address) (list []*autoLink) {
+func (r *Router) shardLinks(all *config.Config, a *config.Address) (list []*autoLink) {
 	if a.Shards == nil {
 		return nil
 	}
 	for _, connection := range a.Shards.Connections {
-		if !r.hasContainerConnection(connection) {
+		if !hasContainerConnection(all, connection) {
 			r.log.Info("a shard's connection is none of this router: another router of the mesh must have it, or the shard's messages wait",
 				zap.String("address", a.Prefix), zap.String("connection", connection))
 			continue
@@ -129,11 +129,10 @@ func (r *Router) shardLinks(a *config.Address) (list []*autoLink) {
 	return list
 }
 
-// hasContainerConnection says whether a connector or listener of this router for containers
-// has that name.
-func (r *Router) hasContainerConnection(name string) bool {
-	return slices.ContainsFunc(r.cfg.Connectors, func(c config.Connector) bool { return c.Role == config.RoleRouteContainer && c.Name == name }) ||
-		slices.ContainsFunc(r.cfg.Listeners, func(l config.Listener) bool { return l.Role == config.RoleRouteContainer && l.Name == name })
+// hasContainerConnection says whether a connector or listener for containers has that name.
+func hasContainerConnection(cfg *config.Config, name string) bool {
+	return slices.ContainsFunc(cfg.Connectors, func(c config.Connector) bool { return c.Role == config.RoleRouteContainer && c.Name == name }) ||
+		slices.ContainsFunc(cfg.Listeners, func(l config.Listener) bool { return l.Role == config.RoleRouteContainer && l.Name == name })
 }
 
 // containerUp attaches what belongs on the connection.

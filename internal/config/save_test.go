@@ -88,7 +88,7 @@ func withoutPasswords(t *testing.T, name, file string) Config {
 func TestRandomConfigurationsSurviveSaving(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	good := 0
-	for range 3000 {
+	for range 1000 {
 		file := randomFile(r)
 		c, err := newParser("f", true).parse(file)
 		if err != nil {
@@ -107,8 +107,8 @@ func TestRandomConfigurationsSurviveSaving(t *testing.T) {
 			t.Fatalf("the same differ: %v", d)
 		}
 	}
-	if good < 100 {
-		t.Errorf("only %d files of 3000 were right", good)
+	if good < 30 {
+		t.Errorf("only %d files of 1000 were right", good)
 	}
 }
 
