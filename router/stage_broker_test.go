@@ -32,6 +32,7 @@ type scriptedBroker struct {
 
 	refuse      map[string]*wire.Error // attaches to these addresses
 	endsSession bool                   // for a refused attach
+	halfRefused bool                   // attaches are answered without a terminus, and no detach follows yet
 	mute        map[string]bool        // attaches to these addresses get no answer, nor does what comes after
 	speak       chan struct{}          // closed when they do
 	deaf        bool                   // connections are accepted, and nothing is said
@@ -207,14 +208,18 @@ func (c *brokerConn) OnAttach(b *amqp.Batch, r *amqp.AttachRequest) {
 }
 
 func (l *brokerLink) accept(b *amqp.Batch, r *amqp.AttachRequest, credit uint32) {
+	answer := &amqp.Answer{Source: r.Attach.Source, Target: r.Attach.Target, SndSettleMode: wire.SndMixed}
+	if l.of.broker.halfRefused {
+		answer.Source, answer.Target = nil, nil
+	}
 	if r.Attach.Role == wire.RoleSender {
-		l.recv, _ = r.AcceptReceiver(b, l, &amqp.Answer{Source: r.Attach.Source, Target: r.Attach.Target, SndSettleMode: wire.SndMixed})
+		l.recv, _ = r.AcceptReceiver(b, l, answer)
 		if l.recv != nil {
 			l.recv.SetWindow(b, credit)
 		}
 		return
 	}
-	l.send, _ = r.AcceptSender(b, l.sends(), &amqp.Answer{Source: r.Attach.Source, Target: r.Attach.Target, SndSettleMode: wire.SndMixed})
+	l.send, _ = r.AcceptSender(b, l.sends(), answer)
 }
 
 func (l *brokerLink) sends() *brokerSender { return (*brokerSender)(l) }

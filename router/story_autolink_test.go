@@ -71,6 +71,22 @@ func TestAnAddressIsOpenOnlyWhileTheBrokerHasAttachedIt(t *testing.T) {
 	}, out("q"))
 }
 
+// [2.6.3] However long the detach behind it takes.
+func TestAnAnswerWithoutATerminusIsARefusal(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.halfRefused = true })
+		k.restart()
+		s.app("receiver").consumer("way", 10)
+		equal(s, "credit for what goes in", s.app("sender").producer("way").credit(), 0)
+		equal(s, "credit for what comes out", k.outOf("way").put(text("x")), 0)
+		equal(s, "without the end of it", s.router.AutoLinks()["active"], 0)
+		for _, l := range []*brokerLink{k.into("way"), k.outOf("way")} {
+			l.act(func(b *amqp.Batch) { l.detach(b, &wire.Error{Condition: wire.CondNotFound}) })
+		}
+		equal(s, "with it", s.router.AutoLinks()["failed"], 2)
+	}, out("way"), in("way"))
+}
+
 func TestARefusedAutoLinkIsTriedAgainLessAndLessOften(t *testing.T) {
 	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
 		k.do(func() { k.refuse["bad"] = &wire.Error{Condition: wire.CondNotFound} })
