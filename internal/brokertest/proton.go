@@ -23,7 +23,7 @@ const systemPython = "/usr/bin/python3"
 // when it is.
 func ProtonMissing() error {
 	if err := exec.Command(systemPython, "-c", "import proton").Run(); err != nil {
-		return errors.New("Qpid Proton for the system's Python is not installed: make deps, or apt-get install python3-qpid-proton")
+		return errors.New("the system's Python has no Qpid Proton: make deps, or apt-get install python3-qpid-proton")
 	}
 	return nil
 }
@@ -139,18 +139,6 @@ func (p *Proton) Stop() error {
 	}
 	_ = p.stdin.Close()
 	return p.process.Stop()
-}
-
-// Events are those since the last start, the first one first.
-func (p *Proton) Events() []Event {
-	lines, _, _ := p.process.since(0)
-	var events []Event
-	for _, line := range lines {
-		if e, ok := parseEvent(line); ok {
-			events = append(events, e)
-		}
-	}
-	return events
 }
 
 // Await returns the first event since the last start that fits, and waits for it if need be.
