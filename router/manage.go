@@ -107,8 +107,21 @@ func (r *Router) stopAgent() {
 
 // managed is what the agent has to know of the router besides its entities.
 func (r *Router) managed() management.Node {
-	return management.Node{Nodes: r.managementNodes, Log: r.recentLog}
+	return management.Node{Nodes: r.managementNodes, Log: r.recentLog, Drain: r.askToEnd}
 }
+
+// askToEnd says that the router is to be shut down.
+func (r *Router) askToEnd() {
+	r.log.Info("told to drain, by management")
+	select {
+	case r.asked <- struct{}{}:
+	default: // it is asked already
+	}
+}
+
+// Asked is told when somebody with full access to management wants the router to end: call
+// Shutdown then.
+func (r *Router) Asked() <-chan struct{} { return r.asked }
 
 // managementNodes are the addresses of the agents of all routers, this one's too. A router
 // that is alone has none.

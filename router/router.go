@@ -45,6 +45,7 @@ type Router struct {
 
 	probing  chan struct{} // has room for the probes that may run at a time
 	failed   chan error    // gets why the router cannot go on; room for one
+	asked    chan struct{} // gets a word when management wants the router to end; room for one
 	draining atomic.Bool   // shutting down: nobody gets credit any more
 	connID   atomic.Uint64
 	saidFull atomic.Int64 // when, in Unix nanoseconds, it was last said that too much waits
@@ -102,6 +103,7 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 		changed:     make(chan struct{}),
 		done:        make(chan struct{}),
 		failed:      make(chan error, 1),
+		asked:       make(chan struct{}, 1),
 		past:        make(map[at]*past),
 		delays:      newDelays(),
 		probing:     make(chan struct{}, probesAtOnce),

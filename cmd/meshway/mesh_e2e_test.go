@@ -84,6 +84,9 @@ func TestManagementOfARealMesh(t *testing.T) {
 	await(t, "a way to the consumer", func() bool { return strings.Contains(say("trace", "orders"), "A ─3→ B ─3→ C") })
 	dial(urls[0]).want(t, 0, "send", "orders", "x")
 	receiving()
+
+	dial(urls[0]).want(t, 0, "drain", "C")
+	await(t, "C to leave", func() bool { return strings.Contains(say("topology"), "unreachable: C") })
 }
 
 func TestARouterThatIsNoRouter(t *testing.T) {

@@ -20,6 +20,8 @@ type runner interface {
 	Reload(config.Config) ([]config.Change, error)
 	// Alive says whether the data path answers, by the end of ctx at the latest.
 	Alive(ctx context.Context) error
+	// Asked is told when management wants the router to end.
+	Asked() <-chan struct{}
 	// Failed gives why the router cannot go on, should that happen.
 	Failed() <-chan error
 	// Shutdown lets what is in flight settle and closes every connection, by

@@ -102,6 +102,8 @@ func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.
 	select {
 	case <-ctx.Done():
 		return shutDown(r, log, grace)
+	case <-r.Asked():
+		return shutDown(r, log, grace)
 	case failure := <-r.Failed():
 		return errors.Join(failure, shutDown(r, log, grace))
 	}

@@ -45,6 +45,8 @@ func (r *fakeRunner) Alive(context.Context) error { return r.dead }
 
 func (r *fakeRunner) Failed() <-chan error { return r.failed }
 
+func (r *fakeRunner) Asked() <-chan struct{} { return nil }
+
 func (r *fakeRunner) Shutdown(ctx context.Context) error {
 	if _, bounded := ctx.Deadline(); !bounded {
 		return errors.New("shutdown without a bound")

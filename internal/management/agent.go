@@ -15,6 +15,8 @@ type Node struct {
 	// Log is the newest lines of the log, at most limit of them (0: all that there are),
 	// the oldest first.
 	Log func(limit int) []LogEntry
+	// Drain has the router finish and end. The answer is sent before that.
+	Drain func()
 	// Now is the time.
 	Now func() time.Time
 }
@@ -74,6 +76,9 @@ func failed(err error) *Response {
 // dispatch finds the operation: those of the agent by name, all others by the entity.
 func (a *Agent) dispatch(r *Request) (code int, body any, err error) {
 	if f := nodeOperations[r.Operation]; f != nil {
+		if r.Operation == "DRAIN" && r.Client.Access != Full {
+			return 0, nil, Forbidden("DRAIN: clients of this listener may only look (management: read)")
+		}
 		return answered(f(a, r))
 	}
 	f := entityOperations[r.Operation]

@@ -193,3 +193,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestWhoMayOnlyLookCannotEndTheRouter(t *testing.T) {
+	drained := 0
+	a := NewAgent(Node{Drain: func() { drained++ }}, newThings())
+	if r := handle(a, Client{}, nil, "DRAIN"); r.Code != StatusForbidden || drained != 0 {
+		t.Errorf("%d %s, drained %d times", r.Code, r.Text, drained)
+	}
+	if r := handle(a, full, nil, "DRAIN"); r.Code != StatusOK || drained != 1 {
+		t.Errorf("%d %s, drained %d times", r.Code, r.Text, drained)
+	}
+	if r := handle(NewAgent(Node{}, newThings()), full, nil, "DRAIN"); r.Code != StatusNotImplemented {
+		t.Errorf("%d %s", r.Code, r.Text)
+	}
+}

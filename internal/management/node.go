@@ -23,6 +23,7 @@ func init() { // they refer to the agent's types, which list them
 		"GET-SCHEMA":      (*Agent).getSchema,
 		"GET-JSON-SCHEMA": (*Agent).getJSONSchema,
 		"GET-LOG":         (*Agent).getLog,
+		"DRAIN":           (*Agent).drain,
 	}
 }
 
@@ -31,12 +32,21 @@ func selfTable() Entities {
 	self := func(struct{}) any { return "self" }
 	t := NewTable(Type{
 		Name: "management", Base: BaseOperational, Singleton: true, Help: "the management agent itself",
-		Operations: []string{"QUERY", "GET-TYPES", "GET-ANNOTATIONS", "GET-OPERATIONS", "GET-ATTRIBUTES", "GET-MGMT-NODES", "GET-SCHEMA", "GET-JSON-SCHEMA", "GET-LOG", "READ"},
+		Operations: []string{"QUERY", "GET-TYPES", "GET-ANNOTATIONS", "GET-OPERATIONS", "GET-ATTRIBUTES", "GET-MGMT-NODES", "GET-SCHEMA", "GET-JSON-SCHEMA", "GET-LOG", "DRAIN", "READ"},
 	}, []Column[struct{}]{
 		{Attribute{Name: "name", Type: "string", Unique: true, Help: "self"}, self},
 		{Attribute{Name: "identity", Type: "string", Unique: true, Help: "self"}, self},
 	}, func(Client) []struct{} { return make([]struct{}, 1) })
 	return t
+}
+
+// drain is DRAIN: the router takes nothing new, lets what is in flight settle, and ends.
+func (a *Agent) drain(*Request) (any, *Error) {
+	if a.node.Drain == nil {
+		return nil, NotImplemented("this router cannot be drained from here: stop its process")
+	}
+	a.node.Drain()
+	return emptyMap, nil
 }
 
 // entityType is the type that the operation is about: entityType, or type if that is not the
