@@ -57,6 +57,14 @@ func (r *Router) Reload(cfg config.Config) ([]config.Change, error) {
 	return r.Change(func(config.Config) (config.Config, error) { return cfg, nil })
 }
 
+// Preview is what [Router.Reload] would change, without any effect: a [*RestartError] if it
+// cannot. Whether ports are free, and the users file can be read, shows only then.
+func (r *Router) Preview(cfg config.Config) ([]config.Change, error) {
+	before := r.Config()
+	changes := config.Diff(before, cfg)
+	return changes, restarting(changes)
+}
+
 // RestartError names what cannot change while the router runs.
 type RestartError struct {
 	Attributes []string // "router.id"

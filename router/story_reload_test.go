@@ -224,6 +224,11 @@ func TestWhatCannotChangeIsNamedAndNothingChanges(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		equal(s, "somebody listens at the new port", s.connects("5673"), false)
+		changes, err := s.router.Preview(s.with(func(c *config.Config) { c.Listeners = append(c.Listeners, another("more", "5673")) }))
+		if err != nil || fmt.Sprint(changes) != "[listener more: added]" {
+			t.Errorf("a preview says %v, %v", changes, err)
+		}
+		equal(s, "somebody listens after a preview", s.connects("5673"), false)
 	})
 }
 
