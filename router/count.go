@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -37,6 +38,7 @@ type linkSet struct {
 	mu   sync.Mutex // guards all below
 	in   []*ingress
 	out  []*egress
+	raw  []*routedEnd
 	past carried
 }
 
@@ -90,6 +92,51 @@ func (s *linkSet) removeOut(e *egress) {
 	s.past.droppedOut += e.tally.dropped.Load()
 }
 
+// addRaw adds the end of a routed link that has been attached.
+func (s *linkSet) addRaw(e *routedEnd) {
+	e.tally.id = e.peer().router.linkID.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.raw = append(s.raw, e)
+}
+
+// removeRaw takes it out, if it is there.
+func (s *linkSet) removeRaw(e *routedEnd) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.raw, e)
+	if i < 0 {
+		return
+	}
+	s.raw = slices.Delete(s.raw, i, i+1)
+	s.past.addRaw(e)
+}
+
+// addRaw adds what a routed link has carried by one of its ends.
+func (c *carried) addRaw(e *routedEnd) {
+	count, _ := e.raw.Stats()
+	if e.side == e.link.sends {
+		c.in.Add(&count)
+	} else {
+		c.out.Add(&count)
+	}
+}
+
+// routed is the ends of routed links on the connection.
+func (s *linkSet) routed() []*routedEnd {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.raw)
+}
+
+// peer is the connection that the end is on.
+func (e *routedEnd) peer() *peer {
+	if e.side == sideUp {
+		return e.link.mirror.rs.peer
+	}
+	return e.link.mirror.peer
+}
+
 // look is the links that there are, and what the others have carried.
 func (s *linkSet) look() (in []*ingress, out []*egress, past carried) {
 	s.mu.Lock()
@@ -133,6 +180,9 @@ func (s *linkSet) sum() carried {
 		c, _ := l.link.Look()
 		total.out.Add(&c)
 		total.droppedOut += l.tally.dropped.Load()
+	}
+	for _, e := range s.routed() {
+		total.addRaw(e)
 	}
 	return total
 }

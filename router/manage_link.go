@@ -10,10 +10,11 @@ import (
 	"github.com/meshway/meshway/internal/wire"
 )
 
-// linkRow is a link: one of the two.
+// linkRow is a link: one of the three.
 type linkRow struct {
 	in  *ingress
 	out *egress
+	raw *routedEnd
 	now *linkNow // what it has carried, and how it is; looked at once
 }
 
@@ -24,17 +25,23 @@ type linkNow struct {
 }
 
 func (l *linkRow) peer() *peer {
-	if l.in != nil {
+	switch {
+	case l.in != nil:
 		return l.in.peer
+	case l.out != nil:
+		return l.out.peer
 	}
-	return l.out.peer
+	return l.raw.peer()
 }
 
 func (l *linkRow) tally() *tally {
-	if l.in != nil {
+	switch {
+	case l.in != nil:
 		return &l.in.tally
+	case l.out != nil:
+		return &l.out.tally
 	}
-	return &l.out.tally
+	return &l.raw.tally
 }
 
 // look is what the link has carried, and how it is.
@@ -43,13 +50,16 @@ func (l *linkRow) look() *linkNow {
 		return l.now
 	}
 	n := new(linkNow)
-	if l.in != nil {
+	switch {
+	case l.in != nil:
 		n.Count, n.Gauge = l.in.link.Stats()
 		l.in.asPresettled(&n.Count)
 		n.undelivered = l.in.undelivered()
-	} else {
+	case l.out != nil:
 		n.Count, n.Gauge = l.out.link.Stats()
 		n.undelivered = l.out.undelivered()
+	default:
+		n.Count, n.Gauge = l.raw.raw.Stats()
 	}
 	l.now = n
 	return n
@@ -78,10 +88,13 @@ func (e *egress) undelivered() int {
 }
 
 func (l *linkRow) name() string {
-	if l.in != nil {
+	switch {
+	case l.in != nil:
 		return l.in.link.Name()
+	case l.out != nil:
+		return l.out.link.Name()
 	}
-	return l.out.link.Name()
+	return l.raw.raw.Name()
 }
 
 func (l *linkRow) linkType() string {
@@ -92,7 +105,7 @@ func (l *linkRow) linkType() string {
 }
 
 func (l *linkRow) direction() string {
-	if l.in != nil {
+	if l.in != nil || l.raw != nil && l.raw.side == l.raw.link.sends {
 		return "in"
 	}
 	return "out"
@@ -105,6 +118,10 @@ func (l *linkRow) address() string {
 		return l.in.addr.shownKey()
 	case l.out != nil && l.out.trunk == nil:
 		return l.out.addr.shownKey()
+	case l.raw != nil && l.raw.link.ask.Role == wire.RoleSender && l.raw.link.ask.Target != nil:
+		return l.raw.link.ask.Target.Address.V
+	case l.raw != nil && l.raw.link.ask.Role == wire.RoleReceiver && l.raw.link.ask.Source != nil:
+		return l.raw.link.ask.Source.Address.V
 	}
 	return ""
 }
@@ -144,6 +161,9 @@ func (r *Router) linkRows() (rows []*linkRow) {
 		for _, l := range out {
 			rows = append(rows, &linkRow{out: l})
 		}
+		for _, e := range p.links.routed() {
+			rows = append(rows, &linkRow{raw: e})
+		}
 	}
 	slices.SortFunc(rows, func(a, b *linkRow) int { return cmp.Compare(a.tally().id, b.tally().id) })
 	return rows
@@ -173,8 +193,10 @@ func (*linkEntities) Update(_ management.Client, entity any, values wire.Map) (a
 	var b amqp.Batch
 	if l.in != nil {
 		l.in.link.Detach(&b, forced)
-	} else {
+	} else if l.out != nil {
 		l.out.link.Detach(&b, forced)
+	} else {
+		l.raw.raw.Detach(&b, true, forced)
 	}
 	b.Flush()
 	return l, nil
@@ -196,7 +218,7 @@ var linkColumns = append(
 	counter("unsettledCount", "deliveries that went on and are not settled", func(l *linkRow) uint64 {
 		n := l.look()
 		if l.in == nil {
-			return uint64(n.Unsettled)
+			return uint64(n.Unsettled) // nothing of it waits
 		}
 		return uint64(max(int(n.Unsettled)-n.undelivered, 0))
 	}),

@@ -34,7 +34,7 @@ func (r *Router) routerRow() *routerRow {
 	for _, p := range r.eachPeer() {
 		w.peers++
 		in, out, _ := p.links.look()
-		w.links += len(in) + len(out)
+		w.links += len(in) + len(out) + len(p.links.routed())
 		for _, l := range in {
 			_, g := l.link.Stats()
 			w.look(p, g)

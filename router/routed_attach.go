@@ -197,6 +197,7 @@ func (rs *routedSession) begin(b *amqp.Batch, m *mirror, l *routedLink) *wire.Er
 		return lostLink("the way to "+m.where(), nil)
 	}
 	m.links[l] = struct{}{}
+	rs.peer.links.addRaw(&l.ends[sideUp])
 	l.timer = time.AfterFunc(attachTime, l.late)
 	if !m.begun && len(m.links) > 1 {
 		m.waiting = append(m.waiting, l)

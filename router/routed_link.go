@@ -38,6 +38,8 @@ type routedEnd struct {
 	raw  *amqp.RawLink
 	side int
 
+	tally tally // its number is set when it is attached
+
 	told bool // its detach is sent or waits in the pipe; guarded by the routedSession's mutex
 	done bool // its peer's detach has come; guarded by the routedSession's mutex
 
@@ -72,6 +74,10 @@ func (l *routedLink) forget() {
 	l.over = true
 	delete(l.mirror.links, l)
 	l.count(-1)
+	for side := range l.ends {
+		e := &l.ends[side]
+		e.peer().links.removeRaw(e)
+	}
 	if l.timer != nil {
 		l.timer.Stop()
 	}
@@ -84,6 +90,7 @@ func (l *routedLink) attachDown(b *amqp.Batch) *wire.Error {
 	if aerr := l.mirror.session.AttachRaw(b, down, l.downward()); aerr != nil {
 		return refusal(wire.CondResourceLimitExceeded, "%s: %v", l.mirror.where(), aerr)
 	}
+	l.mirror.peer.links.addRaw(&l.ends[sideDown])
 	if l.early != nil {
 		down.Flow(b, l.early)
 		l.early = nil
