@@ -26,17 +26,19 @@ func (w *addressRow) traffic() *traffic {
 	return w.now
 }
 
-// addressRows are the addresses in use, and the link routes that are known here.
+// addressRows are the addresses in use here and at other routers, and the link routes, in no
+// order.
 func (r *Router) addressRows() (rows []*addressRow) {
+	used := make(map[string]bool)
 	r.table.each(func(a *address) {
+		used[a.key] = true
 		if !a.hidden() {
 			rows = append(rows, &addressRow{a: a, key: a.shownKey()})
 		}
 	})
-	for _, route := range r.routeRows() {
+	for _, route := range append(r.routeRows(), r.farRows(used)...) {
 		rows = append(rows, &addressRow{route: route, key: route.key})
 	}
-	slices.SortFunc(rows, func(a, b *addressRow) int { return cmp.Compare(a.key, b.key) })
 	return rows
 }
 
@@ -57,12 +59,16 @@ func (a *address) hidden() bool {
 func (r *Router) addressTable() management.Entities {
 	return management.NewTable(management.Type{
 		Name: "router.address", Base: management.BaseOperational, Help: "an address in use", Operations: []string{"READ"},
-	}, addressColumns, func(management.Client) []*addressRow { return r.addressRows() })
+	}, addressColumns, func(management.Client) []*addressRow {
+		rows := r.addressRows()
+		slices.SortFunc(rows, func(a, b *addressRow) int { return cmp.Compare(a.key, b.key) })
+		return rows
+	})
 }
 
 func (w *addressRow) distribution() string {
 	if w.route != nil {
-		return "linkBalanced"
+		return w.route.treatment
 	}
 	return string(w.a.treated().distribution)
 }

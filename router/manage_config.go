@@ -74,6 +74,10 @@ func (r *Router) configTable(kind string, more ...management.Column[*configured]
 			continue
 		}
 		c := attributeColumn(a)
+		if kind == "connector" && a.Name == "role" {
+			c.Values = append(slices.Clone(c.Values), string(config.RoleNormal))
+		}
+		c.Required = c.Required && !(kind == "connector" && a.Name == "role")
 		columns = append(columns, c)
 		for _, name := range slices.Sorted(maps.Keys(alternates)) {
 			if alternates[name] == a.Name {
@@ -210,6 +214,9 @@ func (t *configEntities) attributes(values wire.Map) map[string]any {
 			key = usual
 		}
 		out[key] = plainValue(p.Value)
+	}
+	if t.entity.Name == "connector" && (out["role"] == nil || out["role"] == "normal") {
+		out["role"] = string(config.RoleRouteContainer) // what the predecessor's clients mean by it
 	}
 	if _, dials := out["host"]; dials && t.entity.Name == "connector" && out["host"] == "0.0.0.0" {
 		out["host"] = "127.0.0.1" // as in the predecessor's files

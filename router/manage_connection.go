@@ -16,7 +16,7 @@ func (r *Router) connectionTable() management.Entities {
 		Name: "connection", Base: management.BaseOperational, Help: "a connection to the router",
 		Operations: []string{"READ", "UPDATE"},
 	}, connectionColumns, func(management.Client) []*peer {
-		list := slices.DeleteFunc(r.eachPeer(), func(p *peer) bool { return p.conn.Peer() == nil })
+		list := slices.DeleteFunc(r.eachPeer(), func(p *peer) bool { return p.conn.Peer() == nil || p.adminDeleted.Load() })
 		slices.SortFunc(list, func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
 		return list
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/management"
 	"github.com/meshway/meshway/internal/wire"
+	"github.com/meshway/meshway/linkstate/addrtable"
 	"github.com/meshway/meshway/routing"
 )
 
@@ -163,11 +164,13 @@ func (t *ownRouteEntities) Delete(_ management.Client, entity any) error {
 	return nil
 }
 
-// routeRow is what is known here of the link routes of one pattern and direction.
+// routeRow is what is known here of the link routes of one pattern and direction, or of an
+// address that only other routers have.
 type routeRow struct {
 	key        string // as it is shown
 	containers int    // here
 	remotes    []any  // other routers with containers
+	treatment  string // its distribution
 }
 
 // routeRows are the patterns of all link routes that are known here.
@@ -187,7 +190,7 @@ func (r *Router) routeRows() (rows []*routeRow) {
 	}
 	t.mu.Unlock()
 	for key, pattern := range keys {
-		row := &routeRow{key: shownRoute(key, pattern), containers: servers[key]}
+		row := &routeRow{key: shownRoute(key, pattern), containers: servers[key], treatment: "linkBalanced"}
 		if r.mesh != nil {
 			for _, o := range r.mesh.openOwners(key) {
 				row.remotes = append(row.remotes, o)
@@ -196,6 +199,30 @@ func (r *Router) routeRows() (rows []*routeRow) {
 		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, func(a, b *routeRow) int { return cmp.Compare(a.key, b.key) })
+	return rows
+}
+
+// farRows are the addresses that have consumers at other routers, and that nobody uses here.
+func (r *Router) farRows(used map[string]bool) (rows []*routeRow) {
+	if r.mesh == nil {
+		return nil
+	}
+	id := r.cfg.Router.ID
+	r.mesh.tables.Each(func(addr string, owners []addrtable.OwnerRef) bool {
+		if used[addr] || isLinkRouteKey(addr) {
+			return true
+		}
+		row := &routeRow{key: shownKey(addr), treatment: string(r.treatmentOf(addr).distribution)}
+		for _, o := range owners {
+			if o.Owner.Kind == addrtable.Router && o.Owner.ID != id {
+				row.remotes = append(row.remotes, o.Owner.ID)
+			}
+		}
+		if len(row.remotes) > 0 {
+			rows = append(rows, row)
+		}
+		return true
+	})
 	return rows
 }
 
