@@ -161,6 +161,10 @@ func (a *address) tellFronts(b *amqp.Batch) {
 	}
 }
 
+// hasParts says that the address has parts, or is one: what waits may go to another. The
+// caller holds mu.
+func (a *address) hasParts() bool { return a.front.Load() != nil || len(a.fronts) > 0 }
+
 // redirect sends a message, for which this part has no consumer any more, to another part
 // that has one. False means that there is none.
 func (a *address) redirect(b *amqp.Batch, m *message) bool {

@@ -399,7 +399,7 @@ func (a *address) endHopeless(b *amqp.Batch) {
 	var list []message
 	for q := a.nextQueue(hopeful); q != nil; q = a.nextQueue(hopeful) {
 		m := q.items[q.head]
-		if m.stream == nil && (a.trunk != nil || m.here) {
+		if m.stream == nil && (a.trunk != nil || m.here || a.hasParts()) {
 			m.payload = append([]byte(nil), m.payload...) // it may go elsewhere
 		}
 		list = append(list, m)

@@ -254,7 +254,7 @@ func (d *drawing) paintWire(c *canvas, g *seg, tops []int) {
 	if g.x1 != g.x2 {
 		c.line(g.x1, track, g.x2, track, w.pen, w.style, w.dashed)
 	}
-	to := tops[r]
+	var to int
 	if g.flat() {
 		to = d.bottom(g.to, tops[r])
 	} else {
