@@ -2,6 +2,7 @@ package router
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"strings"
 
@@ -107,7 +108,41 @@ func (r *Router) stopAgent() {
 
 // managed is what the agent has to know of the router besides its entities.
 func (r *Router) managed() management.Node {
-	return management.Node{Nodes: r.managementNodes, Log: r.recentLog, Drain: r.askToEnd}
+	return management.Node{Nodes: r.managementNodes, Log: r.recentLog, Drain: r.askToEnd, Reload: r.reloadFile, Save: r.saveFile}
+}
+
+// Keeper has the configuration file of a router.
+type Keeper interface {
+	// Reload has the router take the file over, or says what that would change.
+	Reload(dryRun bool) ([]config.Change, error)
+	// Save writes the running configuration to the file, and returns its name.
+	Save() (file string, err error)
+}
+
+// KeptBy says who has the router's configuration file, for management. Without a call there
+// is none.
+func (r *Router) KeptBy(k Keeper) { r.keeper.Store(&k) }
+
+var errNoFile = errors.New("the router was started without a configuration file")
+
+func (r *Router) reloadFile(dryRun bool) (list []string, err error) {
+	k := r.keeper.Load()
+	if k == nil {
+		return nil, errNoFile
+	}
+	changes, err := (*k).Reload(dryRun)
+	for _, c := range changes {
+		list = append(list, c.String())
+	}
+	return list, err
+}
+
+func (r *Router) saveFile() (string, error) {
+	k := r.keeper.Load()
+	if k == nil {
+		return "", errNoFile
+	}
+	return (*k).Save()
 }
 
 // askToEnd says that the router is to be shut down.

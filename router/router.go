@@ -45,6 +45,7 @@ type Router struct {
 
 	probing  chan struct{} // has room for the probes that may run at a time
 	failed   chan error    // gets why the router cannot go on; room for one
+	keeper   atomic.Pointer[Keeper]
 	asked    chan struct{} // gets a word when management wants the router to end; room for one
 	draining atomic.Bool   // shutting down: nobody gets credit any more
 	connID   atomic.Uint64

@@ -17,7 +17,7 @@ func (a *app) createCommand() *cobra.Command {
 		Use:   "create KIND NAME ATTRIBUTE=VALUE...",
 		Short: "Create a listener, connector, address, auto-link or link route while the router runs",
 		Long: `Creates an entity in the running router. It lives until the router ends: what is to
-stay belongs into the configuration. docs/configuration.md lists the attributes.`,
+stay belongs into the configuration (meshway config save). docs/configuration.md lists the attributes.`,
 		Example: `  meshway create address-config events prefix=events distribution=multicast
   meshway create connector broker-2 host=broker-2.example port=5672 role=route-container
   meshway create auto-link orders-in address=orders direction=in connection=broker-2 --router B`,

@@ -13,13 +13,13 @@ import (
 func (a *app) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Check, convert and show configuration files",
+		Short: "Check, convert, show and save configuration files",
 		Long: `Looks at configuration files without running a router: YAML, or a
-qdrouterd.conf in either of its forms.`,
+qdrouterd.conf in either of its forms. Only "save" asks a router.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.configCheckCommand(), a.configConvertCommand(), a.configSchemaCommand(), a.configShowCommand())
+	cmd.AddCommand(a.configCheckCommand(), a.configConvertCommand(), a.configSchemaCommand(), a.configShowCommand(), a.configSaveCommand())
 	return cmd
 }
 

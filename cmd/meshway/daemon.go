@@ -67,7 +67,7 @@ func (d *daemon) writePID(log *zap.Logger) (remove func(), err error) {
 		return func() {}, nil
 	}
 	own := strconv.Itoa(os.Getpid()) + "\n"
-	if err := replaceFile(d.pidFile, own); err != nil {
+	if err := replaceFile(d.pidFile, own, 0o644); err != nil {
 		return nil, fmt.Errorf("pid file: %w", err)
 	}
 	return func() {
@@ -81,14 +81,14 @@ func (d *daemon) writePID(log *zap.Logger) (remove func(), err error) {
 }
 
 // replaceFile writes a file at once: nobody reads half of it.
-func replaceFile(path, text string) error {
+func replaceFile(path, text string, mode os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	_, err = io.WriteString(f, text)
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = f.Chmod(mode)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr

@@ -44,7 +44,7 @@ func TestAPidFileOfAnotherProcessIsLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := replaceFile(file, "1\n"); err != nil {
+	if err := replaceFile(file, "1\n", 0o644); err != nil {
 		t.Fatal(err)
 	}
 	remove()

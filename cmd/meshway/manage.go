@@ -198,7 +198,7 @@ func (a *app) managementCommands() []*cobra.Command {
 	list := []*cobra.Command{
 		a.getCommand(), a.describeCommand(), a.createCommand(), a.updateCommand(), a.deleteCommand(),
 		a.topologyCommand(), a.traceCommand(), a.pingCommand(), a.shardCommand(),
-		a.topCommand(), a.logCommand(), a.doctorCommand(), a.drainCommand(),
+		a.topCommand(), a.logCommand(), a.doctorCommand(), a.drainCommand(), a.reloadCommand(),
 	}
 	return slices.Clip(list)
 }

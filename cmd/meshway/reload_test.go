@@ -166,3 +166,55 @@ func TestAHangupReloadsAtOnceAndWithoutAWatchNothingElse(t *testing.T) {
 	cancel()
 	stop()
 }
+
+func TestManagementHasTheFileReloaded(t *testing.T) {
+	r := newReloading(t, "router: {id: A}\nlisteners: [{port: 0}]\n")
+	previewed := ""
+	r.preview = func(c config.Config) ([]config.Change, error) {
+		previewed = c.Router.ID
+		return []config.Change{{Entity: "router", Kind: config.Changed}}, nil
+	}
+	r.write("router: {id: B}\nlisteners: [{port: 0}]\n")
+	if changes, err := r.Reload(true); err != nil || len(changes) != 1 || previewed != "B" {
+		t.Errorf("a dry run of %q says %v, %v", previewed, changes, err)
+	}
+	r.want("", "")
+	if _, err := r.Reload(false); err != nil {
+		t.Error(err)
+	}
+	r.want("B", "reloaded")
+	r.write("router: {ide: A}\n")
+	if _, err := r.Reload(false); err == nil || !strings.Contains(err.Error(), "router.ide") {
+		t.Errorf("a wrong file: %v", err)
+	}
+	r.want("B", "nothing is reloaded")
+}
+
+func TestManagementHasTheRunningConfigurationSaved(t *testing.T) {
+	r := newReloading(t, "# mine\nrouter: {id: A}\nlisteners: [{port: 0}]\n")
+	running := config.Default()
+	running.File, running.Router.ID = r.file, "A"
+	running.Addresses = []config.Address{{Name: "q", Prefix: "q", Distribution: config.Multicast, OnLoss: config.OutcomeModified}}
+	r.current = func() config.Config { return running }
+	if file, err := r.Save(); err != nil || file != r.file {
+		t.Fatalf("saved as %q: %v", file, err)
+	}
+	saved, err := config.Load(r.file)
+	if err != nil || len(saved.Addresses) != 1 || saved.Addresses[0].Prefix != "q" {
+		t.Errorf("the file has %+v: %v", saved.Addresses, err)
+	}
+	if old, err := os.ReadFile(r.file + ".old"); err != nil || string(old) != "# mine\nrouter: {id: A}\nlisteners: [{port: 0}]\n" {
+		t.Errorf("what was there before is %q: %v", old, err)
+	}
+	if info, err := os.Stat(r.file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file's mode is %v: %v", info.Mode(), err)
+	}
+	r.look()
+	r.look()
+	r.want("", "the running configuration is saved, by management")
+
+	r.write("router {\n    id: A\n}\n")
+	if _, err := r.Save(); err == nil || !strings.Contains(err.Error(), "convert") {
+		t.Errorf("a file of the predecessor is overwritten: %v", err)
+	}
+}

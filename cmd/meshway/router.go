@@ -18,6 +18,12 @@ type runner interface {
 	Listening() []endpoint
 	// Reload makes it one of another configuration, or changes nothing.
 	Reload(config.Config) ([]config.Change, error)
+	// Preview says what Reload would change.
+	Preview(config.Config) ([]config.Change, error)
+	// Config is the configuration that is in effect.
+	Config() config.Config
+	// KeptBy says who has the configuration file.
+	KeptBy(router.Keeper)
 	// Alive says whether the data path answers, by the end of ctx at the latest.
 	Alive(ctx context.Context) error
 	// Asked is told when management wants the router to end.

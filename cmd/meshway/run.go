@@ -95,7 +95,8 @@ func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.
 		log.Warn("cannot write to standard output", zap.Error(err))
 	}
 	if file != "" {
-		reloads.apply, reloads.log = r.Reload, log.Named("config")
+		reloads.apply, reloads.preview, reloads.current, reloads.log = r.Reload, r.Preview, r.Config, log.Named("config")
+		r.KeptBy(reloads)
 		defer keepReloaded(ctx, reloads, hangup)()
 	}
 	defer a.attend(ctx, r, log)()

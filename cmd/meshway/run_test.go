@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/router"
 )
 
 // fakeRunner plays the router of `meshway run`.
@@ -40,6 +41,12 @@ func (r *fakeRunner) Reload(cfg config.Config) ([]config.Change, error) {
 	r.cfg = cfg
 	return changes, nil
 }
+
+func (r *fakeRunner) Preview(config.Config) ([]config.Change, error) { return nil, nil }
+
+func (r *fakeRunner) Config() config.Config { return r.cfg }
+
+func (r *fakeRunner) KeptBy(router.Keeper) {}
 
 func (r *fakeRunner) Alive(context.Context) error { return r.dead }
 

@@ -26,8 +26,9 @@ var (
 // first blank.
 var hashValues = []string{"pattern", "bindingKey", "hostname"}
 
-// looksLegacy reports whether the first line that says something starts a section.
-func looksLegacy(data []byte) bool { return sectionStart.MatchString(firstLine(data)) }
+// IsLegacy reports whether a file is in one of the predecessor's forms: whether its first
+// line that says something starts a section.
+func IsLegacy(data []byte) bool { return sectionStart.MatchString(firstLine(data)) }
 
 // looksJSONPairs reports whether it starts a list.
 func looksJSONPairs(data []byte) bool { return strings.HasPrefix(firstLine(data), "[") }

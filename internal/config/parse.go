@@ -23,7 +23,7 @@ func Parse(file string, data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if looksLegacy(data) {
+	if IsLegacy(data) {
 		return parseSections(file, data)
 	}
 	if looksJSONPairs(data) {

@@ -17,6 +17,11 @@ type Node struct {
 	Log func(limit int) []LogEntry
 	// Drain has the router finish and end. The answer is sent before that.
 	Drain func()
+	// Reload has the router take its configuration file over, or says what that would
+	// change: a line for each change.
+	Reload func(dryRun bool) ([]string, error)
+	// Save writes the running configuration to its file, whose name it returns.
+	Save func() (file string, err error)
 	// Now is the time.
 	Now func() time.Time
 }
@@ -76,8 +81,8 @@ func failed(err error) *Response {
 // dispatch finds the operation: those of the agent by name, all others by the entity.
 func (a *Agent) dispatch(r *Request) (code int, body any, err error) {
 	if f := nodeOperations[r.Operation]; f != nil {
-		if r.Operation == "DRAIN" && r.Client.Access != Full {
-			return 0, nil, Forbidden("DRAIN: clients of this listener may only look (management: read)")
+		if changing[r.Operation] && r.Client.Access != Full {
+			return 0, nil, Forbidden("%s: clients of this listener may only look (management: read)", r.Operation)
 		}
 		return answered(f(a, r))
 	}

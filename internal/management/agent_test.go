@@ -2,7 +2,9 @@ package management
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,6 +194,31 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%+v: %v", r, err)
 		}
 	})
+}
+
+func TestWhoMayOnlyLookCannotHaveTheFileReloadedOrSaved(t *testing.T) {
+	var done []string
+	a := NewAgent(Node{
+		Reload: func(dry bool) ([]string, error) {
+			done = append(done, fmt.Sprint("reload ", dry))
+			return []string{"router: changed"}, nil
+		},
+		Save: func() (string, error) { done = append(done, "save"); return "f", errors.New("the disk is full") },
+	}, newThings())
+	for _, op := range []string{"RELOAD", "SAVE-CONFIG"} {
+		if r := handle(a, Client{}, nil, op); r.Code != StatusForbidden || len(done) != 0 {
+			t.Errorf("%s: %d %s, %v", op, r.Code, r.Text, done)
+		}
+		if r := handle(NewAgent(Node{}, newThings()), full, nil, op); r.Code != StatusNotImplemented {
+			t.Errorf("%s without a file: %d %s", op, r.Code, r.Text)
+		}
+	}
+	if r := a.Handle(&Request{Client: full, Operation: "RELOAD", Properties: wire.Map{{Key: "dryRun", Value: true}}, ReplyTo: "me"}); r.Code != StatusOK || fmt.Sprint(r.Body, done) != "[router: changed] [reload true]" {
+		t.Errorf("%d %s: %v, %v", r.Code, r.Text, r.Body, done)
+	}
+	if r := handle(a, full, nil, "SAVE-CONFIG"); r.Code != StatusBadRequest || !strings.Contains(r.Text, "the disk is full") {
+		t.Errorf("%d %s", r.Code, r.Text)
+	}
 }
 
 func TestWhoMayOnlyLookCannotEndTheRouter(t *testing.T) {

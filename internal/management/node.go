@@ -24,15 +24,20 @@ func init() { // they refer to the agent's types, which list them
 		"GET-JSON-SCHEMA": (*Agent).getJSONSchema,
 		"GET-LOG":         (*Agent).getLog,
 		"DRAIN":           (*Agent).drain,
+		"RELOAD":          (*Agent).reload,
+		"SAVE-CONFIG":     (*Agent).save,
 	}
 }
+
+// changing are those of them that do more than look.
+var changing = map[string]bool{"DRAIN": true, "RELOAD": true, "SAVE-CONFIG": true}
 
 // selfTable is the agent as an entity.
 func selfTable() Entities {
 	self := func(struct{}) any { return "self" }
 	t := NewTable(Type{
 		Name: "management", Base: BaseOperational, Singleton: true, Help: "the management agent itself",
-		Operations: []string{"QUERY", "GET-TYPES", "GET-ANNOTATIONS", "GET-OPERATIONS", "GET-ATTRIBUTES", "GET-MGMT-NODES", "GET-SCHEMA", "GET-JSON-SCHEMA", "GET-LOG", "DRAIN", "READ"},
+		Operations: []string{"QUERY", "GET-TYPES", "GET-ANNOTATIONS", "GET-OPERATIONS", "GET-ATTRIBUTES", "GET-MGMT-NODES", "GET-SCHEMA", "GET-JSON-SCHEMA", "GET-LOG", "DRAIN", "RELOAD", "SAVE-CONFIG", "READ"},
 	}, []Column[struct{}]{
 		{Attribute{Name: "name", Type: "string", Unique: true, Help: "self"}, self},
 		{Attribute{Name: "identity", Type: "string", Unique: true, Help: "self"}, self},
@@ -47,6 +52,41 @@ func (a *Agent) drain(*Request) (any, *Error) {
 	}
 	a.node.Drain()
 	return emptyMap, nil
+}
+
+// reload is RELOAD: the router takes its configuration file over, all of it or nothing; with
+// the property dryRun it only says what would change. The answer is a list of changes.
+func (a *Agent) reload(r *Request) (any, *Error) {
+	if a.node.Reload == nil {
+		return nil, NotImplemented("this router has no configuration file")
+	}
+	v, _ := r.Properties.Get("dryRun")
+	dryRun, ok := v.(bool)
+	if v != nil && !ok {
+		return nil, BadRequest("dryRun is %s; it must be a boolean", typeName(v))
+	}
+	changes, err := a.node.Reload(dryRun)
+	if err != nil {
+		return nil, BadRequest("%v", err)
+	}
+	list := make([]any, 0, len(changes))
+	for _, c := range changes {
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// save is SAVE-CONFIG: the running configuration is written to its file, whose name is the
+// answer.
+func (a *Agent) save(*Request) (any, *Error) {
+	if a.node.Save == nil {
+		return nil, NotImplemented("this router has no configuration file")
+	}
+	file, err := a.node.Save()
+	if err != nil {
+		return nil, BadRequest("%v", err)
+	}
+	return file, nil
 }
 
 // entityType is the type that the operation is about: entityType, or type if that is not the
