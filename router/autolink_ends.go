@@ -41,7 +41,7 @@ func (e *autoEnd) attachOut(b *amqp.Batch, s *amqp.Session, at *brokerlink.Attac
 // OnAttached makes the broker a consumer. An answer without a target is a refusal, whose
 // reason follows in a detach. [2.6.3]
 func (e *autoEgress) OnAttached(b *amqp.Batch, p *wire.Attach) {
-	if p.Target == nil {
+	if p.Target == nil || p.Target.Address.V == "" {
 		return
 	}
 	if !e.at.Answered(b, e.link) {
@@ -128,7 +128,7 @@ func (i *autoIngress) Attaching(l *amqp.Receiver) { i.link = l }
 // reason follows in a detach. [2.6.3] What the source lists decides which outcomes the
 // broker hears; where it lists none, those that were asked for.
 func (i *autoIngress) OnAttached(b *amqp.Batch, p *wire.Attach) {
-	if p.Source == nil {
+	if p.Source == nil || p.Source.Address.V == "" {
 		return
 	}
 	if !i.at.Answered(b, i.link) {

@@ -42,7 +42,7 @@ func newLinkRoute(c *config.LinkRoute) *linkRoute {
 		connection: c.Connection, container: c.ContainerID, add: c.AddExternalPrefix, del: c.DelExternalPrefix,
 	}
 	if c.Prefix != "" {
-		l.pattern = c.Prefix + "/#"
+		l.pattern = strings.TrimRight(c.Prefix, "./") + "/#"
 	}
 	return l
 }

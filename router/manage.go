@@ -36,8 +36,9 @@ const (
 // some more, and for a while.
 const agentCapacity = 32
 
-// managedTreatment is how the addresses of agents are treated, whatever is configured.
-var managedTreatment = &treatment{distribution: config.Closest}
+// ownTreatment is how the addresses of agents, of dynamic nodes and of routers are
+// treated, whatever is configured.
+var ownTreatment = &treatment{distribution: config.Closest}
 
 // isManagement says whether the key, in its normal form, is that of a management agent.
 func isManagement(key string) bool {
