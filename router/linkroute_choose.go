@@ -43,21 +43,30 @@ func (t *linkRoutes) choose(key, egress string, from *adjacency) (linkWay, *wire
 			return linkWay{server: s, egress: id}, nil
 		}
 		if egress == id {
-			return linkWay{}, refusal(condNoRoute, "no container that serves the link route %q is connected to router %s", key[2:], id)
+			return linkWay{}, noRoute(key, "no container that serves the link route is connected to router "+id)
 		}
 	}
 	if egress == "" {
 		nearest := t.nearest(key)
 		if len(nearest) == 0 {
-			return linkWay{}, refusal(condNoRoute, "no container that serves the link route %q is connected to any router that can be reached", key[2:])
+			return linkWay{}, noRoute(key, "no container that serves the link route is connected to any router that can be reached")
 		}
 		egress = nearest[t.turn(key, len(nearest))]
 	}
 	j := t.router.mesh.linkHop(egress, from)
 	if j == nil {
-		return linkWay{}, refusal(condNoRoute, "router %s has no way to router %s", id, egress)
+		return linkWay{}, noRoute(key, "router "+id+" has no way to router "+egress)
 	}
 	return linkWay{egress: egress, by: j}, nil
+}
+
+// noRoute refuses a link for which no way is found now, in words that clients of the field
+// know; the rest is in the error's map.
+func noRoute(key, reason string) *wire.Error {
+	return &wire.Error{Condition: condNoRoute, Description: "No route to the destination node", Info: wire.Map{
+		{Key: wire.Symbol("linkRoute"), Value: key[2:]},
+		{Key: wire.Symbol("reason"), Value: reason},
+	}}
 }
 
 // nearest is the other routers of the least cost that have a container for a link route.

@@ -118,10 +118,10 @@ func (l *linkRow) address() string {
 		return l.in.addr.shownKey()
 	case l.out != nil && l.out.trunk == nil:
 		return l.out.addr.shownKey()
-	case l.raw != nil && l.raw.link.ask.Role == wire.RoleSender && l.raw.link.ask.Target != nil:
-		return l.raw.link.ask.Target.Address.V
-	case l.raw != nil && l.raw.link.ask.Role == wire.RoleReceiver && l.raw.link.ask.Source != nil:
-		return l.raw.link.ask.Source.Address.V
+	case l.raw != nil:
+		if address := l.raw.link.asked(); address != "" {
+			return shownKey(l.peer().router.normalize(address))
+		}
 	}
 	return ""
 }

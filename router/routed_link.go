@@ -44,6 +44,7 @@ type routedEnd struct {
 	done bool // its peer's detach has come; guarded by the routedSession's mutex
 
 	sending uint32 // id of the delivery being passed on, at the other end; guarded by the pipe's mutex
+	partial bool   // some of it has gone on, and not all; guarded by the pipe's mutex
 }
 
 const (
@@ -54,6 +55,18 @@ const (
 )
 
 func (e *routedEnd) other() *routedEnd { return &e.link.ends[1-e.side] }
+
+// asked is the address that the link was attached for; empty for a coordinator and for
+// dynamic nodes.
+func (l *routedLink) asked() string {
+	switch a := l.ask; {
+	case a.Role == wire.RoleSender && a.Target != nil:
+		return a.Target.Address.V
+	case a.Role == wire.RoleReceiver && a.Source != nil:
+		return a.Source.Address.V
+	}
+	return ""
+}
 
 // pipe is that by which transfers go from this end.
 func (e *routedEnd) pipe() *pipe { return &e.link.mirror.pipes[e.side] }

@@ -100,7 +100,9 @@ func (p *pipe) send(b *amqp.Batch, e *routedEnd, f *amqp.RawOut) bool {
 	if !first {
 		f.ID = e.sending
 	}
+	more := f.Transfer.More && !f.Transfer.Aborted
 	res := e.other().raw.Transfer(b, f)
+	e.partial = more || res != amqp.Sent
 	if first && !f.First {
 		e.sending = f.ID
 		if !f.Transfer.Settled.V {
@@ -160,10 +162,21 @@ func (p *pipe) detach(b *amqp.Batch, e *routedEnd, closed bool, err *wire.Error)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.idle() {
-		e.other().raw.Detach(b, closed, err)
+		e.leave(b, closed, err)
 		return
 	}
 	p.add(e, pipeItem{kind: pipeDetach, closed: closed, err: err})
+}
+
+// leave detaches the other end. A delivery that was broken off is aborted, since not every
+// receiver takes it from the detach; without a window the detach alone says so. The caller
+// holds the pipe's mutex.
+func (e *routedEnd) leave(b *amqp.Batch, closed bool, err *wire.Error) {
+	raw := e.other().raw
+	if e.partial {
+		raw.Transfer(b, &amqp.RawOut{Transfer: wire.Transfer{Aborted: true}, ID: e.sending})
+	}
+	raw.Detach(b, closed, err)
 }
 
 // end ends a session behind all that goes by it. What its peer does not take in time is
@@ -222,7 +235,7 @@ func (p *pipe) emit(b *amqp.Batch, it *pipeItem) bool {
 			it.end.other().raw.Tell(b, []uint32{id}, it.settled, it.state)
 		}
 	case pipeDetach:
-		it.end.other().raw.Detach(b, it.closed, it.err)
+		it.end.leave(b, it.closed, it.err)
 	case pipeEnd:
 		p.over = true
 		p.timer.Stop()

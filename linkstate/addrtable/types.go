@@ -3,7 +3,7 @@ package addrtable
 import "time"
 
 // MaxAddress is the length of the longest address, in bytes.
-const MaxAddress = 1024
+const MaxAddress = 2048
 
 // MinMessage is the least that [Tables.Next] takes as the size of a message.
 const MinMessage = 8192
