@@ -8,38 +8,48 @@ import (
 	"github.com/meshway/meshway/internal/wire"
 )
 
-// hosts are the places where a broker may be, and which of them is next: those that are
+// Hosts are the places where a peer may be, and which of them is next: those that are
 // configured, in their order, and behind them those that the peer named that was connected
-// last.
-type hosts struct {
-	configured []string
+// last. It is for one goroutine at a time.
+type Hosts struct {
+	configured []string // at least one
 	learned    []string
 	next       int
 }
 
-// current is the place to dial now.
-func (h *hosts) current() string {
+// NewHosts begins with the places that are configured, host:port, at least one.
+func NewHosts(configured []string) Hosts { return Hosts{configured: configured} }
+
+// List is all places in the order in which they will be tried, beginning with the current one.
+func (h *Hosts) List() []string {
+	all := slices.Concat(h.configured, h.learned)
+	return slices.Concat(all[h.next:], all[:h.next])
+}
+
+// Current is the place to dial now.
+func (h *Hosts) Current() string {
 	if h.next < len(h.configured) {
 		return h.configured[h.next]
 	}
 	return h.learned[h.next-len(h.configured)]
 }
 
-// advance goes on to the next place. False means that there is none, and the first is
+// Advance goes on to the next place. False means that there is none, and the first is
 // next.
-func (h *hosts) advance() bool {
+func (h *Hosts) Advance() bool {
 	if h.next++; h.next < len(h.configured)+len(h.learned) {
 		return true
 	}
-	h.rewind()
+	h.Rewind()
 	return false
 }
 
-func (h *hosts) rewind() { h.next = 0 }
+// Rewind makes the first place the next.
+func (h *Hosts) Rewind() { h.next = 0 }
 
-// learn takes over what a peer names; what another one named before is forgotten. It keeps
+// Learn takes over what a peer names; what another one named before is forgotten. It keeps
 // the place of the connection that stands, as far as that is one of those configured.
-func (h *hosts) learn(list []string) {
+func (h *Hosts) Learn(list []string) {
 	h.learned = nil
 	for _, place := range list {
 		if !slices.Contains(h.configured, place) && !slices.Contains(h.learned, place) && len(h.learned) < mostLearned {
@@ -52,13 +62,13 @@ func (h *hosts) learn(list []string) {
 // mostLearned bounds what a peer can make us dial.
 const mostLearned = 16
 
-// failoverProperty is what a peer says in open of where else the same service is.
-const failoverProperty = "failover-server-list"
+// FailoverProperty is what a peer says in open of where else the same service is.
+const FailoverProperty = "failover-server-list"
 
-// failover reads the property of an open: host:port for each entry that can be dialled.
+// Failover reads [FailoverProperty] of an open: host:port for each entry that can be dialled.
 // What else stands there is passed over.
-func failover(properties wire.Map) (places []string) {
-	v, _ := properties.Get(failoverProperty)
+func Failover(properties wire.Map) (places []string) {
+	v, _ := properties.Get(FailoverProperty)
 	list, ok := v.([]any)
 	if !ok {
 		return nil

@@ -16,10 +16,10 @@ func entry(pairs ...any) wire.Map {
 	return m
 }
 
-func open(list any) wire.Map { return entry(failoverProperty, list) }
+func open(list any) wire.Map { return entry(FailoverProperty, list) }
 
 func TestWhatAPeerSaysOfOtherPlacesIsReadAsFarAsItMakesSense(t *testing.T) {
-	got := failover(open([]any{
+	got := Failover(open([]any{
 		entry("network-host", "b", "port", "5673"),
 		entry("network-host", "c", "port", uint16(5674)),
 		entry("network-host", wire.Symbol("d"), "port", int32(5675), "scheme", "amqp"),
@@ -37,22 +37,22 @@ func TestWhatAPeerSaysOfOtherPlacesIsReadAsFarAsItMakesSense(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, odd := range []any{nil, "b:5672", []any{}, wire.Map{}, uint32(7)} {
-		if got := failover(open(odd)); got != nil {
+		if got := Failover(open(odd)); got != nil {
 			t.Errorf("%v: got %q", odd, got)
 		}
 	}
 }
 
 // round is the places in the order in which they are tried.
-func (h *hosts) round() (list []string) {
-	for more := true; more; more = h.advance() {
-		list = append(list, h.current())
+func (h *Hosts) round() (list []string) {
+	for more := true; more; more = h.Advance() {
+		list = append(list, h.Current())
 	}
 	return list
 }
 
 func TestHostsAreTriedInOrderAndLearnedOnesBehindThem(t *testing.T) {
-	h := hosts{configured: []string{"a", "b"}}
+	h := Hosts{configured: []string{"a", "b"}}
 	want := func(list ...string) {
 		t.Helper()
 		for range 2 {
@@ -62,21 +62,21 @@ func TestHostsAreTriedInOrderAndLearnedOnesBehindThem(t *testing.T) {
 		}
 	}
 	want("a", "b")
-	h.learn([]string{"c", "a", "d", "c"})
+	h.Learn([]string{"c", "a", "d", "c"})
 	want("a", "b", "c", "d")
-	h.learn([]string{"e"})
+	h.Learn([]string{"e"})
 	want("a", "b", "e")
-	h.learn(nil)
+	h.Learn(nil)
 	want("a", "b")
 }
 
 func TestAPeerNamesOnlySoManyPlaces(t *testing.T) {
-	h := hosts{configured: []string{"a"}}
+	h := Hosts{configured: []string{"a"}}
 	var list []string
 	for i := range 1000 {
 		list = append(list, fmt.Sprint("host-", i))
 	}
-	h.learn(list)
+	h.Learn(list)
 	if n := len(h.round()); n != 1+mostLearned {
 		t.Errorf("%d places", n)
 	}
@@ -84,12 +84,12 @@ func TestAPeerNamesOnlySoManyPlaces(t *testing.T) {
 
 // The connection may have been one to a place that its peer does not name any more.
 func TestWhatIsForgottenIsNotDialled(t *testing.T) {
-	h := hosts{configured: []string{"a"}}
-	h.learn([]string{"b", "c"})
-	h.advance()
-	h.advance()
-	h.learn(nil)
-	if got := h.current(); got != "a" {
+	h := Hosts{configured: []string{"a"}}
+	h.Learn([]string{"b", "c"})
+	h.Advance()
+	h.Advance()
+	h.Learn(nil)
+	if got := h.Current(); got != "a" {
 		t.Errorf("%q is next", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ type Link struct {
 	cfg Config
 
 	// Owned by Run.
-	hosts  hosts
+	hosts  Hosts
 	wait   backoff.Backoff
 	try    *Try
 	opened time.Time                  // when the connection of try was opened
@@ -89,7 +90,7 @@ type Status struct {
 
 // New makes a link, which does nothing until [Link.Run].
 func New(cfg Config) *Link {
-	l := &Link{cfg: cfg, hosts: hosts{configured: cfg.Hosts}, said: make(map[string]*logging.Repeat)}
+	l := &Link{cfg: cfg, hosts: NewHosts(cfg.Hosts), said: make(map[string]*logging.Repeat)}
 	l.status = Status{Since: time.Now()}
 	return l
 }
@@ -99,6 +100,16 @@ func (l *Link) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.status
+}
+
+// Places are where the broker may be, in the order in which they will be tried, beginning with
+// where it is. It may be called from any goroutine.
+func (l *Link) Places() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := slices.Concat(l.cfg.Hosts, l.status.Failover)
+	i := max(slices.Index(all, l.status.Host), 0)
+	return slices.Concat(all[i:], all[:i])
 }
 
 // Try is one connection of a link: who runs the connection tells it how that goes. Both
@@ -140,7 +151,7 @@ func (l *Link) change(f func(*Status)) {
 
 // dialling connects a socket to the host that is next.
 func (l *Link) dialling(ctx context.Context) state {
-	host := l.hosts.current()
+	host := l.hosts.Current()
 	l.become(Dialling)
 	l.change(func(st *Status) { st.Host = host })
 	dial, cancel := context.WithTimeout(ctx, l.cfg.DialTimeout)
@@ -172,20 +183,20 @@ func (l *Link) opening(ctx context.Context) state {
 			return l.up
 		default:
 		}
-		return l.failed(ctx, l.hosts.current(), 0, err)
+		return l.failed(ctx, l.hosts.Current(), 0, err)
 	}
 }
 
 // onOpen takes over what the broker says of itself.
 func (l *Link) onOpen(p *amqp.Peer) {
 	l.opened = time.Now()
-	host := l.hosts.current()
+	host := l.hosts.Current()
 	before := l.Status().Container
 	if before != "" && before != p.ContainerID {
 		l.cfg.Log.Warn("another container answers for the broker than before", zap.String("connector", l.cfg.Name),
 			zap.String("host", host), zap.String("container", p.ContainerID), zap.String("before", before))
 	}
-	l.hosts.learn(failover(p.Properties))
+	l.hosts.Learn(Failover(p.Properties))
 	learned := l.hosts.learned
 	l.change(func(st *Status) {
 		st.Container, st.LastError, st.Failover = p.ContainerID, "", learned
@@ -213,8 +224,8 @@ func (l *Link) failed(ctx context.Context, host string, held time.Duration, err 
 	}
 	l.change(func(st *Status) { st.LastError = err.Error() })
 	if held >= l.cfg.Retries.Stable {
-		l.hosts.rewind()
-	} else if l.hosts.advance() {
+		l.hosts.Rewind()
+	} else if l.hosts.Advance() {
 		l.log(host, held, err, 0)
 		return l.dialling
 	}

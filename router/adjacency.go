@@ -20,9 +20,9 @@ type adjacency struct {
 	// Immutable after it is made.
 	peer    *peer
 	mesh    *mesh
-	dialled bool
-	own     uint32    // cost as configured here
-	since   time.Time // when it was made
+	dialler *connector // that has dialled it; nil if the neighbour has
+	own     uint32     // cost as configured here
+	since   time.Time  // when it was made
 
 	// Set by OnOpen, immutable then.
 	neighbour linkstate.Identity
@@ -99,7 +99,8 @@ func (j *adjacency) onOpen(c *amqp.Conn, b *amqp.Batch) *wire.Error {
 	j.mu.Lock()
 	j.detector = linkstate.NewDetector(j.mesh.heartbeat, time.Now())
 	j.mu.Unlock()
-	if j.dialled {
+	if j.dialler != nil {
+		j.dialler.learn(o)
 		j.begin(b)
 	}
 	return nil

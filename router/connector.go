@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/meshway/meshway/broker-link"
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/backoff"
 	"github.com/meshway/meshway/internal/config"
@@ -21,6 +23,50 @@ type connector struct {
 	mesh    *mesh
 	cfg     *config.Connector
 	removed chan struct{} // closed when configuration has it no more
+
+	mu    sync.Mutex // guards hosts
+	hosts brokerlink.Hosts
+}
+
+func newConnector(x *mesh, cfg *config.Connector) *connector {
+	return &connector{mesh: x, cfg: cfg, removed: make(chan struct{}), hosts: brokerlink.NewHosts(cfg.DialAddresses())}
+}
+
+// place is where the neighbour is to be found now.
+func (c *connector) place() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hosts.Current()
+}
+
+// places are all of them, in the order in which they will be tried.
+func (c *connector) places() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hosts.List()
+}
+
+// learn takes over where else the neighbour says that the mesh is to be found. One that says
+// nothing of that changes nothing, so that there is a way back from where it stands in.
+func (c *connector) learn(o *amqp.Peer) {
+	if _, says := o.Properties.Get(brokerlink.FailoverProperty); !says {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hosts.Learn(brokerlink.Failover(o.Properties))
+}
+
+// advance chooses the place after one where the connection stood for so long: the first again
+// after one that was stable, else the next. False means that a pause is due.
+func (c *connector) advance(stood time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if stood >= retries.Stable {
+		c.hosts.Rewind()
+		return false
+	}
+	return c.hosts.Advance()
 }
 
 const (
@@ -36,13 +82,17 @@ func (c *connector) run() {
 	x := c.mesh
 	var wait backoff.Backoff
 	for {
-		stood, err := c.connect()
+		place := c.place()
+		stood, err := c.connect(place)
 		if x.ctx.Err() != nil || c.isRemoved() {
 			return
 		}
-		pause := wait.Next(retries, stood, rand.Int64N)
-		x.router.undialled.Store(c.cfg.Name, fmt.Sprintf("Connection to %s failed: %v", c.cfg.DialAddress(), err))
-		x.log.Warn("not connected", zap.String("connector", c.cfg.Name), zap.String("to", c.cfg.DialAddress()), zap.Error(err), zap.Duration("next try in", pause.Round(time.Millisecond)))
+		pause := time.Duration(0) // while there is another place to try
+		if !c.advance(stood) {
+			pause = wait.Next(retries, stood, rand.Int64N)
+		}
+		x.router.undialled.Store(c.cfg.Name, fmt.Sprintf("Connection to %s failed: %v", place, err))
+		x.log.Warn("not connected", zap.String("connector", c.cfg.Name), zap.String("to", place), zap.Error(err), zap.Duration("next try in", pause.Round(time.Millisecond)))
 		t := time.NewTimer(pause)
 		select {
 		case <-x.ctx.Done():
@@ -56,27 +106,31 @@ func (c *connector) run() {
 	}
 }
 
-// connect dials once, and returns when the connection is over, and how long it stood.
-func (c *connector) connect() (stood time.Duration, err error) {
+// connect dials a place once, and returns when the connection is over, and how long it stood.
+func (c *connector) connect(place string) (stood time.Duration, err error) {
 	x := c.mesh
 	logins, err := loginsOf(c.cfg)
 	if err != nil {
 		return 0, err
 	}
+	host, _, err := net.SplitHostPort(place)
+	if err != nil {
+		return 0, err
+	}
 	ctx, cancel := context.WithTimeout(x.ctx, dialTimeout)
-	nc, err := x.router.dial(ctx, "tcp", c.cfg.DialAddress())
+	nc, err := x.router.dial(ctx, "tcp", place)
 	cancel()
 	if err != nil {
 		return 0, err
 	}
 	conf := &amqp.Config{
-		ContainerID: x.identity.ID, Hostname: c.cfg.Host,
+		ContainerID: x.identity.ID, Hostname: host,
 		MaxFrameSize: c.cfg.MaxFrameSize, ChannelMax: interRouterChannels - 1, IdleTimeout: c.cfg.IdleTimeout,
 		HandshakeTimeout: setupTimeout, Budget: x.router.budget, Clock: &x.router.clock, Delay: x.router.delay(kindNeighbour), HoldBySession: true, NamesBySession: true,
-		Properties: x.routerProperties(c.cfg.Cost), Login: logins[0],
+		Properties: x.routerProperties(c.cfg.Cost), NumberProperty: connectionNumber, Login: logins[0],
 	}
-	p := newNeighbourPeer(x, nc, conf, c.cfg.Name, c.cfg.Cost)
-	p.dialled = c.cfg.DialAddress()
+	p := newNeighbourPeer(x, nc, conf, c)
+	p.dialled = place
 	if !x.router.join(p) {
 		_ = nc.Close()
 		return 0, context.Canceled

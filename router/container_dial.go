@@ -141,8 +141,8 @@ func (k *broker) amqp(host string) (*amqp.Config, error) {
 		IdleTimeout: cfg.IdleTimeout, HandshakeTimeout: setupTimeout,
 		Budget: r.budget, Clock: &r.clock, Delay: r.delay(kindContainer), MaxSessionFrames: cfg.MaxSessionFrames, HoldBySession: true, Overrun: true, MaxInFlight: cfg.MaxInFlight,
 		Offered: []wire.Symbol{anonymousRelay}, Desired: []wire.Symbol{anonymousRelay},
-		Properties: openProperties(nil, cfg.OpenProperties),
-		Login:      logins[0], WeakerLogins: logins[1:],
+		Properties: openProperties(nil, cfg.OpenProperties), NumberProperty: connectionNumber,
+		Login: logins[0], WeakerLogins: logins[1:],
 	}, nil
 }
 
@@ -155,5 +155,6 @@ func (k *broker) newPeer(nc net.Conn, conf *amqp.Config, host string, t *brokerl
 	}
 	p.container = &container{peer: p, connection: cfg.Name, broker: k, try: t}
 	p.conn = amqp.NewClient(nc, conf, p)
+	p.conn.SetNumber(p.id)
 	return p
 }

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/meshway/meshway/broker-link"
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/sasl"
@@ -56,6 +57,7 @@ func (r *Router) newListener(cfg *config.Listener, users *sasl.Users) (*listener
 		Offered:          []wire.Symbol{anonymousRelay},
 		Desired:          []wire.Symbol{anonymousRelay},
 		Properties:       openProperties(cfg.FailoverURLs, cfg.OpenProperties),
+		NumberProperty:   connectionNumber,
 		Mechanisms:       mechanisms,
 		RequireSASL:      cfg.AuthenticatePeer,
 	}
@@ -66,7 +68,7 @@ func (r *Router) newListener(cfg *config.Listener, users *sasl.Users) (*listener
 		l.amqp.ChannelMax, l.amqp.HoldBySession = interRouterChannels-1, true
 		l.amqp.NamesBySession = true
 		l.amqp.Offered, l.amqp.Desired = nil, nil
-		l.amqp.Properties = r.mesh.routerProperties(cfg.Cost)
+		l.amqp.Properties = append(r.mesh.routerProperties(cfg.Cost), failoverList(cfg.FailoverURLs)...)
 	}
 	return l, nil
 }
@@ -110,25 +112,36 @@ func openProperties(failover []config.FailoverURL, more map[string]any) wire.Map
 		{Key: wire.Symbol("product"), Value: "meshway"},
 		{Key: wire.Symbol("version"), Value: Version},
 	}
-	if len(failover) > 0 {
-		var list []any
-		for _, u := range failover {
-			e := wire.Map{
-				{Key: wire.Symbol("network-host"), Value: u.Host},
-				{Key: wire.Symbol("port"), Value: u.Port},
-			}
-			if u.Scheme != "" {
-				e = append(e, wire.Pair{Key: wire.Symbol("scheme"), Value: u.Scheme})
-			}
-			list = append(list, e)
-		}
-		m = append(m, wire.Pair{Key: wire.Symbol("failover-server-list"), Value: list})
-	}
+	m = append(m, failoverList(failover)...)
 	for k, v := range more {
 		m = append(m, wire.Pair{Key: wire.Symbol(k), Value: v})
 	}
 	return m
 }
+
+// failoverList is the property of open that names other places of the same service; none
+// without such places.
+func failoverList(failover []config.FailoverURL) wire.Map {
+	if len(failover) == 0 {
+		return nil
+	}
+	var list []any
+	for _, u := range failover {
+		e := wire.Map{
+			{Key: wire.Symbol("network-host"), Value: u.Host},
+			{Key: wire.Symbol("port"), Value: u.Port},
+		}
+		if u.Scheme != "" {
+			e = append(e, wire.Pair{Key: wire.Symbol("scheme"), Value: u.Scheme})
+		}
+		list = append(list, e)
+	}
+	return wire.Map{{Key: wire.Symbol(brokerlink.FailoverProperty), Value: list}}
+}
+
+// connectionNumber is the property of open in which a peer finds the identity that management
+// shows for its connection.
+const connectionNumber = "qd.conn-id"
 
 // Version is what the router says of itself in open; the command sets it.
 var Version = "dev"

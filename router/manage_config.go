@@ -263,7 +263,36 @@ func (t *configEntities) Delete(_ management.Client, entity any) error {
 // connectorColumns are what is known of a connector besides.
 var connectorColumns = []management.Column[*configured]{
 	text("connectionStatus", "SUCCESS, or CONNECTING while it is tried", func(c *configured) string { s, _ := c.connector(); return s }),
+	text("failoverUrls", "where the peer may be, in the order in which it will be tried, beginning with where it is: what is configured, and what the peer has named", (*configured).failoverURLs),
 	text("connectionMsg", "which connection that is, or why there is none", func(c *configured) string { _, m := c.connector(); return m }),
+}
+
+// failoverURLs are the places of a connector in the order in which they will be tried,
+// beginning with that of the connection, as URLs.
+func (c *configured) failoverURLs() string {
+	var urls []string
+	for _, place := range c.places() {
+		urls = append(urls, "amqp://"+place)
+	}
+	return strings.Join(urls, ", ")
+}
+
+// places are those where the connector's peer may be.
+func (c *configured) places() []string {
+	for _, k := range c.r.brokers.all() {
+		if k.cfg.Name == c.name {
+			return k.link.Places()
+		}
+	}
+	if x := c.r.mesh; x != nil {
+		x.mu.Lock()
+		k := x.connectors[c.name]
+		x.mu.Unlock()
+		if k != nil {
+			return k.places()
+		}
+	}
+	return nil
 }
 
 // connector says how the connector stands.

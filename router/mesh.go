@@ -137,7 +137,7 @@ func (x *mesh) start() {
 
 // connect keeps a connection to a neighbour from now on.
 func (x *mesh) connect(cfg *config.Connector) {
-	c := &connector{mesh: x, cfg: cfg, removed: make(chan struct{})}
+	c := newConnector(x, cfg)
 	x.mu.Lock()
 	x.connectors[cfg.Name] = c
 	x.mu.Unlock()

@@ -57,15 +57,17 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 		p.container = &container{peer: p, connection: l.cfg.Name}
 	}
 	p.conn = amqp.NewServer(nc, l.amqp, p)
+	p.conn.SetNumber(p.id)
 	return p
 }
 
 // newNeighbourPeer makes a peer of a connection that a connector has dialled.
-func newNeighbourPeer(x *mesh, nc net.Conn, conf *amqp.Config, name string, cost uint32) *peer {
+func newNeighbourPeer(x *mesh, nc net.Conn, conf *amqp.Config, c *connector) *peer {
 	r := x.router
-	p := &peer{router: r, place: name, id: r.connID.Add(1), since: time.Now()}
-	p.adj = &adjacency{peer: p, mesh: x, own: cost, dialled: true, since: time.Now(), over: make(chan struct{})}
+	p := &peer{router: r, place: c.cfg.Name, id: r.connID.Add(1), since: time.Now()}
+	p.adj = &adjacency{peer: p, mesh: x, own: c.cfg.Cost, dialler: c, since: time.Now(), over: make(chan struct{})}
 	p.conn = amqp.NewClient(nc, conf, p)
+	p.conn.SetNumber(p.id)
 	return p
 }
 

@@ -49,3 +49,14 @@ func TestManagementOfRoutersAcrossAMesh(t *testing.T) {
 		}
 	})
 }
+
+// Whoever connects is told the identity of the connection, by which management shows it.
+func TestAPeerIsToldWhichConnectionItIs(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		m := s.app("manager").manager("$management")
+		for _, name := range []string{"first", "second"} {
+			number, _ := s.app(name).Peer().Properties.Get("qd.conn-id")
+			equal(s, name, m.only("connection", "container", name)["identity"], any(fmt.Sprint(number)))
+		}
+	})
+}

@@ -41,11 +41,11 @@ func TestConfigCheckSaysAllThatIsWrong(t *testing.T) {
 }
 
 func TestConfigConvertPrintsYAML(t *testing.T) {
-	file := inFile(t, "router {\n  id: A\n  workerThreads: 4\n}\nlistener {\n  port: amqp\n}\n")
+	file := inFile(t, "router {\n  id: A\n  debugDumpFile: x\n}\nlistener {\n  port: amqp\n}\n")
 	a := newTestApp("")
 	a.want(t, 0, "config", "convert", file)
 	wantText(t, a.out, "router:\n  id: A\nlisteners:\n  - host: '::'\n    initialHandshakeTimeoutSeconds: 0\n")
-	wantText(t, a.err, file+":3: router.workerThreads: ")
+	wantText(t, a.err, file+":3: router.debugDumpFile: ")
 
 	// What was a warning is a mistake in YAML, and is said before a router says it.
 	file = inFile(t, "router {\n  id: A\n}\n")

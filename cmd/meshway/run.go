@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -79,6 +80,7 @@ func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.
 	for _, w := range cfg.Warnings {
 		log.Warn(w.String())
 	}
+	limitProcessors(cfg.Router.WorkerThreads)
 	r, err := a.newRouter(cfg, log)
 	if err != nil {
 		return err
@@ -107,6 +109,14 @@ func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.
 		return shutDown(r, log, grace)
 	case failure := <-r.Failed():
 		return errors.Join(failure, shutDown(r, log, grace))
+	}
+}
+
+// limitProcessors has the program use at most n processors at a time; 0 leaves it at what the
+// machine and the environment allow, which is never exceeded.
+func limitProcessors(n int) {
+	if n > 0 {
+		runtime.GOMAXPROCS(min(n, runtime.GOMAXPROCS(0)))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -212,5 +213,17 @@ func TestARouterThatCannotGoOnEndsTheCommand(t *testing.T) {
 	}
 	if !strings.Contains(a.err.String(), "another router has our id") || !r.ended {
 		t.Errorf("said %q; shut down: %v", a.err.String(), r.ended)
+	}
+}
+
+// workerThreads is obeyed, and gives nobody more processors than the environment does.
+func TestProcessorsAreLimitedAndNeverMadeMore(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(before)
+	for _, step := range []struct{ asked, want int }{{0, before}, {before + 7, before}, {1, 1}, {0, 1}} {
+		limitProcessors(step.asked)
+		if got := runtime.GOMAXPROCS(0); got != step.want {
+			t.Errorf("asked for %d: %d processors, want %d", step.asked, got, step.want)
+		}
 	}
 }

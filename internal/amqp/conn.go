@@ -40,6 +40,9 @@ type Config struct {
 	Offered    []wire.Symbol
 	Desired    []wire.Symbol
 	Properties wire.Map
+	// NumberProperty is what open's properties call the number that [Conn.SetNumber] has
+	// given the connection; empty leaves it out.
+	NumberProperty wire.Symbol
 
 	// As a server: the mechanisms offered; none at all leaves SASL out.
 	Mechanisms  []sasl.Mechanism
@@ -94,6 +97,7 @@ type Conn struct {
 	h      Handler
 	ender  BatchEnder // h, if it is one
 	client bool
+	number uint64 // see SetNumber
 	t      transport
 
 	// Written by the reader before OnOpen is called, then immutable.
@@ -201,6 +205,10 @@ func newConn(nc net.Conn, cfg *Config, h Handler, client bool) *Conn {
 	c.t.init(nc)
 	return c
 }
+
+// SetNumber gives the connection a number for [Config.NumberProperty]. Call it before Run or
+// Start.
+func (c *Conn) SetNumber(n uint64) { c.number = n }
 
 // Run serves the connection until it ends, and returns why: nil after an
 // orderly close. When it returns, every link is detached, every delivery

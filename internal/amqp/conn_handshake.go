@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/meshway/meshway/internal/buf"
@@ -92,7 +93,7 @@ func (c *Conn) appendOpen() {
 		ChannelMax:          wire.Some(c.cfg.ChannelMax),
 		OfferedCapabilities: c.cfg.Offered,
 		DesiredCapabilities: c.cfg.Desired,
-		Properties:          c.cfg.Properties,
+		Properties:          c.openProperties(),
 	}
 	if d := c.cfg.IdleTimeout; d > 0 {
 		// [2.4.5] Half of the real timeout, so that a peer which is a little
@@ -105,6 +106,15 @@ func (c *Conn) appendOpen() {
 	if !c.fits(start) {
 		c.out.bytes = wire.AppendFrame(c.out.bytes[:start], 0, shortened(&o))
 	}
+}
+
+// openProperties are what our open says beside its fields.
+func (c *Conn) openProperties() wire.Map {
+	if c.cfg.NumberProperty == "" {
+		return c.cfg.Properties
+	}
+	number := wire.Pair{Key: c.cfg.NumberProperty, Value: int64(c.number)}
+	return append(slices.Clip(c.cfg.Properties), number)
 }
 
 // recvOpen handles the peer's open. [2.7.1]

@@ -8,6 +8,7 @@ import (
 
 func (p *parser) checkAutoLinks() {
 	names, ends := map[string]string{}, map[string]string{}
+	var again []int // that a file of the predecessor's form names twice
 	for i := range p.config.AutoLinks {
 		l, where := &p.config.AutoLinks[i], fmt.Sprintf("%s[%d]", autoLinkEntity.Section, i)
 		if p.sectionBroken(where) {
@@ -21,8 +22,13 @@ func (p *parser) checkAutoLinks() {
 			p.unique(names, l.Name, where, "name")
 		}
 		if p.complete(autoLinkEntity, where) {
-			p.checkOtherLinks(ends, l, where)
+			if p.checkOtherLinks(ends, l, where) {
+				again = append(again, i)
+			}
 		}
+	}
+	for _, i := range slices.Backward(again) {
+		p.config.AutoLinks = slices.Delete(p.config.AutoLinks, i, i+1)
 	}
 }
 
@@ -34,8 +40,10 @@ func (p *parser) complete(e Entity, where string) bool {
 }
 
 // checkOtherLinks refuses what contradicts an earlier auto-link: another link
-// between the same two ends, or the way back from where it came.
-func (p *parser) checkOtherLinks(ends map[string]string, l *AutoLink, where string) {
+// between the same two ends, or the way back from where it came. In a file of the
+// predecessor's form the former is to be left out, and the latter may be right: the
+// container may have several stages of a chain.
+func (p *parser) checkOtherLinks(ends map[string]string, l *AutoLink, where string) (leaveOut bool) {
 	end := func(d Direction) string {
 		return fmt.Sprintf("%s %q %d %t %q %q %q", d, l.Address, l.Phase, l.Fallback, l.externalAddress(), l.Connection, l.ContainerID)
 	}
@@ -45,14 +53,20 @@ func (p *parser) checkOtherLinks(ends map[string]string, l *AutoLink, where stri
 	}
 	line := p.lineOf(where, "direction")
 	if first, ok := ends[end(l.Direction)]; ok {
-		p.problem(line, where, "is between the same address and the same place at the broker as %s; remove one", p.at(first, p.lines[first]))
-		return
+		what := "is between the same address and the same place at the broker as %s; remove one"
+		if p.legacy {
+			p.doubt(line, where, what+": this one is left out", p.at(first, p.lines[first]))
+		} else {
+			p.problem(line, where, what, p.at(first, p.lines[first]))
+		}
+		return p.legacy
 	}
 	if first, ok := ends[end(back)]; ok {
-		p.problem(p.lineOf(where, "phase"), where, "is the way back of %s, in the same phase: messages would go round for ever; remove the phase of both to get 1 with direction in and 0 with out", p.at(first, p.lines[first]))
-		return
+		p.doubt(p.lineOf(where, "phase"), where, "is the way back of %s, in the same phase: messages would go round for ever; remove the phase of both to get 1 with direction in and 0 with out", p.at(first, p.lines[first]))
+		return false
 	}
 	ends[end(l.Direction)] = where
+	return false
 }
 
 func (p *parser) checkLinkRoutes() {

@@ -53,11 +53,14 @@ func (p *parser) checkConnectors() {
 // same broker.
 func (p *parser) checkPlaces(c *Connector, where string, names, places map[string]string) {
 	place := c.DialAddresses()[0]
-	switch {
-	case c.Role != RoleRouteContainer:
-		p.unique(places, place, where, "port")
-	case c.Name == "":
+	switch first, taken := places[place]; {
+	case c.Role == RoleRouteContainer && c.Name == "":
 		p.unique(names, place, where, "name")
+	case c.Role == RoleRouteContainer:
+	case taken && c.Name != "" && p.lax:
+		p.doubt(p.lineOf(where, "port"), where+".port", "leads to %s as %s does; one of the two connections carries everything, and the other stands by", place, p.at(first, p.lineOf(first, "port")))
+	default:
+		p.unique(places, place, where, "port")
 	}
 }
 

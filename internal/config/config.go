@@ -28,6 +28,7 @@ type Router struct {
 	Heartbeat           time.Duration // time between heartbeats to a neighbour; Interior only
 	DefaultDistribution Distribution  // of addresses that no Address entry matches
 	MetricsAddresses    int           // most addresses that have metrics of their own
+	WorkerThreads       int           // most processors that it uses at a time; 0 is all
 	Metadata            string        // a text for those who look at the router
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -207,7 +208,7 @@ policy {
 `
 	c := parsed(t, file)
 	want := parsed(t, `
-router: {mode: interior, id: A}
+router: {mode: interior, id: A, workerThreads: 4}
 log: {level: info, modules: {mesh: debug}, outputFile: /var/log/x.log}
 listeners:
   - {host: "::", port: amqp, initialHandshakeTimeoutSeconds: 0, management: full, maxFrameSize: 2048, linkCapacity: 5, saslMechanisms: ANONYMOUS, openProperties: {a: 1, b: "{", c: {d: [1, true, null]}}}
@@ -222,7 +223,6 @@ linkRoutes: [{prefix: tx, direction: out, containerId: nobody}]
 		t.Errorf("got\n%s\nwant\n%s", Save(c), Save(want))
 	}
 	warnings := []string{
-		"etc/f:6: router.workerThreads: " + ownThreads,
 		"etc/f:24: listener.saslMechanisms: EXTERNAL is left out: EXTERNAL: client certificates need TLS, which is not built yet",
 		"etc/f:24: listener.saslMechanisms: DIGEST-MD5 is left out: DIGEST-MD5: it is obsolete and not built; use PLAIN",
 		"etc/f:36: listener.linkCapacity: has no effect with role inter-router, only with normal and route-container; remove it",
@@ -271,6 +271,48 @@ func TestLegacyMechanismsThatCannotWorkAreLeftOut(t *testing.T) {
 	}
 }
 
+// What the predecessor took, and what contradicts itself only in the native form: the same
+// auto-link twice is one, a container may have several stages of a chain, and a second
+// connection to a neighbour stands by.
+func TestALegacyFileMaySayTheSameTwice(t *testing.T) {
+	autoLink := func(direction, phase string) string {
+		return "autoLink {\n  address: a\n  containerId: c\n  direction: " + direction + "\n  phase: " + phase + "\n}\n"
+	}
+	connector := func(name string) string {
+		return "connector {\n  name: " + name + "\n  role: inter-router\n  host: b\n}\n"
+	}
+	c, err := Parse("f", []byte("router {\n  mode: interior\n}\n"+autoLink("in", "1")+autoLink("out", "1")+autoLink("in", "1")+autoLink("out", "2")+connector("one")+connector("two")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range c.AutoLinks {
+		got = append(got, fmt.Sprint(l.Direction, l.Phase))
+	}
+	if want := []string{"in1", "out1", "out2"}; !slices.Equal(got, want) {
+		t.Errorf("auto-links %q, want %q", got, want)
+	}
+	if len(c.Connectors) != 2 {
+		t.Errorf("%d connectors, want both", len(c.Connectors))
+	}
+	warnings := []string{
+		"f:14: autoLink: is the way back of autoLink (line 4), in the same phase: messages would go round for ever; remove the phase of both to get 1 with direction in and 0 with out",
+		"f:19: autoLink: is between the same address and the same place at the broker as autoLink (line 4); remove one: this one is left out",
+		"f:33: connector.port: leads to b:5672 as connector (line 28) does; one of the two connections carries everything, and the other stands by",
+	}
+	for i, w := range c.Warnings {
+		if i < len(warnings) && w.String() != warnings[i] {
+			t.Errorf("warning %d is\n%s\nwant\n%s", i, w, warnings[i])
+		}
+	}
+	if len(c.Warnings) != len(warnings) {
+		t.Errorf("%d warnings, want %d", len(c.Warnings), len(warnings))
+	}
+	if _, err := c.Create("address", map[string]any{"prefix": "x"}); err != nil {
+		t.Errorf("what was taken cannot be changed: %v", err)
+	}
+}
+
 func TestBadLegacyFiles(t *testing.T) {
 	tests := []struct{ name, file, want string }{
 		{"section in one line", "listener { host: x }\nrouter {\n}\n", "f:1: listener: has more in the line of its brace; put each attribute and the closing brace into lines of their own"},
@@ -291,7 +333,7 @@ func TestBadLegacyFiles(t *testing.T) {
 		{"number", "listener {\n  maxFrameSize: large\n}\n", `f:2: listener.maxFrameSize: is "large"; it must be a whole number from 512 to 2147483647 (bytes)`},
 		{"same place", "listener {\n  port: 1\n}\nlistener {\n  port: 1\n}\n", `f:5: listener.port: "[::]:1" is used by listener (line 2) too`},
 		{"pair that is none", "[\n[\"router\", {}],\n[\"listener\"]]", `f:3: is not ["SECTION", {"ATTRIBUTE": VALUE, ...}], as all entries of the list must be`},
-		{"unknown in the JSON form", "[[\"router\", {\"nonsense\": 1}]]", "f:1: router.nonsense: is not known; known are: id, mode, heartbeatMilliseconds, defaultDistribution, metricsAddresses, metadata"},
+		{"unknown in the JSON form", "[[\"router\", {\"nonsense\": 1}]]", "f:1: router.nonsense: is not known; known are: id, mode, heartbeatMilliseconds, defaultDistribution, metricsAddresses, workerThreads, metadata"},
 	}
 	for _, tt := range tests {
 		if _, err := Parse("f", []byte(tt.file)); err == nil || err.Error() != tt.want {

@@ -140,7 +140,6 @@ func TestBadMesh(t *testing.T) {
 		{"capacity", listener("linkCapacity: 250"), "f:3: listeners[0].linkCapacity: " + onlyNormal},
 		{"message size", listener("maxMessageSize: 0"), "f:3: listeners[0].maxMessageSize: " + onlyNormal},
 		{"properties", listener("openProperties: {a: 1}"), "f:3: listeners[0].openProperties: " + onlyNormal},
-		{"other places", listener("failoverUrls: b"), "f:3: listeners[0].failoverUrls: " + onlyNormal},
 		{"misspelt role, with a cost", "router: {mode: interior}\nlisteners: [{role: interrouter, cost: 2}]", `f:2: listeners[0].role: is "interrouter"; it must be one of normal, inter-router, route-container (did you mean inter-router?)`},
 
 		// Where to connect.

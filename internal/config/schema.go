@@ -130,6 +130,5 @@ const (
 	noTenants    = "multi-tenancy is not built; remove it"
 	noPlugin     = "SASL plug-ins are not built; remove it, and use a users file"
 	ownSASL      = "SASL is built in and needs no file of its own; remove it"
-	ownThreads   = "the Go runtime decides it (set GOMAXPROCS in the environment to limit processors); remove it"
 	ownLogLines  = "log lines have one form; choose it with log.format"
 )

@@ -60,7 +60,7 @@ var listenerEntity = Entity{
 			field:         at(func(l *Listener) *[]string { return &l.SASLMechanisms }), check: checkMechanisms},
 		{Name: "openProperties", Type: TypeMap, Only: endpoints, Help: "properties that are added to the router's Open",
 			field: at(func(l *Listener) *map[string]any { return &l.OpenProperties }), check: checkOpenProperties},
-		{Name: "failoverUrls", Old: "failoverList", Type: TypeWords, Only: endpoints, Help: "other places where clients find this service, [(amqp|amqps|ws|wss)://]host[:port], sent to them in Open",
+		{Name: "failoverUrls", Old: "failoverList", Type: TypeWords, Help: "other places where peers find this service, [(amqp|amqps|ws|wss)://]host[:port], sent to them in Open",
 			field: at(func(l *Listener) *[]FailoverURL { return &l.FailoverURLs })},
 		{Name: "http", Type: TypeBoolean, Default: false, Help: "speak HTTP instead of AMQP: /metrics for Prometheus, /healthz and /readyz for whoever watches the router; anybody who can connect may read them",
 			field: at(func(l *Listener) *bool { return &l.HTTP })},

@@ -28,6 +28,8 @@ var routerEntity = Entity{
 		{Name: "metricsAddresses", Fixed: true, Type: TypeInteger, Default: 100, Max: 10_000, Unit: "addresses", Help: "most addresses that have metrics of their own, first come first served; what the others carry is summed",
 			field: at(func(r *Router) *int { return &r.MetricsAddresses })},
 
+		{Name: "workerThreads", Fixed: true, Type: TypeInteger, Computed: "as many as there are, or GOMAXPROCS of the environment", Min: 1, Max: 1024, Unit: "processors", Help: "most processors that the router uses at a time; it never uses more than without this",
+			field: at(func(r *Router) *int { return &r.WorkerThreads })},
 		{Name: "metadata", Type: TypeString, Help: "a text of your own, shown to whoever looks at the router",
 			field: at(func(r *Router) *string { return &r.Metadata })},
 		{Name: "helloIntervalSeconds", Old: "helloInterval", Refused: noHello, Harmless: true},
@@ -35,7 +37,6 @@ var routerEntity = Entity{
 		{Name: "raIntervalSeconds", Old: "raInterval", Refused: noHello, Harmless: true},
 		{Name: "raIntervalFluxSeconds", Old: "raIntervalFlux", Refused: noHello, Harmless: true},
 		{Name: "remoteLsMaxAgeSeconds", Old: "remoteLsMaxAge", Refused: noHello, Harmless: true},
-		{Name: "workerThreads", Refused: ownThreads, Harmless: true},
 		{Name: "debugDumpFile", Old: "debugDump", Refused: "there is no such dump; remove it", Harmless: true},
 		{Name: "saslConfigDir", Old: "saslConfigPath", Refused: ownSASL, Harmless: true},
 		{Name: "saslConfigName", Refused: ownSASL, Harmless: true},
