@@ -78,10 +78,12 @@ func (r *Router) configTable(kind string, more ...management.Column[*configured]
 			c.Values = append(slices.Clone(c.Values), string(config.RoleNormal))
 		}
 		c.Required = c.Required && !(kind == "connector" && a.Name == "role")
+		at := len(columns)
 		columns = append(columns, c)
 		for _, name := range slices.Sorted(maps.Keys(alternates)) {
 			if alternates[name] == a.Name {
-				c.Name = name
+				columns[at].Old = name
+				c.Name, c.Required = name, false
 				columns = append(columns, c)
 			}
 		}

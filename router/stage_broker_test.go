@@ -30,16 +30,17 @@ type scriptedBroker struct {
 	conns []*brokerConn
 	log   []string // attaches and what became of them
 
-	refuse      map[string]*wire.Error // attaches to these addresses
-	endsSession bool                   // for a refused attach
-	halfRefused bool                   // attaches are answered without a terminus, and no detach follows yet
-	mute        map[string]bool        // attaches to these addresses get no answer, nor does what comes after
-	speak       chan struct{}          // closed when they do
-	deaf        bool                   // connections are accepted, and nothing is said
-	credit      uint32                 // granted to senders
-	outcome     *wire.DeliveryState    // of what comes; nil leaves it unsettled
-	settlesNot  map[string]bool        // what comes to these addresses
-	faults      bool                   // violations by the router fail the story
+	refuse       map[string]*wire.Error // attaches to these addresses
+	endsSession  bool                   // for a refused attach
+	halfRefused  bool                   // attaches are answered without a terminus, and no detach follows yet
+	emptyTermini bool                   // then they have one that names nothing
+	mute         map[string]bool        // attaches to these addresses get no answer, nor does what comes after
+	speak        chan struct{}          // closed when they do
+	deaf         bool                   // connections are accepted, and nothing is said
+	credit       uint32                 // granted to senders
+	outcome      *wire.DeliveryState    // of what comes; nil leaves it unsettled
+	settlesNot   map[string]bool        // what comes to these addresses
+	faults       bool                   // violations by the router fail the story
 }
 
 // brokerConn is one connection to it.
@@ -211,6 +212,9 @@ func (l *brokerLink) accept(b *amqp.Batch, r *amqp.AttachRequest, credit uint32)
 	answer := &amqp.Answer{Source: r.Attach.Source, Target: r.Attach.Target, SndSettleMode: wire.SndMixed}
 	if l.of.broker.halfRefused {
 		answer.Source, answer.Target = nil, nil
+		if l.of.broker.emptyTermini {
+			answer.Source, answer.Target = &wire.Source{}, &wire.Target{}
+		}
 	}
 	if r.Attach.Role == wire.RoleSender {
 		l.recv, _ = r.AcceptReceiver(b, l, answer)

@@ -73,8 +73,14 @@ func TestAnAddressIsOpenOnlyWhileTheBrokerHasAttachedIt(t *testing.T) {
 
 // [2.6.3] However long the detach behind it takes.
 func TestAnAnswerWithoutATerminusIsARefusal(t *testing.T) {
+	for _, empty := range []bool{false, true} { // none at all, or one that names nothing
+		anAnswerIsARefusal(t, empty)
+	}
+}
+
+func anAnswerIsARefusal(t *testing.T, empty bool) {
 	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
-		k.do(func() { k.halfRefused = true })
+		k.do(func() { k.halfRefused, k.emptyTermini = true, empty })
 		k.restart()
 		s.app("receiver").consumer("way", 10)
 		equal(s, "credit for what goes in", s.app("sender").producer("way").credit(), 0)

@@ -85,6 +85,20 @@ func TestAListenerComesAndGoesByManagement(t *testing.T) {
 	})
 }
 
+func TestALinkRouteIsMadeByEitherNameOfAnAttribute(t *testing.T) {
+	play(t, complete, func(s *stage) {
+		m := s.app("manager").manager("$management")
+		const typ = "org.apache.qpid.dispatch.router.config.linkRoute"
+		for _, name := range []string{"direction", "dir"} {
+			r := m.ask(attributes("prefix", "by "+name+".", "containerId", "service", name, "in"), "CREATE", "type", typ, "name", name)
+			equal(s, "by "+name+": "+r.text, r.code, 201)
+			counts(s, "the link route", m.only("router.config.linkRoute", "name", name), map[string]any{"direction": "in", "dir": "in"})
+			counts(s, "its address", m.only("router.address", "name", "Cby "+name), map[string]any{"distribution": "linkBalanced"})
+		}
+		equal(s, "without", m.ask(attributes("prefix", "z", "containerId", "service"), "CREATE", "type", typ, "name", "z").code, 400)
+	})
+}
+
 func TestAClientMakesLinkRoutesToItself(t *testing.T) {
 	playMesh(t, "A-B", nil, func(s *meshStage) {
 		service := s.at("A", "service")

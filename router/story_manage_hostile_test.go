@@ -179,6 +179,13 @@ func TestWhoMayOnlyLookHereMayNotChangeAnotherRouter(t *testing.T) {
 	})
 }
 
+func TestAMeshWithoutADefaultDistributionCanBeAsked(t *testing.T) {
+	playMesh(t, "A-B", func(c *config.Config) { c.Router.DefaultDistribution = config.Unavailable }, func(s *meshStage) {
+		m := s.at("A", "manager").manager("_topo/0/B/$management")
+		equal(s.stage, "the router that answers", m.only("router", "id", "B")["id"], any("B"))
+	})
+}
+
 func TestManagementClosesAConnection(t *testing.T) {
 	play(t, nil, func(s *stage) {
 		m := s.app("manager").manager("$management")

@@ -47,6 +47,22 @@ func TestADetachGoesThroughAsItIs(t *testing.T) {
 	}
 }
 
+// A receiver is told that what it has of a message is all that comes, before the detach.
+func TestADetachAmidAMessageAbortsIt(t *testing.T) {
+	line(t, func(s *meshStage, b *broker) {
+		app := s.at("A", "app")
+		p := app.producer("tx/q")
+		s.settleDown()
+		app.do(func() { p.Start(&meshtest.Out{Payload: make([]byte, 1000)}).Write(400) })
+		s.settleDown()
+		equal(s.stage, "bytes at the container", b.in[0].got[0].Size, 400)
+		app.do(func() { p.Detach(true, nil) })
+		s.settleDown()
+		equal(s.stage, "aborted", b.in[0].got[0].Aborted, true)
+		equal(s.stage, "detached", b.in[0].Closed, true)
+	})
+}
+
 func sameError(s *meshStage, what string, got *wire.Error, want wire.Symbol) {
 	s.t.Helper()
 	if got == nil || got.Condition != want {

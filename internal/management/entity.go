@@ -211,7 +211,8 @@ func attributesFor(r *Request, t *Type, values wire.Map) (wire.Map, error) {
 	for i := range t.Attributes {
 		at := &t.Attributes[i]
 		if at.Required && at.Name != "type" {
-			if _, ok := out.Get(at.Name); !ok {
+			_, ok := out.Get(at.Name)
+			if _, instead := out.Get(at.Old); !ok && !instead {
 				return nil, BadRequest("%s needs the attribute %q", t.Name, at.Name)
 			}
 		}

@@ -26,6 +26,7 @@ type Attribute struct {
 	Values   []string // of an enumeration
 	Default  any
 	Required bool
+	Old      string // another name by which a request may give it
 	Unique   bool
 	Create   bool // CREATE may set it
 	Update   bool // UPDATE may change it
