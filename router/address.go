@@ -46,10 +46,10 @@ type address struct {
 
 	mu sync.Mutex // guards all below
 
-	past      traffic // of links and remotes that are gone
-	series    *series // its metrics; nil if it has none of its own; immutable once it is in the table
-	users     int     // links and queues that keep the address in the table
-	idle      int     // ticks without any
+	past      *traffic // of links and remotes that are gone; nil until then, see former
+	series    *series  // its metrics; nil if it has none of its own; immutable once it is in the table
+	users     int      // links and queues that keep the address in the table
+	idle      int      // ticks without any
 	credit    creditState
 	waiting   *waitingRoom             // nil until something waits
 	draining  bool                     // somebody is in drain
@@ -100,7 +100,7 @@ func (a *address) addConsumer(e *egress) {
 func (a *address) replaceConsumers(list []*egress, remotes []*remote) {
 	for _, r := range a.consumers.Load().remotes {
 		if !slices.Contains(remotes, r) {
-			a.past.transit += r.sent.Load()
+			a.former().transit += r.sent.Load()
 		}
 	}
 	if len(list)+len(remotes) == 0 {
@@ -130,7 +130,7 @@ func (a *address) removeConsumer(e *egress) (last bool) {
 	if len(list) == len(old) {
 		return false
 	}
-	a.past.countOut(e, &carried)
+	a.former().countOut(e, &carried)
 	remotes := a.consumers.Load().remotes
 	a.replaceConsumers(list, remotes)
 	a.attend() // the others may have no credit

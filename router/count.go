@@ -39,7 +39,15 @@ type linkSet struct {
 	in   []*ingress
 	out  []*egress
 	raw  []*routedEnd
-	past carried
+	past *carried // nil until then
+}
+
+// former is what links have carried that are gone. The caller holds mu.
+func (s *linkSet) former() *carried {
+	if s.past == nil {
+		s.past = new(carried)
+	}
+	return s.past
 }
 
 func (s *linkSet) addIn(in *ingress) {
@@ -71,8 +79,9 @@ func (s *linkSet) removeIn(in *ingress) {
 	s.in[in.among].among = in.among
 	s.in[last] = nil
 	s.in = s.in[:last]
-	s.past.in.Add(&count)
-	s.past.droppedIn += in.tally.dropped.Load()
+	past := s.former()
+	past.in.Add(&count)
+	past.droppedIn += in.tally.dropped.Load()
 }
 
 // removeOut takes out a link that is over.
@@ -88,8 +97,9 @@ func (s *linkSet) removeOut(e *egress) {
 	s.out[e.among].among = e.among
 	s.out[last] = nil
 	s.out = s.out[:last]
-	s.past.out.Add(&count)
-	s.past.droppedOut += e.tally.dropped.Load()
+	past := s.former()
+	past.out.Add(&count)
+	past.droppedOut += e.tally.dropped.Load()
 }
 
 // addRaw adds the end of a routed link that has been attached.
@@ -109,7 +119,7 @@ func (s *linkSet) removeRaw(e *routedEnd) {
 		return
 	}
 	s.raw = slices.Delete(s.raw, i, i+1)
-	s.past.addRaw(e)
+	s.former().addRaw(e)
 }
 
 // addRaw adds what a routed link has carried by one of its ends.
@@ -141,7 +151,10 @@ func (e *routedEnd) peer() *peer {
 func (s *linkSet) look() (in []*ingress, out []*egress, past carried) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]*ingress(nil), s.in...), append([]*egress(nil), s.out...), s.past
+	if s.past != nil {
+		past = *s.past
+	}
+	return append([]*ingress(nil), s.in...), append([]*egress(nil), s.out...), past
 }
 
 // carried is what the link has carried.
@@ -276,6 +289,15 @@ type traffic struct {
 	ins, outs         amqp.Count // what senders and consumers here have sent and got
 }
 
+// former is what went through the address by those who are gone: most addresses that are at
+// rest have lost nobody, and there may be very many of them. The caller holds mu.
+func (a *address) former() *traffic {
+	if a.past == nil {
+		a.past = new(traffic)
+	}
+	return a.past
+}
+
 // countIn counts what a link of a sender has carried.
 func (t *traffic) countIn(in *ingress, c *amqp.Count) {
 	t.in += c.Deliveries
@@ -314,7 +336,10 @@ func (t *traffic) add(o *traffic) {
 // traffic is what went through the address since it is in use.
 func (a *address) traffic() traffic {
 	a.mu.Lock()
-	t := a.past
+	var t traffic
+	if a.past != nil {
+		t = *a.past
+	}
 	producers := append([]*ingress(nil), a.credit.producers...)
 	set := a.consumers.Load()
 	a.mu.Unlock()

@@ -66,7 +66,7 @@ func (a *address) removeProducer(b *amqp.Batch, in *ingress) {
 	a.mu.Lock()
 	c := &a.credit
 	if !in.peer.inside {
-		a.past.countIn(in, &carried)
+		a.former().countIn(in, &carried)
 	}
 	last := len(c.producers) - 1
 	if in.place <= last && c.producers[in.place] == in {
