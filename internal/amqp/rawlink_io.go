@@ -41,21 +41,10 @@ func (l *Receiver) recvRaw(w *work, t *wire.Transfer, payload []byte) error {
 // beginRaw checks and counts the first frame of a delivery. A resumed one counts as any
 // other. The caller holds mu.
 func (l *Receiver) beginRaw(t *wire.Transfer) error {
-	s := l.session
-	if !t.DeliveryID.OK {
-		return s.fault(wire.CondInvalidField, "link %q: the first transfer of a delivery has no delivery-id", l.name)
+	if err := l.numbered(t); err != nil {
+		return err
 	}
-	id := t.DeliveryID.V
-	if s.anyDelivery && !serialLess(s.lastDelivery, id) {
-		return s.fault(wire.CondInvalidField, "link %q: delivery-id %d after %d", l.name, id, s.lastDelivery)
-	}
-	if !serialLess(l.deliveryCount, l.ceiling) {
-		return l.fault(wire.CondTransferLimitExceeded, "delivery %d without credit", id)
-	}
-	s.lastDelivery, s.anyDelivery = id, true
-	l.deliveryCount++
-	l.partialID, l.settled, l.size = id, t.Settled.V, 0
-	l.countBegun(id)
+	l.countBegun(l.partialID)
 	if !l.settled {
 		l.outstanding++
 	}

@@ -89,8 +89,9 @@ func (s *Session) countFrame(size int) {
 // transferOverhead is about what a transfer frame has before its payload.
 const transferOverhead = 32
 
-// begin checks and counts the first frame of a delivery. The caller holds mu.
-func (l *Receiver) begin(t *wire.Transfer) error {
+// numbered checks the number of a delivery that begins, and its credit, and makes it the
+// one that is arriving. The caller holds mu.
+func (l *Receiver) numbered(t *wire.Transfer) error {
 	s := l.session
 	if !t.DeliveryID.OK {
 		return s.fault(wire.CondInvalidField, "link %q: the first transfer of a delivery has no delivery-id", l.name)
@@ -105,6 +106,14 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 	s.lastDelivery, s.anyDelivery = id, true
 	l.deliveryCount++
 	l.partialID, l.settled, l.size = id, t.Settled.V, 0
+	return nil
+}
+
+// begin checks and counts the first frame of a delivery. The caller holds mu.
+func (l *Receiver) begin(t *wire.Transfer) error {
+	if err := l.numbered(t); err != nil {
+		return err
+	}
 	// [2.7.5] A resumed delivery that is not in our unsettled map, and it never
 	// is since we send none, is ignored; it has been counted.
 	l.discard = t.Resume
@@ -116,7 +125,7 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 		l.noteFlow() // it crossed the flow that took credit back; its sender may count wrongly
 	}
 	l.extend() // what was too little to tell may be worth it now
-	l.countBegun(id)
+	l.countBegun(l.partialID)
 	return nil
 }
 
