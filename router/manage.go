@@ -74,7 +74,8 @@ func (m *message) cameBy() []byte {
 	return binary.BigEndian.AppendUint64(nil, id)
 }
 
-// startAgent connects the management agent.
+// startAgent connects the management agent, and returns once it hears requests: the first
+// client finds it.
 func (r *Router) startAgent() {
 	near, far := net.Pipe()
 	conf := &amqp.Config{ContainerID: r.cfg.Router.ID, MaxFrameSize: 64 << 10, ChannelMax: 1<<15 - 1, Budget: r.budget, HoldBySession: true}
@@ -98,6 +99,7 @@ func (r *Router) startAgent() {
 		defer r.tasks.Done()
 		e.Run()
 	}()
+	e.Await()
 }
 
 // stopAgent disconnects the management agent.

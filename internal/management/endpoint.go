@@ -46,6 +46,9 @@ type Endpoint struct {
 	wake chan struct{}           // has room for one
 	over chan struct{}           // closed with the connection
 	conn *amqp.Conn              // once it is open
+
+	attached int           // how many sources are attached; owned by the reader
+	ready    chan struct{} // closed once all are
 }
 
 // NewEndpoint makes the handler of a connection by which the agent reaches its router.
@@ -56,6 +59,7 @@ func NewEndpoint(a *Agent, log *zap.Logger, sources ...Source) *Endpoint {
 		able:     make(map[*replyLink]struct{}),
 		wake:     make(chan struct{}, 1),
 		over:     make(chan struct{}),
+		ready:    make(chan struct{}),
 	}
 	e.replies.endpoint = e
 	return e
@@ -63,6 +67,14 @@ func NewEndpoint(a *Agent, log *zap.Logger, sources ...Source) *Endpoint {
 
 // Closed says that the connection is over: Run returns.
 func (e *Endpoint) Closed() { close(e.over) }
+
+// Await returns once requests can arrive, or when the connection is over before.
+func (e *Endpoint) Await() {
+	select {
+	case <-e.ready:
+	case <-e.over:
+	}
+}
 
 // OnOpen attaches the links by which requests come in.
 func (e *Endpoint) OnOpen(c *amqp.Conn, b *amqp.Batch) *wire.Error {
@@ -117,6 +129,14 @@ type source struct {
 
 	payload  []byte // of the request that is arriving; owned by the reader
 	tooLarge bool
+}
+
+// OnAttached counts the source in. [2.6.3]
+func (s *source) OnAttached(*amqp.Batch, *wire.Attach) {
+	e := s.endpoint
+	if e.attached++; e.attached == len(e.sources) {
+		close(e.ready)
+	}
 }
 
 var errTooLarge = &wire.Error{Condition: wire.CondMessageSizeExceeded, Description: "management request: it has more than 1 MiB"}
