@@ -13,9 +13,8 @@ import (
 )
 
 func (a *app) describeCommand() *cobra.Command {
-	var m managing
 	var output string
-	cmd := &cobra.Command{
+	cmd := a.entityCommand(&cobra.Command{
 		Use:   "describe KIND NAME",
 		Short: "Show all that a router knows of one thing",
 		Long: `Shows every attribute of one entity. NAME is its name, its identity, its id, or an
@@ -23,46 +22,33 @@ address as clients write it. The kinds are those of "meshway get".`,
 		Example: `  meshway describe address orders
   meshway describe connection 7 --router B
   meshway describe broker broker-1 -o json`,
-		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: completeKinds,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.describe(cmd.Context(), m, output, args[0], args[1])
-		},
-	}
-	m.flags(cmd.Flags())
-	m.oneRouter(cmd)
+		Args:    cobra.ExactArgs(2),
+		PreRunE: func(*cobra.Command, []string) error { return checkOutput(output) },
+	}, func(ctx context.Context, mesh agents, on onEntity) error { return a.describe(ctx, mesh, on, output) })
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, or json")
 	return cmd
 }
 
-func (a *app) describe(ctx context.Context, m managing, output, name, which string) error {
-	k, err := findKind(name)
+// describe shows all entities that the name may mean.
+func (a *app) describe(ctx context.Context, mesh agents, on onEntity, output string) error {
+	found, err := find(ctx, mesh, on.router, on.kind, on.name)
 	if err != nil {
 		return err
 	}
-	if err := checkOutput(output); err != nil {
-		return err
-	}
-	return a.asking(ctx, m, func(mesh agents) error {
-		found, err := find(ctx, mesh, m.router, k, which)
+	for i, e := range found {
+		if output == "json" {
+			err = a.printJSON(plain(map[string]any(e)))
+		} else {
+			if i > 0 {
+				_ = a.print("") // an error shows with the next line
+			}
+			err = a.print("%s", describeEntity(e))
+		}
 		if err != nil {
 			return err
 		}
-		for i, e := range found {
-			if output == "json" {
-				err = a.printJSON(plain(map[string]any(e)))
-			} else {
-				if i > 0 {
-					_ = a.print("") // an error shows with the next line
-				}
-				err = a.print("%s", describeEntity(e))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // describeEntity is an attribute a line; those that are not known are left out.
@@ -117,7 +103,7 @@ func find(ctx context.Context, mesh agents, router string, k *kind, name string)
 	return found, nil
 }
 
-// only is find for what must be one.
+// findOne is find for what must be one.
 func findOne(ctx context.Context, mesh agents, router string, k *kind, name string) (client.Entity, error) {
 	found, err := find(ctx, mesh, router, k, name)
 	if err != nil {
