@@ -126,6 +126,8 @@ type Conn struct {
 
 	lastRead atomic.Int64 // when bytes came last, in nanoseconds since epoch
 
+	tap atomic.Pointer[Tap] // is told of frames; nil most often
+
 	mu sync.Mutex // guards all below, and the fields of sessions and links that say so
 
 	out      output // encoded, not yet handed to the socket

@@ -12,6 +12,7 @@ import (
 // connection is over, in good order when err is nil.
 func (c *Conn) recvBytes(w *work) (done bool, err error) {
 	in := c.t.rbuf
+	c.tapIn(in)
 	at, need := 0, 0
 	for !done && err == nil {
 		rest := in[at:]

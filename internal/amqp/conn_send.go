@@ -198,6 +198,7 @@ func (c *Conn) flush(b *Batch) {
 		wake := c.takeBlocked()
 		c.mu.Unlock()
 
+		c.tapOut(&out)
 		n, err := c.t.tryWrite(&out)
 		if err != nil {
 			out.free()
@@ -264,6 +265,7 @@ func (c *Conn) writeRest(out output, n int, wake []*Sender) {
 			c.wrote()
 		}
 		c.mu.Unlock()
+		c.tapOut(&out)
 	}
 }
 

@@ -26,6 +26,7 @@
 //	conn_handshake.go, conn_sasl.go  protocol headers, SASL, open
 //	conn_send.go     the output buffer, flushing, the writer on demand
 //	conn_timer.go    idle-time-out both ways, handshake deadline
+//	tap.go           whoever wants to see each frame
 //	session.go       begin, end, windows
 //	link.go          attach, detach, names
 //	receiver.go      links by which messages come in: credit granted, outcomes sent

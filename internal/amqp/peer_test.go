@@ -30,6 +30,9 @@ type peer struct {
 
 	hello   wire.Open // what open says of us
 	in      []byte    // written by the engine, not looked at yet
+	tap     tapRecord // told of all frames
+	wrote   []byte    // by us
+	read    []byte    // written by the engine, and read by us
 	eof     bool      // the engine has closed its half
 	closed  bool      // its close was seen: nothing may follow
 	anyEnd  bool      // how Run explains the end does not matter
@@ -97,6 +100,7 @@ func newPeer(t *testing.T, client bool, options []option) *peer {
 	} else {
 		p.conn = NewServer(engine, p.cfg, p.h)
 	}
+	p.conn.SetTap(&p.tap)
 	go func() {
 		defer close(p.done)
 		p.err = p.conn.Run()
@@ -117,6 +121,7 @@ func (p *peer) leave() {
 	// A peer that has stopped reading has stopped for good: what is written to it
 	// fails, but a slow writer may have to give up first.
 	<-p.done
+	p.tap.compare(p.t, p.wrote, p.read)
 	c := p.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,6 +143,7 @@ func (p *peer) write(frames ...any) {
 		}
 		b = asFrame(f).encode(b)
 	}
+	p.wrote = append(p.wrote, b...)
 	_, _ = p.nc.Write(b) // the engine may be gone: what it wrote before counts
 }
 
@@ -146,6 +152,7 @@ func (p *peer) listen() {
 	synctest.Wait()
 	data, eof := p.nc.in.take()
 	p.in = append(p.in, data...)
+	p.read = append(p.read, data...)
 	p.eof = p.eof || eof
 }
 
