@@ -178,7 +178,7 @@ func (r *Router) managementNodes() (list []string) {
 func (r *Router) entities() []management.Entities {
 	return append(noneTables(),
 		r.routerTable(), r.connectionTable(), r.linkTable(), r.addressTable(), r.nodeTable(),
-		r.configTable("listener"), r.configTable("connector", connectorColumns...),
+		r.configTable("listener", listenerColumns...), r.configTable("connector", connectorColumns...),
 		r.configTable("address"), r.configTable("autoLink", autoLinkColumns...), r.configTable("linkRoute", linkRouteColumns...),
 		r.ownRouteTable(), r.logTable(), r.logStatsTable(), r.policyTable())
 }

@@ -2,13 +2,11 @@ package router
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/meshway/meshway/broker-link"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/management"
 	"github.com/meshway/meshway/internal/wire"
@@ -99,7 +97,7 @@ func (r *Router) configTable(kind string, more ...management.Column[*configured]
 func attributeColumn(a *config.Attribute) management.Column[*configured] {
 	c := management.Column[*configured]{
 		Attribute: management.Attribute{Name: a.Name, Type: typeText, Required: a.Required, Create: true, Default: shownDefault(a), Help: a.Help},
-		Get:       func(c *configured) any { return shownValue(a, a.Get(c.item)) },
+		Get:       func(c *configured) any { return c.value(a) },
 	}
 	switch a.Type {
 	case config.TypeInteger:
@@ -107,11 +105,20 @@ func attributeColumn(a *config.Attribute) management.Column[*configured] {
 	case config.TypeBoolean:
 		c.Type = typeTruth
 	case config.TypeEnum:
-		c.Values = a.Values
+		c.Values, c.Unbuilt = a.Values, slices.Sorted(maps.Keys(a.RefusedValues))
 	case config.TypeMap, config.TypeRecord:
 		c.Type = typeMap
 	}
 	return c
+}
+
+// value is what the attribute shows of the entity. The host of a listener is what was said
+// of it: nothing, where it is loopback because nothing was.
+func (c *configured) value(a *config.Attribute) any {
+	if l, ok := c.item.(*config.Listener); ok && a.Name == "host" && l.HostByDefault {
+		return ""
+	}
+	return shownValue(a, a.Get(c.item))
 }
 
 // shownValue is a value of the configuration as tools know it: numbers are ints, or longs,
@@ -197,7 +204,7 @@ func (t *configEntities) Create(_ management.Client, values wire.Map) (any, erro
 	}
 	err := t.r.reconfigure(func(c config.Config) (config.Config, error) { return c.Create(t.entity.Name, attributes) })
 	if err != nil {
-		return nil, management.BadRequest("%s: %v", t.entity.Name, err)
+		return nil, management.BadRequest("%s%s: %v", t.aloneText(attributes), t.entity.Name, err)
 	}
 	for _, c := range t.rows() {
 		if !slices.Contains(before, c.name) {
@@ -205,6 +212,16 @@ func (t *configEntities) Create(_ management.Client, values wire.Map) (any, erro
 		}
 	}
 	return nil, management.BadRequest("%s: it has gone already", t.entity.Name)
+}
+
+// aloneText stands in front of why a router by itself was given no way to or from other
+// routers: scripts of the predecessor's users look for these words.
+func (t *configEntities) aloneText(attributes map[string]any) string {
+	role := attributes["role"]
+	if t.r.Config().Router.Mode != config.Standalone || role != string(config.RoleInterRouter) && role != "edge" {
+		return ""
+	}
+	return "role='standalone' not allowed to connect to or accept connections from other routers. "
 }
 
 // attributes are values as the configuration takes them.
@@ -260,114 +277,6 @@ func (t *configEntities) Delete(_ management.Client, entity any) error {
 		return management.BadRequest("%s: %v", t.entity.Name, err)
 	}
 	return nil
-}
-
-// connectorColumns are what is known of a connector besides.
-var connectorColumns = []management.Column[*configured]{
-	text("connectionStatus", "SUCCESS, or CONNECTING while it is tried", func(c *configured) string { s, _ := c.connector(); return s }),
-	text("failoverUrls", "where the peer may be, in the order in which it will be tried, beginning with where it is: what is configured, and what the peer has named", (*configured).failoverURLs),
-	text("connectionMsg", "which connection that is, or why there is none", func(c *configured) string { _, m := c.connector(); return m }),
-}
-
-// failoverURLs are the places of a connector in the order in which they will be tried,
-// beginning with that of the connection, as URLs.
-func (c *configured) failoverURLs() string {
-	var urls []string
-	for _, place := range c.places() {
-		urls = append(urls, "amqp://"+place)
-	}
-	return strings.Join(urls, ", ")
-}
-
-// places are those where the connector's peer may be.
-func (c *configured) places() []string {
-	for _, k := range c.r.brokers.all() {
-		if k.cfg.Name == c.name {
-			return k.link.Places()
-		}
-	}
-	if x := c.r.mesh; x != nil {
-		x.mu.Lock()
-		k := x.connectors[c.name]
-		x.mu.Unlock()
-		if k != nil {
-			return k.places()
-		}
-	}
-	return nil
-}
-
-// connector says how the connector stands.
-func (c *configured) connector() (status, message string) {
-	for _, p := range c.r.eachPeer() {
-		if p.dialled != "" && p.place == c.name && p.conn.Peer() != nil {
-			return "SUCCESS", fmt.Sprintf("[C%d] Connection Opened: dir=out host=%s container_id=%s", p.id, p.dialled, p.conn.Peer().ContainerID)
-		}
-	}
-	for _, k := range c.r.brokers.all() {
-		if k.cfg.Name == c.name {
-			if s := k.link.Status(); s.LastError != "" {
-				return "CONNECTING", "Connection to " + s.Host + " failed: " + s.LastError
-			}
-		}
-	}
-	if why, ok := c.r.undialled.Load(c.name); ok {
-		return "CONNECTING", why.(string)
-	}
-	return "CONNECTING", ""
-}
-
-// autoLinkColumns and linkRouteColumns are what is known of those besides.
-var (
-	autoLinkColumns = []management.Column[*configured]{
-		column(typeText, "linkRef", "the identity of its link", func(c *configured) any { return c.autoLinkRef() }),
-		text("operStatus", "inactive, attaching, failed or active", func(c *configured) string { return c.autoLink().State.String() }),
-		text("lastError", "why it failed last", func(c *configured) string { return withoutCondition(c.autoLink().LastError) }),
-	}
-	linkRouteColumns = []management.Column[*configured]{
-		always[*configured](typeText, "distribution", "always linkBalanced", "linkBalanced"),
-		text("operStatus", "active if a container for it is connected here, else inactive", (*configured).routeStatus),
-	}
-)
-
-// autoLink is how the auto-link stands.
-func (c *configured) autoLink() brokerlink.AttachStatus {
-	for _, l := range c.r.autoLinks.named(c.name) {
-		return l.status()
-	}
-	return brokerlink.AttachStatus{}
-}
-
-// withoutCondition is a peer's error in its own words, which tools compare.
-func withoutCondition(text string) string {
-	if condition, words, ok := strings.Cut(text, ": "); ok && words != "" && !strings.Contains(condition, " ") && strings.Contains(condition, ":") {
-		return words
-	}
-	return text
-}
-
-// autoLinkRef is the identity of the auto-link's link; nil if there is none.
-func (c *configured) autoLinkRef() any {
-	cfg := c.item.(*config.AutoLink)
-	for _, row := range c.r.linkRows() {
-		p := row.peer()
-		if p.container != nil && row.name() == cfg.Name+"@"+p.container.connection && (row.in != nil) == (cfg.Direction == config.DirectionIn) {
-			return decimal(row.tally().id)
-		}
-	}
-	return nil
-}
-
-// named are the auto-links of that name.
-func (s *autoLinks) named(name string) (list []*autoLink) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.list {
-		if l.cfg.Name == name {
-			list = append(list, l)
-		}
-	}
-	return list
 }
 
 // reconfigure has the router run by another configuration.

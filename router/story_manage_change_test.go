@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -82,6 +83,36 @@ func TestAListenerComesAndGoesByManagement(t *testing.T) {
 			t.Error("it still listens")
 		}
 		s.advance(3 * time.Second)
+	})
+}
+
+func TestAListenerWithoutAHostShowsThatAndWhereItListens(t *testing.T) {
+	play(t, complete, func(s *stage) {
+		m := s.app("manager").manager("$management")
+		const typ = "org.apache.qpid.dispatch.listener"
+		r := m.ask(attributes("port", "6001", "host", "127.0.0.1"), "CREATE", "type", typ, "name", "said")
+		equal(s, "created: "+r.text, r.code, 201)
+		r = m.ask(attributes("port", "6002"), "CREATE", "type", typ, "name", "unsaid")
+		equal(s, "created: "+r.text, r.code, 201)
+		counts(s, "the one", m.only("listener", "name", "said"), map[string]any{"host": "127.0.0.1", "listenAddress": "127.0.0.1:6001"})
+		counts(s, "the other", m.only("listener", "name", "unsaid"), map[string]any{"host": "", "listenAddress": "127.0.0.1:6002"})
+	})
+}
+
+func TestARouterByItselfIsGivenNoWayToOthersInWordsThatScriptsKnow(t *testing.T) {
+	play(t, complete, func(s *stage) {
+		m := s.app("manager").manager("$management")
+		for _, c := range []struct{ kind, role string }{{"listener", "edge"}, {"listener", "inter-router"}, {"connector", "edge"}, {"connector", "inter-router"}} {
+			r := m.ask(attributes("port", "6001", "role", c.role), "CREATE", "type", "org.apache.qpid.dispatch."+c.kind, "name", "x")
+			equal(s, c.kind+" "+c.role, r.code, 400)
+			if !strings.HasPrefix(r.text, "role='standalone' not allowed to connect to or accept connections from other routers. ") {
+				t.Errorf("%s of role %s: %s", c.kind, c.role, r.text)
+			}
+		}
+		r := m.ask(attributes("port", "6001", "role", "normall"), "CREATE", "type", "org.apache.qpid.dispatch.listener", "name", "x")
+		if r.code != 400 || strings.Contains(r.text, "standalone") {
+			t.Errorf("a role that does not exist: %d %s", r.code, r.text)
+		}
 	})
 }
 

@@ -85,6 +85,9 @@ func hostPort(e client.Entity) string {
 	return cmp.Or(e.Text("host"), "*") + ":" + e.Text("port")
 }
 
+// listens is where a listener takes connections: what the system has given it, if it says so.
+func listens(e client.Entity) string { return cmp.Or(e.Text("listenAddress"), hostPort(e)) }
+
 // plainAddress is an address without the letters in front of it.
 func plainAddress(key string) string {
 	switch {
@@ -167,7 +170,7 @@ var kinds = []kind{
 			more(numeric("MAX-IN-FLIGHT", "maxInFlight"))}},
 	{name: "listeners", also: []string{"listener"}, entity: "listener", config: "listener", sort: "port",
 		help: "where clients, brokers and routers connect", columns: []column{
-			attribute("NAME", "name"), shown("HOST", hostPort), attribute("ROLE", "role"), attribute("SASL", "saslMechanisms"), attribute("AUTHENTICATE", "authenticatePeer"),
+			attribute("NAME", "name"), shown("HOST", listens), attribute("ROLE", "role"), attribute("SASL", "saslMechanisms"), attribute("AUTHENTICATE", "authenticatePeer"),
 			attribute("MANAGEMENT", "management"), more(numeric("COST", "cost")), more(numeric("CAPACITY", "linkCapacity")), more(numeric("IDLE", "idleTimeoutSeconds"))}},
 	{name: "connectors", also: []string{"connector"}, entity: "connector", config: "connector", sort: "name",
 		help: "whom the router connects to", columns: []column{

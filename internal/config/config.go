@@ -37,6 +37,7 @@ type Router struct {
 type Listener struct {
 	Name                    string
 	Host                    string // name or literal, without brackets; empty is loopback
+	HostByDefault           bool   // nothing was said of Host, which is filled in
 	Port                    string // number or service name; 0 lets the system choose
 	SocketAddressFamily     Family
 	Role                    Role

@@ -19,6 +19,7 @@ func (c *Config) finish() {
 	}
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
+		l.HostByDefault = l.Host == ""
 		l.Host = l.bareHost()
 		l.Name = NameOf(l)
 		l.Management = cmp.Or(l.Management, l.defaultManagement())

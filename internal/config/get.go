@@ -228,7 +228,10 @@ func (a *Attribute) usual(c *Config, item any) any {
 	case *Listener:
 		switch a.Name {
 		case "host":
-			return (&Listener{SocketAddressFamily: x.SocketAddressFamily}).bareHost()
+			if !x.HostByDefault {
+				return nil // loopback that was asked for is written down
+			}
+			return x.Host
 		case "saslMechanisms":
 			return x.defaultMechanisms(c.Users)
 		case "management":

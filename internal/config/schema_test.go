@@ -34,7 +34,13 @@ func TestSchemaCoversTheStructs(t *testing.T) {
 			}
 			taken[p] = a.Name
 		}
-		if fields := reflect.TypeOf(target).Elem().NumField(); len(taken) != fields {
+		fields := 0
+		for f := range reflect.TypeOf(target).Elem().Fields() {
+			if !strings.HasSuffix(f.Name, "ByDefault") { // it says where another one's value is from
+				fields++
+			}
+		}
+		if len(taken) != fields {
 			t.Errorf("%s has %d fields and %d attributes", e.Name, fields, len(taken))
 		}
 	}

@@ -78,7 +78,7 @@ func truth(v any) (b, ok bool) {
 
 // enumerated is one of the words that are allowed, or its index.
 func (at *Attribute) enumerated(v any) (any, *Error) {
-	if s, ok := textOf(v); ok && slices.Contains(at.Values, s) {
+	if s, ok := textOf(v); ok && (slices.Contains(at.Values, s) || slices.Contains(at.Unbuilt, s)) {
 		return s, nil
 	}
 	if i, ok := integer(v); ok && i >= 0 && i < int64(min(len(at.Values), math.MaxInt32)) {

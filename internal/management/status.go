@@ -26,8 +26,14 @@ type Error struct {
 	Text string
 }
 
-// Error gives the status and what is wrong.
-func (e *Error) Error() string { return statusTexts[e.Code] + ": " + e.Text }
+// Error gives the status and what is wrong. What is wrong with a request stands alone: the
+// field's tools put the status in front of it themselves, and scripts look at the rest.
+func (e *Error) Error() string {
+	if e.Code == StatusBadRequest {
+		return e.Text
+	}
+	return statusTexts[e.Code] + ": " + e.Text
+}
 
 // BadRequest says that the request is wrong.
 func BadRequest(format string, args ...any) *Error {

@@ -24,6 +24,7 @@ type Attribute struct {
 	Name     string
 	Type     string   // string, integer, boolean, map, list, properties, path; empty with Values
 	Values   []string // of an enumeration
+	Unbuilt  []string // words besides, of which CREATE and UPDATE say why they are refused
 	Default  any
 	Required bool
 	Old      string // another name by which a request may give it
