@@ -30,3 +30,21 @@ func (t *linkRoutes) routedResidue(note func(string, ...any)) {
 		rs.mu.Unlock()
 	}
 }
+
+// AttachesTimeOut is what happens when the time of every routed attach is up, answered or not:
+// a timer may have fired while the answer was on its way to the link.
+func (r *Router) AttachesTimeOut() {
+	for _, rs := range r.linkRoutes.all() {
+		rs.mu.Lock()
+		var links []*routedLink
+		for _, m := range rs.mirrors {
+			for l := range m.links {
+				links = append(links, l)
+			}
+		}
+		rs.mu.Unlock()
+		for _, l := range links {
+			l.unanswered()
+		}
+	}
+}

@@ -198,7 +198,7 @@ func (rs *routedSession) begin(b *amqp.Batch, m *mirror, l *routedLink) *wire.Er
 	}
 	m.links[l] = struct{}{}
 	rs.peer.links.addRaw(&l.ends[sideUp])
-	l.timer = time.AfterFunc(attachTime, l.late)
+	l.timer = time.AfterFunc(attachTime, l.unanswered)
 	if !m.begun && len(m.links) > 1 {
 		m.waiting = append(m.waiting, l)
 		return nil

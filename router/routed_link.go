@@ -112,37 +112,46 @@ func (l *routedLink) attachDown(b *amqp.Batch) *wire.Error {
 	return nil
 }
 
-// late is called when no answer has come in time: to the attach, or to a detach.
-func (l *routedLink) late() {
+// unanswered is called when an attach has waited for its answer for long enough. The answer or an
+// end may have come just before: then that stands.
+func (l *routedLink) unanswered() {
+	if !l.giveUp(false) {
+		return
+	}
 	var b amqp.Batch
-	defer b.Flush()
-	rs := l.mirror.rs
-	rs.mu.Lock()
-	if l.over {
-		rs.mu.Unlock()
-		return
-	}
-	answered := l.answered
-	l.forget()
-	rs.mu.Unlock()
-	if answered {
-		l.ends[sideUp].raw.Detach(&b, true, nil)
-		l.ends[sideDown].raw.Detach(&b, true, nil)
-		return
-	}
 	err := refusal(condLinkLost, "%s has not answered the attach in %v", l.mirror.where(), attachTime)
 	l.ends[sideUp].raw.Detach(&b, true, err)
 	l.detachEnd(&b, sideDown, true, err)
+	b.Flush()
+}
+
+// undetached is called when a detach has waited for its answer for long enough.
+func (l *routedLink) undetached() {
+	if !l.giveUp(true) {
+		return
+	}
+	var b amqp.Batch
+	l.ends[sideUp].raw.Detach(&b, true, nil)
+	l.ends[sideDown].raw.Detach(&b, true, nil)
+	b.Flush()
+}
+
+// giveUp forgets the link, also if its attach was answered or not. False means that it is
+// over already, or has been answered.
+func (l *routedLink) giveUp(answered bool) bool {
+	rs := l.mirror.rs
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if l.over || l.answered && !answered {
+		return false
+	}
+	l.forget()
+	return true
 }
 
 // cut ends the link at both ends, for a reason that neither of them has given.
 func (l *routedLink) cut(b *amqp.Batch, err *wire.Error) {
-	rs := l.mirror.rs
-	rs.mu.Lock()
-	was := l.over
-	l.forget()
-	rs.mu.Unlock()
-	if !was {
+	if l.giveUp(true) {
 		l.ends[sideUp].raw.Detach(b, true, err)
 		l.detachEnd(b, sideDown, false, err)
 	}
@@ -237,7 +246,7 @@ func (e *routedEnd) OnEnd(b *amqp.Batch, end amqp.RawEnd) {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	l.timer = time.AfterFunc(detachTime, l.late)
+	l.timer = time.AfterFunc(detachTime, l.undetached)
 	rs.mu.Unlock()
 	closed := end.Closed
 	if !end.Detached {

@@ -162,6 +162,30 @@ func TestAnAttachIsAnsweredThoughTheContainerSaysNothing(t *testing.T) {
 	})
 }
 
+func TestAnAnswerThatComesAsItsTimeIsUpStands(t *testing.T) {
+	line(t, func(s *meshStage, b *broker) {
+		p := s.at("A", "app").producer("tx/q")
+		s.settleDown()
+		timesOut := func() {
+			for _, r := range s.routers {
+				r.AttachesTimeOut()
+			}
+			s.settleDown()
+		}
+		timesOut()
+		equal(s.stage, "attached", p.Live(), true)
+		b.stall(true)
+		p.detach()
+		s.settleDown()
+		timesOut()
+		equal(s.stage, "gone before the container has answered", p.Gone(), false)
+		b.stall(false)
+		s.settleDown()
+		equal(s.stage, "gone", p.Gone(), true)
+		equal(s.stage, "usable", p.Session.Usable(), true)
+	})
+}
+
 func TestADetachIsAnsweredThoughTheContainerSaysNothing(t *testing.T) {
 	line(t, func(s *meshStage, b *broker) {
 		p := s.at("A", "app").producer("tx/q")
