@@ -27,7 +27,6 @@ func main() { stage.Play("edge-gateway", files, run) }
 const (
 	gateway = "5691"
 	hub     = "5692"
-	rabbit  = "5672"
 )
 
 const (
@@ -37,14 +36,9 @@ const (
 
 func run(ctx context.Context, s *stage.Stage) error {
 	s.Say("RabbitMQ and two routers start: devices connect to the gateway, the hub to RabbitMQ.")
-	broker, err := s.RabbitMQ(ctx, rabbit)
+	broker, err := s.StartBehind(ctx, "hub", "gateway")
 	if err != nil {
 		return err
-	}
-	for _, id := range []string{"hub", "gateway"} {
-		if err := s.Start(id); err != nil {
-			return err
-		}
 	}
 	senders, err := connect(ctx, s)
 	if err != nil {
@@ -81,36 +75,13 @@ func connect(ctx context.Context, s *stage.Stage) ([]*amqp.Sender, error) {
 func send(ctx context.Context, senders []*amqp.Sender, first int) error {
 	return stage.Each(devices, func(device int) error {
 		for n := first; n < first+readings; n++ {
-			if err := sendOne(ctx, senders[device], fmt.Sprintf("device %d reading %d", device, n)); err != nil {
+			m := amqp.NewMessage(fmt.Appendf(nil, "device %d reading %d", device, n))
+			if err := stage.SendDurable(ctx, senders[device], m); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// sendOne sends a reading until the broker has accepted it. When the broker dies, what was on
-// its way to it is released or modified: it may be sent again.
-func sendOne(ctx context.Context, sender *amqp.Sender, body string) error {
-	m := amqp.NewMessage([]byte(body))
-	m.Header = &amqp.MessageHeader{Durable: true}
-	for {
-		receipt, err := sender.SendWithReceipt(ctx, m, nil)
-		if err != nil {
-			return fmt.Errorf("send: %w", err)
-		}
-		switch outcome, err := receipt.Wait(ctx); {
-		case err != nil:
-			return fmt.Errorf("wait for an outcome: %w", err)
-		case isAccepted(outcome):
-			return nil
-		}
-	}
-}
-
-func isAccepted(outcome amqp.DeliveryState) bool {
-	_, ok := outcome.(*amqp.StateAccepted)
-	return ok
 }
 
 // die kills the broker while devices send, and starts it again.

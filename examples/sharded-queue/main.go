@@ -71,34 +71,16 @@ func order(ctx context.Context, sender *amqp.Sender, n int) <-chan struct{} {
 	accepted := make(chan struct{}, customers)
 	for c := range customers {
 		go func() { // ends when the order is accepted, or with ctx
-			if sendOne(ctx, sender, fmt.Sprintf("customer %d", c), n) {
+			customer := fmt.Sprintf("customer %d", c)
+			m := amqp.NewMessage(nil)
+			m.Properties = &amqp.MessageProperties{GroupID: &customer}
+			m.ApplicationProperties = map[string]any{"n": int64(n)}
+			if stage.SendDurable(ctx, sender, m) == nil {
 				accepted <- struct{}{}
 			}
 		}()
 	}
 	return accepted
-}
-
-// sendOne sends an order until it is accepted. When a broker dies, what was on its way to it is
-// modified: it may be sent again.
-func sendOne(ctx context.Context, sender *amqp.Sender, customer string, n int) bool {
-	m := amqp.NewMessage(nil)
-	m.Header = &amqp.MessageHeader{Durable: true}
-	m.Properties = &amqp.MessageProperties{GroupID: &customer}
-	m.ApplicationProperties = map[string]any{"n": int64(n)}
-	for {
-		receipt, err := sender.SendWithReceipt(ctx, m, nil)
-		if err != nil {
-			return false
-		}
-		outcome, err := receipt.Wait(ctx)
-		if err != nil {
-			return false
-		}
-		if _, ok := outcome.(*amqp.StateAccepted); ok {
-			return true
-		}
-	}
 }
 
 // await counts what is accepted until so many are, or until the end.

@@ -21,21 +21,15 @@ var files embed.FS
 
 func main() { stage.Play("smart-routing", files, run) }
 
-// Ports of the files.
 const (
-	port   = "5694"
-	rabbit = "5672"
+	port     = "5694" // of the file
+	readings = 1000
 )
-
-const readings = 1000
 
 func run(ctx context.Context, s *stage.Stage) error {
 	s.Say("RabbitMQ and a router start; a dashboard receives from the address, a sensor sends to it.")
-	broker, err := s.RabbitMQ(ctx, rabbit)
+	broker, err := s.StartBehind(ctx, "router")
 	if err != nil {
-		return err
-	}
-	if err := s.Start("router"); err != nil {
 		return err
 	}
 	r, err := s.Receiver(ctx, port, "events")
@@ -86,21 +80,7 @@ func read(ctx context.Context, sensor *amqp.Sender) error {
 
 // alarm sends an alarm until RabbitMQ has accepted it.
 func alarm(ctx context.Context, sensor *amqp.Sender) error {
-	m := amqp.NewMessage([]byte("alarm"))
-	m.Header = &amqp.MessageHeader{Durable: true}
-	for {
-		receipt, err := sensor.SendWithReceipt(ctx, m, nil)
-		if err != nil {
-			return fmt.Errorf("send an alarm: %w", err)
-		}
-		outcome, err := receipt.Wait(ctx)
-		if err != nil {
-			return fmt.Errorf("wait for the outcome of an alarm: %w", err)
-		}
-		if _, ok := outcome.(*amqp.StateAccepted); ok {
-			return nil
-		}
-	}
+	return stage.SendDurable(ctx, sensor, amqp.NewMessage([]byte("alarm")))
 }
 
 // watch receives all that comes. It ends with ctx, or with the receiver.

@@ -27,10 +27,8 @@ func main() { stage.Play("three-routers", files, run) }
 const a, b, c = "5681", "5682", "5683"
 
 func run(ctx context.Context, s *stage.Stage) error {
-	for _, id := range []string{"A", "B", "C"} {
-		if err := s.Start(id); err != nil {
-			return err
-		}
+	if err := s.Start("A", "B", "C"); err != nil {
+		return err
 	}
 	receiver, err := s.Receiver(ctx, c, "orders")
 	if err != nil {

@@ -86,8 +86,17 @@ func (s *Stage) Elsewhere(ports ...string) error {
 
 func (s *Stage) local(text string) string { return strings.NewReplacer(s.ports...).Replace(text) }
 
-// Start starts a router from its file.
-func (s *Stage) Start(id string) error {
+// Start starts routers from their files, one after the other.
+func (s *Stage) Start(ids ...string) error {
+	for _, id := range ids {
+		if err := s.start(id); err != nil {
+			return fmt.Errorf("start %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func (s *Stage) start(id string) error {
 	name := strings.ToLower(id) + ".yaml"
 	text, err := fs.ReadFile(s.files, name)
 	if err != nil {
@@ -117,14 +126,20 @@ func (s *Stage) Stop(id string) error {
 	return r.Shutdown(ctx)
 }
 
-// RabbitMQ starts a broker, which the files believe to be on a port. It is to be started before
-// the routers that connect to it.
-func (s *Stage) RabbitMQ(ctx context.Context, port string) (*brokertest.Rabbit, error) {
-	nodes, err := s.RabbitMQs(ctx, port)
+// rabbitPort is where the files believe a single broker to be.
+const rabbitPort = "5672"
+
+// StartBehind starts a broker, and then the routers that connect to it.
+func (s *Stage) StartBehind(ctx context.Context, ids ...string) (*brokertest.Rabbit, error) {
+	nodes, err := s.RabbitMQs(ctx, rabbitPort)
+	if err == nil {
+		err = s.Start(ids...)
+	}
 	return nodes[0], err
 }
 
-// RabbitMQs starts several brokers at once.
+// RabbitMQs starts brokers, which the files believe to be on these ports, all at once. They are
+// to be started before the routers that connect to them.
 func (s *Stage) RabbitMQs(ctx context.Context, ports ...string) ([]*brokertest.Rabbit, error) {
 	nodes := make([]*brokertest.Rabbit, len(ports))
 	dir, err := os.MkdirTemp("", "meshway-example-")
@@ -171,6 +186,25 @@ func (s *Stage) Receiver(ctx context.Context, port, address string) (*amqp.Recei
 		return nil, err
 	}
 	return session.NewReceiver(ctx, address, nil)
+}
+
+// SendDurable sends a message until it is accepted: when a broker or the way to it is lost, what
+// is on its way is released or modified, and may be sent again.
+func SendDurable(ctx context.Context, sender *amqp.Sender, m *amqp.Message) error {
+	m.Header = &amqp.MessageHeader{Durable: true}
+	for {
+		receipt, err := sender.SendWithReceipt(ctx, m, nil)
+		if err != nil {
+			return fmt.Errorf("send: %w", err)
+		}
+		outcome, err := receipt.Wait(ctx)
+		if err != nil {
+			return fmt.Errorf("wait for an outcome: %w", err)
+		}
+		if _, ok := outcome.(*amqp.StateAccepted); ok {
+			return nil
+		}
+	}
 }
 
 // Each does something for 0 to n-1 at the same time, and returns when all are done.
