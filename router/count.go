@@ -71,14 +71,9 @@ func (s *linkSet) removeIn(in *ingress) {
 	count := in.carried()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last := len(s.in) - 1
-	if in.among > last || s.in[in.among] != in {
+	if !removeFrom(&s.in, in, func(in *ingress) *int { return &in.among }) {
 		return
 	}
-	s.in[in.among] = s.in[last]
-	s.in[in.among].among = in.among
-	s.in[last] = nil
-	s.in = s.in[:last]
 	past := s.former()
 	past.in.Add(&count)
 	past.droppedIn += in.tally.dropped.Load()
@@ -89,17 +84,27 @@ func (s *linkSet) removeOut(e *egress) {
 	count, _ := e.link.Look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last := len(s.out) - 1
-	if e.among > last || s.out[e.among] != e {
+	if !removeFrom(&s.out, e, func(e *egress) *int { return &e.among }) {
 		return
 	}
-	s.out[e.among] = s.out[last]
-	s.out[e.among].among = e.among
-	s.out[last] = nil
-	s.out = s.out[:last]
 	past := s.former()
 	past.out.Add(&count)
 	past.droppedOut += e.tally.dropped.Load()
+}
+
+// removeFrom takes x out of a list of those that know their place in it, however long that is:
+// the last one gets its place. False means that it is not there.
+func removeFrom[T any](list *[]*T, x *T, place func(*T) *int) bool {
+	l, at := *list, *place(x)
+	last := len(l) - 1
+	if at > last || l[at] != x {
+		return false
+	}
+	l[at] = l[last]
+	*place(l[at]) = at
+	l[last] = nil
+	*list = l[:last]
+	return true
 }
 
 // addRaw adds the end of a routed link that has been attached.
@@ -154,7 +159,7 @@ func (s *linkSet) look() (in []*ingress, out []*egress, past carried) {
 	if s.past != nil {
 		past = *s.past
 	}
-	return append([]*ingress(nil), s.in...), append([]*egress(nil), s.out...), past
+	return slices.Clone(s.in), slices.Clone(s.out), past
 }
 
 // carried is what the link has carried.
@@ -340,7 +345,7 @@ func (a *address) traffic() traffic {
 	if a.past != nil {
 		t = *a.past
 	}
-	producers := append([]*ingress(nil), a.credit.producers...)
+	producers := slices.Clone(a.credit.producers)
 	set := a.consumers.Load()
 	a.mu.Unlock()
 	t.in += a.anonymous.Load()

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"time"
 
 	"github.com/meshway/meshway/internal/amqp"
@@ -49,7 +50,7 @@ func (a *address) addProducer(b *amqp.Batch, in *ingress) {
 	in.place = len(c.producers)
 	c.producers = append(c.producers, in)
 	open := a.openTo(in)
-	others := a.reshare()
+	moved := a.reshare()
 	a.mu.Unlock()
 	if open {
 		a.applyCredit(b, []*ingress{in})
@@ -57,46 +58,39 @@ func (a *address) addProducer(b *amqp.Batch, in *ingress) {
 	if !open || a.front.Load() != nil {
 		a.wakeParts(b)
 	}
-	a.applyPaced(b, others)
+	if moved {
+		a.applyToAll(b)
+	}
 }
 
 // removeProducer takes in out.
 func (a *address) removeProducer(b *amqp.Batch, in *ingress) {
 	carried := in.carried()
 	a.mu.Lock()
-	c := &a.credit
 	if !in.peer.inside {
 		a.former().countIn(in, &carried)
 	}
-	last := len(c.producers) - 1
-	if in.place <= last && c.producers[in.place] == in {
-		c.producers[in.place] = c.producers[last]
-		c.producers[in.place].place = in.place
-		c.producers[last] = nil
-		c.producers = c.producers[:last]
-	}
-	others := a.reshare()
+	removeFrom(&a.credit.producers, in, func(in *ingress) *int { return &in.place })
+	moved := a.reshare()
 	a.mu.Unlock()
-	a.applyPaced(b, others)
+	if moved {
+		a.applyToAll(b)
+	}
 }
 
 // reshare computes what senders get of the address's window, and the window that
-// its consumers make for those without a linkCapacity. When one has moved by a
-// quarter since it was applied, it returns the senders, to whom it must be applied;
-// nil otherwise, so that n links attaching cost n log n and not n². The caller
-// holds mu.
-func (a *address) reshare() []*ingress {
+// its consumers make for those without a linkCapacity. True means that one has moved
+// by a quarter since it was applied, and must be applied to all senders: so n links
+// attaching cost n log n and not n². The caller holds mu.
+func (a *address) reshare() bool {
 	c := &a.credit
 	share := max(addressWindow/uint32(max(len(c.producers), 1)), leastWindow)
 	spread := min(consumerWindow*uint32(max(a.consumerCount(), 1)), largestWindow)
 	if near(share, c.share) && near(spread, c.spread) {
-		return nil
+		return false
 	}
 	c.share, c.spread = share, spread
-	if !c.open && a.front.Load() == nil {
-		return nil
-	}
-	return append([]*ingress(nil), c.producers...)
+	return c.open || a.front.Load() != nil
 }
 
 // near says that a is within a quarter of b.
@@ -105,13 +99,15 @@ func near(a, b uint32) bool { return a*5 > b*4 && a*4 < b*5 }
 // consumersChanged is called when a consumer has come or gone.
 func (a *address) consumersChanged(b *amqp.Batch) {
 	a.mu.Lock()
-	list := a.reshare()
+	moved := a.reshare()
 	if f := a.front.Load(); f != nil && f.fallback != nil { // which of the two counts may have changed
-		list = append([]*ingress(nil), a.credit.producers...)
+		moved = true
 	}
 	fronts := a.fronts
 	a.mu.Unlock()
-	a.applyPaced(b, list)
+	if moved {
+		a.applyToAll(b)
+	}
 	for _, f := range fronts {
 		f.addr.consumersChanged(b)
 	}
@@ -140,9 +136,8 @@ func (a *address) consumerAble(b *amqp.Batch) {
 	a.credit.open = true
 	a.credit.idleTicks = 0
 	a.opened.Store(true)
-	all := append([]*ingress(nil), a.credit.producers...)
 	a.mu.Unlock()
-	a.applyPaced(b, all)
+	a.applyToAll(b)
 	a.tellFronts(b)
 }
 
@@ -162,15 +157,17 @@ func (a *address) closeCredit(b *amqp.Batch, still func() bool) {
 		return
 	}
 	a.credit.open = false
-	all := append([]*ingress(nil), a.credit.producers...)
 	a.mu.Unlock()
-	a.applyPaced(b, all)
+	a.applyToAll(b)
 	a.tellFronts(b)
 }
 
-// applyPaced applies the address's state to many senders, a few at a time and
-// off the reader.
-func (a *address) applyPaced(b *amqp.Batch, list []*ingress) {
+// applyToAll applies the address's state to all of its senders; to many of them a few at
+// a time and off the reader.
+func (a *address) applyToAll(b *amqp.Batch) {
+	a.mu.Lock()
+	list := slices.Clone(a.credit.producers)
+	a.mu.Unlock()
 	if len(list) <= pacedAbove {
 		a.applyCredit(b, list)
 		return

@@ -154,16 +154,24 @@ func (a *address) tellFronts(b *amqp.Batch) {
 	fronts := a.fronts
 	a.mu.Unlock()
 	for _, f := range fronts {
-		f.addr.mu.Lock()
-		list := append([]*ingress(nil), f.addr.credit.producers...)
-		f.addr.mu.Unlock()
-		f.addr.applyPaced(b, list)
+		f.addr.applyToAll(b)
 	}
 }
 
 // hasParts says that the address has parts, or is one: what waits may go to another. The
 // caller holds mu.
 func (a *address) hasParts() bool { return a.front.Load() != nil || len(a.fronts) > 0 }
+
+// behind is the front that the address is a part of; the first if there are several, nil if
+// there is none.
+func (a *address) behind() *front {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.fronts) == 0 {
+		return nil
+	}
+	return a.fronts[0]
+}
 
 // redirect sends a message, for which this part has no consumer any more, to another part
 // that has one. False means that there is none.
@@ -173,11 +181,7 @@ func (a *address) redirect(b *amqp.Batch, m *message) bool {
 	}
 	f := a.front.Load()
 	if f == nil {
-		a.mu.Lock()
-		if len(a.fronts) > 0 {
-			f = a.fronts[0]
-		}
-		a.mu.Unlock()
+		f = a.behind()
 	}
 	if f == nil || f.direct == a {
 		return false
@@ -204,23 +208,21 @@ type shardPlan struct {
 
 // reportShard says that a shard has lost its last consumer, or has one again.
 func (a *address) reportShard() {
-	a.mu.Lock()
-	f := a.fronts
-	a.mu.Unlock()
-	if len(f) == 0 || f[0].plan == nil || !a.treated().sticky {
+	f := a.behind()
+	if f == nil || f.plan == nil || !a.treated().sticky {
 		return
 	}
 	there := a.consumers.Load().any(false)
 	if there == !a.shardLost.Load() || !a.shardLost.CompareAndSwap(there, !there) {
 		return
 	}
-	i := slices.Index(f[0].shards, a)
-	fields := []zap.Field{zap.String("address", f[0].addr.key), zap.String("shard", f[0].plan.names[i])}
+	i := slices.Index(f.shards, a)
+	fields := []zap.Field{zap.String("address", f.addr.key), zap.String("shard", f.plan.names[i])}
 	log := a.router.log
 	switch {
 	case there:
 		log.Info("a shard is back", fields...)
-	case f[0].plan.move:
+	case f.plan.move:
 		log.Warn("a shard is lost: its keys move to the others until it is back", fields...)
 	default:
 		log.Warn("a shard is lost: messages with its keys wait until it is back, each within its sender's window", fields...)

@@ -117,6 +117,25 @@ func (r *rate) mean(now uint16) uint32 {
 	return sum / rateDepth
 }
 
+// meter is what either end of a link counts. Guarded by conn.mu.
+type meter struct {
+	deliveryCount uint32 // deliveries begun [2.6.7]
+	limit         uint32 // the sender may send up to here, as its receiver told last
+	count         Count
+	rate          rate
+	dry           uint32 // when the credit was used up last
+}
+
+// gauge is how the link is now, but for what is stuck. The caller holds mu.
+func (m *meter) gauge(clock *Clock, unsettled uint32) Gauge {
+	at := clock.whole()
+	g := Gauge{Unsettled: unsettled, Rate: m.rate.mean(uint16(at))}
+	if g.Credit = uint32(max(serialDiff(m.limit, m.deliveryCount), 0)); g.Credit == 0 {
+		g.Dry = at - m.dry
+	}
+	return g
+}
+
 // countBegun counts a delivery that begins, and makes its record if it is unsettled. The
 // caller holds mu.
 func (l *Receiver) countBegun(id uint32) {
@@ -193,21 +212,16 @@ func (l *Receiver) Look() (Count, Gauge) { return l.stats(false) }
 func (l *Receiver) Stats() (Count, Gauge) { return l.stats(true) }
 
 func (l *Receiver) stats(stuck bool) (Count, Gauge) {
-	s := l.session
-	c := s.conn
-	at := c.cfg.Clock.whole()
-	now := uint16(at)
+	c := l.session.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	g := Gauge{Unsettled: l.outstanding + l.excused, Rate: l.rate.mean(now)}
 	if l.gone {
 		return l.count, Gauge{}
 	}
-	if g.Credit = uint32(max(serialDiff(l.limit, l.deliveryCount), 0)); g.Credit == 0 {
-		g.Dry = at - l.dry
-	}
+	g := l.gauge(c.cfg.Clock, l.outstanding+l.excused)
 	if stuck && g.Unsettled > 0 {
-		s.incoming.each(func(_ uint32, r *inRecord) {
+		now := c.cfg.Clock.now()
+		l.session.incoming.each(func(_ uint32, r *inRecord) {
 			if r.link == l && now-r.born > stuckAfter {
 				g.Stuck++
 			}
@@ -224,21 +238,16 @@ func (l *Sender) Look() (Count, Gauge) { return l.stats(false) }
 func (l *Sender) Stats() (Count, Gauge) { return l.stats(true) }
 
 func (l *Sender) stats(stuck bool) (Count, Gauge) {
-	s := l.session
-	c := s.conn
-	at := c.cfg.Clock.whole()
-	now := uint16(at)
+	c := l.session.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	g := Gauge{Unsettled: l.outstanding, Rate: l.rate.mean(now)}
 	if l.gone {
 		return l.count, Gauge{}
 	}
-	if g.Credit = uint32(max(serialDiff(l.limit, l.deliveryCount), 0)); g.Credit == 0 {
-		g.Dry = at - l.dry
-	}
+	g := l.gauge(c.cfg.Clock, l.outstanding)
 	if stuck && g.Unsettled > 0 {
-		s.outgoing.each(func(_ uint32, r *outRecord) {
+		now := c.cfg.Clock.now()
+		l.session.outgoing.each(func(_ uint32, r *outRecord) {
 			if r.link == l && now-r.born > stuckAfter {
 				g.Stuck++
 			}

@@ -24,17 +24,13 @@ type Receiver struct {
 	// Guarded by conn.mu. Credit is a window computed from state, never a sum of
 	// increments: the sender may send up to limit, and limit is what it has sent
 	// plus the window less what is not finished.
-	deliveryCount uint32
-	limit         uint32 // the sender may send up to here, as told last
-	ceiling       uint32 // the highest limit ever told, or some more; what is excess is judged by it
-	window        uint32 // deliveries that may be unfinished at a time; 0 stops credit
-	outstanding   uint32 // deliveries begun and not finished
-	excused       uint32 // unsettled deliveries that count no more for credit, and are not over
-	count         Count
-	rate          rate
-	dry           uint32 // when the credit was used up last
-	flowPending   bool
-	anchored      bool // deliveryCount is known: the peer's attach has arrived
+	meter
+	ceiling     uint32 // the highest limit ever told, or some more; what is excess is judged by it
+	window      uint32 // deliveries that may be unfinished at a time; 0 stops credit
+	outstanding uint32 // deliveries begun and not finished
+	excused     uint32 // unsettled deliveries that count no more for credit, and are not over
+	flowPending bool
+	anchored    bool // deliveryCount is known: the peer's attach has arrived
 }
 
 // ReceiverHandler is told what comes in on a link. All calls come from the

@@ -26,16 +26,12 @@ type Sender struct {
 	drain atomic.Bool
 
 	// Guarded by conn.mu.
-	deliveryCount uint32
-	limit         uint32 // the receiver takes deliveries up to here
-	outstanding   uint32 // unsettled deliveries
-	count         Count
-	rate          rate
-	dry           uint32 // when the credit was used up last
-	wanted        bool   // somebody was refused: OnSendable is owed
-	isBlocked     bool   // in conn.blocked
-	isStalled     bool   // in session.stalled
-	isGrounded    bool   // in conn.flights.waiting
+	meter
+	outstanding uint32 // unsettled deliveries
+	wanted      bool   // somebody was refused: OnSendable is owed
+	isBlocked   bool   // in conn.blocked
+	isStalled   bool   // in session.stalled
+	isGrounded  bool   // in conn.flights.waiting
 
 	// The delivery in the middle of being sent, also under conn.mu.
 	mid        bool
