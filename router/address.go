@@ -32,8 +32,8 @@ type address struct {
 	// epoch rises whenever a consumer may have become able to take a delivery.
 	epoch atomic.Uint64
 
-	// passedOver is since when the closest consumers have no room, in Unix
-	// nanoseconds; 0 while they have.
+	// passedOver is since when the closest consumers have no room, by the router's
+	// elapsed; 0 while they have.
 	passedOver atomic.Int64
 
 	openHere atomic.Bool // consumers of this router have had credit lately, and the mesh knows

@@ -74,7 +74,7 @@ func (a *address) giveAt(b *amqp.Batch, m *message, set *consumerSet, cost uint6
 // impatient says whether the closest consumers have had no room for long enough. The
 // first time that they have none, a drain is arranged for when that is so.
 func (a *address) impatient() bool {
-	now := time.Now().UnixNano()
+	now := a.router.elapsed()
 	since := a.passedOver.Load()
 	if since == 0 {
 		if a.passedOver.CompareAndSwap(0, now) {

@@ -27,7 +27,7 @@ type remote struct {
 	used     atomic.Int32 // units that are out
 	answered atomic.Bool  // the window is what the egress said
 	sent     atomic.Uint64
-	asked    atomic.Int64 // when the window was asked for last, in Unix nanoseconds; 0 never
+	asked    atomic.Int64 // when the window was asked for last, by elapsed; 0 never
 
 	mu   sync.Mutex
 	hops map[*hop]struct{} // that are kept by links; guarded by mu

@@ -49,7 +49,7 @@ type Router struct {
 	asked    chan struct{} // gets a word when management wants the router to end; room for one
 	draining atomic.Bool   // shutting down: nobody gets credit any more
 	connID   atomic.Uint64
-	saidFull atomic.Int64 // when, in Unix nanoseconds, it was last said that too much waits
+	saidFull atomic.Int64 // when it was last said that too much waits, by elapsed; 0 never
 	linkID   atomic.Uint64
 	flows    atomic.Uint32 // flow labels given to links
 	clock    amqp.Clock    // seconds since it was made; set by the ticker
@@ -79,13 +79,17 @@ func (r *Router) full() bool {
 	if r.budget.Held() < waitingCeiling {
 		return false
 	}
-	now := time.Now().UnixNano()
-	if last := r.saidFull.Load(); now-last > int64(10*time.Second) && r.saidFull.CompareAndSwap(last, now) {
+	now := r.elapsed()
+	if last := r.saidFull.Load(); (last == 0 || now-last > int64(10*time.Second)) && r.saidFull.CompareAndSwap(last, now) {
 		r.log.Error("too much waits in this router: new messages that no consumer takes at once are released until less does; see which consumers are behind",
 			zap.Int64("bytes waiting", r.budget.Held()), zap.Int64("limit", waitingCeiling))
 	}
 	return true
 }
+
+// elapsed is the time since the router was made, in nanoseconds and never 0. Nothing is decided by
+// the time of day, which jumps when a clock is set.
+func (r *Router) elapsed() int64 { return max(int64(time.Since(r.started)), 1) }
 
 // Endpoint is something that the router listens on.
 type Endpoint struct {

@@ -211,7 +211,7 @@ func (x *mesh) tendWindows(b *amqp.Batch, now time.Time) {
 		})
 		a.mu.Unlock()
 		for _, r := range a.consumers.Load().remotes {
-			if (wanted || r.used.Load() > 0) && r.asks(now) {
+			if (wanted || r.used.Load() > 0) && r.asks() {
 				to(asks, r.key, routedAsk).add(b, egressName(a.key, r.id), nil)
 			}
 		}
@@ -225,15 +225,16 @@ func (x *mesh) tendWindows(b *amqp.Batch, now time.Time) {
 }
 
 // asks says whether it is time to ask the egress for a window.
-func (r *remote) asks(now time.Time) bool {
+func (r *remote) asks() bool {
 	every := askEvery
 	if !r.answered.Load() {
 		every = time.Second
 	}
-	if last := r.asked.Load(); last != 0 && now.UnixNano()-last < int64(every) {
+	now := r.addr.router.elapsed()
+	if last := r.asked.Load(); last != 0 && now-last < int64(every) {
 		return false
 	}
-	r.asked.Store(now.UnixNano())
+	r.asked.Store(now)
 	return true
 }
 
