@@ -1,7 +1,9 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +36,7 @@ type adjacency struct {
 
 	begun    bool                          // our sessions are; owned by the reader
 	admitted bool                          // it may be one; guarded by the mesh's mutex
+	stranger atomic.Bool                   // the peer is no router, but a client that came to the wrong listener
 	over     chan struct{}                 // closed when it has ended
 	ready    atomic.Bool                   // control messages can be sent
 	joined   atomic.Bool                   // the mesh knows it
@@ -89,11 +92,11 @@ func (x *mesh) routerProperties(cost uint32) wire.Map {
 // onOpen checks who the neighbour is, and whether it may be one.
 func (j *adjacency) onOpen(c *amqp.Conn, b *amqp.Batch) *wire.Error {
 	o := c.Peer()
-	if err := j.introduce(o); err != nil {
+	err := j.introduce(o)
+	if err != nil || j.stranger.Load() {
 		return err
 	}
-	err := j.mesh.admit(j)
-	if err != nil {
+	if err = j.mesh.admit(j); err != nil {
 		return err
 	}
 	j.mu.Lock()
@@ -111,13 +114,14 @@ func (j *adjacency) introduce(o *amqp.Peer) *wire.Error {
 	get := func(key string) any { v, _ := o.Properties.Get(key); return v }
 	product, _ := get("product").(string)
 	version, ok := get(propertyVersion).(uint32)
-	if !ok {
-		if product == "" {
-			product = "a peer that does not say what it is"
-		}
-		return refusal(wire.CondNotAllowed, "this is an inter-router connection of Meshway, and %q (%s) does not speak its protocol; clients connect to a listener of role normal", o.ContainerID, product)
-	}
-	if version != interRouterVersion {
+	switch {
+	case !ok && j.dialler == nil && !slices.Contains(otherRouters, product):
+		j.stranger.Store(true)
+		j.peer.log(zap.WarnLevel, "a client at a listener for routers: its links are refused", zap.String("at", j.peer.place), zap.String("container", o.ContainerID))
+		return nil
+	case !ok:
+		return refusal(wire.CondNotAllowed, "this is an inter-router connection of Meshway, and %q (%s) does not speak its protocol; clients connect to a listener of role normal", o.ContainerID, cmp.Or(product, "a peer that does not say what it is"))
+	case version != interRouterVersion:
 		return refusal(wire.CondNotImplemented, "router %q speaks version %d of the inter-router protocol, and this one version %d; upgrade the older of the two", o.ContainerID, version, interRouterVersion)
 	}
 	boot, ok := get(propertyBoot).(uint64)
@@ -137,6 +141,18 @@ func (j *adjacency) introduce(o *amqp.Peer) *wire.Error {
 	j.neighbour = linkstate.Identity{ID: o.ContainerID, Boot: boot}
 	j.cost = max(j.own, uint32(cost))
 	return nil
+}
+
+// otherRouters are the products of routers that speak a protocol of their own between each
+// other. Links that are refused tell them nothing: their connections are.
+var otherRouters = []string{"qpid-dispatch-router", "skupper-router"}
+
+// condRole says that a connection is not for links of that kind, in the field's words.
+const condRole wire.Symbol = "qd:connection-role"
+
+// refuseStranger refuses a link of a client.
+func (j *adjacency) refuseStranger() *wire.Error {
+	return refusal(condRole, "listener %q is for the routers of the mesh; clients connect to a listener of role normal", j.peer.place)
 }
 
 // begin begins our sessions and attaches our links. It runs on the reader.

@@ -12,7 +12,9 @@ import (
 // OnAttach decides what a link that the peer wants is for. [2.6.3]
 func (p *peer) OnAttach(b *amqp.Batch, r *amqp.AttachRequest) {
 	var err *wire.Error
-	if taken, no := p.routeLink(b, r); taken {
+	if p.adj != nil && p.adj.stranger.Load() {
+		err = p.adj.refuseStranger()
+	} else if taken, no := p.routeLink(b, r); taken {
 		err = no
 	} else if p.adj != nil {
 		err = p.adj.attachTrunk(b, r)

@@ -41,7 +41,7 @@ func (*connectionEntities) Update(_ management.Client, entity any, values wire.M
 	if status != adminDeleted {
 		return p, nil
 	}
-	if p.adj != nil {
+	if p.adj != nil && !p.adj.stranger.Load() {
 		return nil, management.Forbidden("connection %d is one between routers: remove its connector or listener instead", p.id)
 	}
 	p.adminDeleted.Store(true)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/meshtest"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -58,7 +59,6 @@ func TestMeshRefusesWhoIsNoNeighbour(t *testing.T) {
 		says        string
 	}{
 		{"a router of the predecessor", "QDR.A", dispatch, 0, "qpid-dispatch-router"},
-		{"a client", "app", nil, 0, "does not say what it is"},
 		{"another version", "X", neighbour(uint32(2), uint64(7), int32(1)), 0, "version 2"},
 		{"no boot id", "X", neighbour(uint32(1), nil, int32(1)), 0, "meshway.boot"},
 		{"a boot id of another type", "X", neighbour(uint32(1), "seven", int32(1)), 0, "meshway.boot"},
@@ -83,6 +83,48 @@ func TestMeshRefusesWhoIsNoNeighbour(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAClientAtAListenerForRoutersHasItsLinksRefused(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		m := s.at("A", "manager").manager("$management")
+		c := s.appAt("lost client", "A:55672", meshtest.ClientOptions{})
+		p, q, asks := c.producer("still"), c.consumer("still", 10), c.consumer("$management", 10)
+		trunk := c.producer("$meshway.class.4")
+		s.advance(10 * time.Second)
+		for what, end := range map[string]*wire.Error{"the sender": p.end, "the receiver": q.end, "to management": asks.end, "as a router would": trunk.end} {
+			sameError(s, what, end, "qd:connection-role")
+		}
+		if why := p.end; why != nil && !strings.Contains(why.Description, "role normal") {
+			t.Errorf("the sender hears %q, which does not say where to go", why.Description)
+		}
+		row := m.only("connection", "container", "lost client")
+		counts(s.stage, "the connection", row, map[string]any{"role": "inter-router"})
+		s.stillWorks("A", "B")
+		r := m.ask(attributes("adminStatus", "deleted"), "UPDATE", "type", "org.apache.qpid.dispatch.connection", "identity", row["identity"])
+		equal(s.stage, "closed: "+r.text, r.code, 200)
+		s.advance(time.Second)
+		for _, row := range m.rows("org.apache.qpid.dispatch.connection") {
+			if row["container"] == "lost client" {
+				t.Error("it is still connected")
+			}
+		}
+	})
+}
+
+func TestAConnectorToAListenerForClientsDoesNotStayThere(t *testing.T) {
+	lead := func(c *config.Config) {
+		for i := range c.Connectors {
+			c.Connectors[i].Port = "5672"
+		}
+	}
+	playMesh(t, "A-B", lead, func(s *meshStage) {
+		for _, row := range s.at("A", "manager").manager("$management").rows("org.apache.qpid.dispatch.connection") {
+			if row["container"] == "B" {
+				t.Error("it is connected, as if a router were there")
+			}
+		}
+	})
 }
 
 // stillWorks sends a message across the mesh.
