@@ -156,5 +156,6 @@ func (k *broker) newPeer(nc net.Conn, conf *amqp.Config, host string, t *brokerl
 	p.container = &container{peer: p, connection: cfg.Name, broker: k, try: t}
 	p.conn = amqp.NewClient(nc, conf, p)
 	p.conn.SetNumber(p.id)
+	p.traceFromStart(cfg.TraceFrames)
 	return p
 }

@@ -34,9 +34,12 @@ const (
 	adminDeleted = "deleted"
 )
 
-// Update closes a connection, or leaves it alone.
+// Update closes a connection, or has its frames logged.
 func (*connectionEntities) Update(_ management.Client, entity any, values wire.Map) (any, error) {
 	p := entity.(*peer)
+	if err := p.updateTrace(values); err != nil {
+		return nil, err
+	}
 	status, _ := values.Get("adminStatus")
 	if status != adminDeleted {
 		return p, nil
@@ -51,7 +54,7 @@ func (*connectionEntities) Update(_ management.Client, entity any, values wire.M
 	return p, nil
 }
 
-var connectionColumns = append(
+var connectionColumns = append(append(
 	identified(func(p *peer) string { return "connection/" + p.conn.RemoteAddr().String() }, func(p *peer) string { return decimal(p.id) }),
 	text("host", "the other end, host:port", func(p *peer) string { return p.host() }),
 	text("role", "normal, inter-router or route-container", func(p *peer) string { return p.role() }),
@@ -88,13 +91,12 @@ var connectionColumns = append(
 		}
 		return nil
 	}),
-	always[*peer](typeTruth, "enableProtocolTrace", "its frames are logged", false),
-)
+), traceColumns...)
 
 // changeable is a column whose value UPDATE may set to one of these.
 func changeable[E any](c management.Column[E], values ...string) management.Column[E] {
-	c.Update, c.Values = true, values
-	return c
+	c.Values = values
+	return updatable(c)
 }
 
 // host is the other end: what was dialled, or who dialled.

@@ -32,7 +32,8 @@ type peer struct {
 	since     time.Time
 	dialled   string // host:port that a connector has dialled; empty if the peer has
 
-	adminDeleted atomic.Bool // management has closed it
+	adminDeleted atomic.Bool                // management has closed it
+	trace        atomic.Pointer[frameTrace] // nil unless its frames are logged
 	links        linkSet
 	routes       ownRoutes
 
@@ -58,6 +59,7 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 	}
 	p.conn = amqp.NewServer(nc, l.amqp, p)
 	p.conn.SetNumber(p.id)
+	p.traceFromStart(l.cfg.TraceFrames)
 	return p
 }
 
@@ -68,12 +70,14 @@ func newNeighbourPeer(x *mesh, nc net.Conn, conf *amqp.Config, c *connector) *pe
 	p.adj = &adjacency{peer: p, mesh: x, own: c.cfg.Cost, dialler: c, since: time.Now(), over: make(chan struct{})}
 	p.conn = amqp.NewClient(nc, conf, p)
 	p.conn.SetNumber(p.id)
+	p.traceFromStart(c.cfg.TraceFrames)
 	return p
 }
 
 // ended is the last thing that the connection's reader does.
 func (p *peer) ended(err error) {
 	defer p.router.leave(p)
+	p.endTrace(nil)
 	if p.adj != nil {
 		p.adj.ended()
 	}

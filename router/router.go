@@ -39,6 +39,7 @@ type Router struct {
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 	mesh        *mesh  // nil for a router by itself
 	agent       *agent // after Start
+	frames      frameTracing
 
 	rules  atomic.Pointer[rules]
 	reload reload
@@ -104,6 +105,7 @@ func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 		cfg: cfg, log: log, connLog: log.Named("connection"), started: time.Now(), listen: listenTCP, dial: dialTCP,
 		ownPrefixes: ownPrefixes(&cfg.Router),
 		budget:      amqp.NewBudget(waitingLimit),
+		frames:      newFrameTracing(log),
 		peers:       make(map[*peer]struct{}),
 		changed:     make(chan struct{}),
 		done:        make(chan struct{}),

@@ -22,6 +22,9 @@ type logOptions struct {
 	limit  int
 	module string
 	level  string
+
+	frames  string        // a connection whose frames are shown; empty is none
+	lasting time.Duration // for how long; 0 until interrupted
 }
 
 // followEvery is how often a log that is followed is read.
@@ -33,10 +36,16 @@ func (a *app) logCommand() *cobra.Command {
 		Use:   "log",
 		Short: "Show the newest lines of a router's log",
 		Long: `Shows the newest lines that a router keeps of its log, up to 1,000; with --follow it goes
-on with those that come. Levels are changed with "meshway update log".`,
+on with those that come. Levels are changed with "meshway update log".
+
+With --frames it shows what one connection says and hears from now on, a line for each frame,
+and nothing else; the router logs that only while the command runs, which needs a listener with
+management: full. "meshway get connections" says which connections there are.`,
 		Example: `  meshway log --limit 20
   meshway log --router B --level warn
   meshway log --follow --all
+  meshway log --frames 7
+  meshway log --frames sensor-1 --for 30s --router B
   meshway update log DEFAULT enable=debug+`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.log(cmd.Context(), o) },
@@ -49,6 +58,8 @@ on with those that come. Levels are changed with "meshway update log".`,
 	f.IntVarP(&o.limit, "limit", "n", 100, "newest lines; 0 is all that are kept")
 	f.StringVar(&o.module, "module", "", "only lines of this module")
 	f.StringVar(&o.level, "level", "", "only lines of this level and worse: debug, info, warn, error")
+	f.StringVar(&o.frames, "frames", "", "show the frames of this connection, by its id or container")
+	f.DurationVar(&o.lasting, "for", 0, "with --frames: end after so long")
 	return cmd
 }
 
@@ -85,8 +96,15 @@ func (a *app) log(ctx context.Context, o logOptions) error {
 		return usageError{errors.New("--all asks every router; leave --router out")}
 	case o.level != "" && severity(o.level) > 5:
 		return usageError{fmt.Errorf("--level %q: it must be debug, info, warn or error", o.level)}
+	case o.frames != "" && (o.all || o.follow || o.level != "" || o.module != ""):
+		return usageError{errors.New("--frames shows the frames of one connection; leave --all, --follow, --level and --module out")}
+	case o.lasting < 0 || o.lasting > 0 && o.frames == "":
+		return usageError{errors.New("--for says for how long --frames goes on; it must be more than 0")}
 	}
 	return a.asking(ctx, o.managing, func(mesh agents) error {
+		if o.frames != "" {
+			return a.frames(ctx, mesh, o)
+		}
 		routers, self := []string{o.router}, ""
 		if o.all {
 			var err error

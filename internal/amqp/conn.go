@@ -101,7 +101,7 @@ type Conn struct {
 	t      transport
 
 	// Written by the reader before OnOpen is called, then immutable.
-	peer      *Peer
+	peer      *Peer  // set under mu
 	identity  string // who logged in; empty without SASL
 	mechanism string
 
@@ -374,8 +374,13 @@ func (c *Conn) Over() bool {
 	return c.finished
 }
 
-// Peer is what the other side said in its open; nil before that.
-func (c *Conn) Peer() *Peer { return c.peer }
+// Peer is what the other side said in its open; nil before that. It may be called from any
+// goroutine.
+func (c *Conn) Peer() *Peer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peer
+}
 
 // Identity is who the peer logged in as, and how; both empty without SASL.
 func (c *Conn) Identity() (user, mechanism string) { return c.identity, c.mechanism }

@@ -55,6 +55,7 @@ type Listener struct {
 	SASLMechanisms          []string
 	OpenProperties          map[string]any // values: string, int64, uint64, float64, bool, nil, []any, map[string]any
 	FailoverURLs            []FailoverURL
+	TraceFrames             bool // each frame of its connections is logged
 	HTTP                    bool // it speaks HTTP, and what is only for AMQP is without effect
 	Healthz                 bool // with HTTP: /healthz and /readyz
 	Metrics                 bool // with HTTP: /metrics
@@ -81,6 +82,7 @@ type Connector struct {
 	SASLMechanisms   []string       // strongest first; exactly one with RoleInterRouter
 	SASLUsername     string         // for all but ANONYMOUS
 	SASLPassword     Secret         // for all but ANONYMOUS
+	TraceFrames      bool           // each frame of its connections is logged
 }
 
 // Users names the file that SASL PLAIN checks against.

@@ -188,6 +188,7 @@ connectors:
     saslMechanisms: [PLAIN]
     saslUsername: u
     saslPassword: '*******'
+    traceFrames: false
 log:
   level: info
   format: auto

@@ -53,6 +53,8 @@ var connectorEntity = Entity{
 			field: at(func(c *Connector) *string { return &c.SASLUsername }), check: checkName},
 		{Name: "saslPassword", Type: TypeString, Help: "password for saslUsername: env:NAME is in that environment variable, file:PATH in that file, relative to the folder of the configuration file, and pass:TEXT or anything else is the password itself",
 			field: at(func(c *Connector) *Secret { return &c.SASLPassword }), check: checkSecretForm},
+		{Name: "traceFrames", Type: TypeBoolean, Default: false, Help: traceHelp,
+			field: at(func(c *Connector) *bool { return &c.TraceFrames })},
 
 		{Name: "socketAddressFamily", Old: "protocolFamily", Refused: "the host decides it; give the address that is meant as host", Harmless: true},
 		{Name: "sslProfile", Refused: noTLS},

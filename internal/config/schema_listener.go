@@ -62,6 +62,8 @@ var listenerEntity = Entity{
 			field: at(func(l *Listener) *map[string]any { return &l.OpenProperties }), check: checkOpenProperties},
 		{Name: "failoverUrls", Old: "failoverList", Type: TypeWords, Help: "other places where peers find this service, [(amqp|amqps|ws|wss)://]host[:port], sent to them in Open",
 			field: at(func(l *Listener) *[]FailoverURL { return &l.FailoverURLs })},
+		{Name: "traceFrames", Type: TypeBoolean, Default: false, Help: traceHelp,
+			field: at(func(l *Listener) *bool { return &l.TraceFrames })},
 		{Name: "http", Type: TypeBoolean, Default: false, Help: "speak HTTP instead of AMQP: /metrics for Prometheus, /healthz and /readyz for whoever watches the router; anybody who can connect may read them",
 			field: at(func(l *Listener) *bool { return &l.HTTP })},
 		{Name: "healthz", Type: TypeBoolean, Default: true, Help: "serve /healthz and /readyz; with http only",
@@ -92,6 +94,7 @@ var (
 )
 
 const (
+	traceHelp        = "log each frame of connections that are made from now on, at most 500 lines a second for all"
 	stripHelp        = "remove the router's own annotations from what comes in, goes out, both, or not at all"
 	linkCapacityHelp = "most deliveries in flight on one link into the router; 0 lets that follow the consumers of its address, 250 for each and 8192 at most"
 )

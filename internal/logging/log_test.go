@@ -225,3 +225,14 @@ func TestALogFileThatCannotBe(t *testing.T) {
 		t.Errorf("a folder as a log file: %v", err)
 	}
 }
+
+func TestWhatIsAlwaysWrittenDoesNotAskForLevels(t *testing.T) {
+	out, log, _ := newLog(t, Options{Level: "error", Modules: map[string]string{"mesh": "error"}})
+	asked := Always(log.Named("mesh")).With(zap.Int("n", 1))
+	asked.Debug("asked for")
+	log.Named("mesh").Warn("not asked for")
+	wantLines(t, out, "debug  mesh  asked for  {\"n\": 1}")
+	if Of(asked) == nil || Always(zap.NewNop()).Core().Enabled(zap.ErrorLevel) {
+		t.Error("it is another log")
+	}
+}

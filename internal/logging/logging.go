@@ -68,14 +68,29 @@ type core struct {
 	log     *Log
 	encoder zapcore.Encoder
 	text    zapcore.Encoder
+	always  bool // whatever the levels are
+}
+
+// Always is a logger that writes whatever it is given, at levels that its module does not log, too:
+// for what somebody has asked for in another way.
+func Always(logger *zap.Logger) *zap.Logger {
+	return logger.WithOptions(zap.WrapCore(func(k zapcore.Core) zapcore.Core {
+		c, ok := k.(*core)
+		if !ok {
+			return k
+		}
+		n := *c
+		n.always = true
+		return &n
+	}))
 }
 
 // Enabled says whether any module logs at the level.
-func (c *core) Enabled(l zapcore.Level) bool { return c.log.levels.any(l) }
+func (c *core) Enabled(l zapcore.Level) bool { return c.always || c.log.levels.any(l) }
 
 // With adds fields.
 func (c *core) With(fields []zapcore.Field) zapcore.Core {
-	n := &core{log: c.log, encoder: c.encoder.Clone(), text: c.text.Clone()}
+	n := &core{log: c.log, encoder: c.encoder.Clone(), text: c.text.Clone(), always: c.always}
 	for i := range fields {
 		fields[i].AddTo(n.encoder)
 		fields[i].AddTo(n.text)
@@ -85,7 +100,7 @@ func (c *core) With(fields []zapcore.Field) zapcore.Core {
 
 // Check takes the entry if its module logs at its level.
 func (c *core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if c.log.levels.enabled(moduleOf(e.LoggerName), e.Level) {
+	if c.always || c.log.levels.enabled(moduleOf(e.LoggerName), e.Level) {
 		return ce.AddCore(e, c)
 	}
 	return ce
