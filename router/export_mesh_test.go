@@ -140,3 +140,6 @@ func (r *Router) TableWords() map[string]string {
 // FreezeGossip ends the router's part in gossip: what it does not hear from its neighbours
 // themselves it does not hear.
 func (r *Router) FreezeGossip() { r.mesh.gossip.Close() }
+
+// Gossip has gossip alone spread a message about a router.
+func (r *Router) Gossip(origin string, msg []byte) { (*speakerHandler)(r.mesh).Broadcast(origin, msg) }
