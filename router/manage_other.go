@@ -64,5 +64,12 @@ func noneTables() []management.Entities {
 				unset(typeMap, "perUserState", "perHostState")...)...)...),
 		noneOf("sslProfile", management.BaseConfiguration, "what TLS uses; there are none",
 			unset(typeText, "ciphers", "protocols", "caCertFile", "certFile", "privateKeyFile", "passwordFile", "password", "uidFormat", "uidNameMappingFile")...),
+		noneOf("authServicePlugin", management.BaseConfiguration, "remote services that check logins; there are none",
+			unset(typeText, "host", "port", "realm", "sslProfile")...),
+		noneOf("router.config.exchange", management.BaseConfiguration, "exchanges; there are none",
+			append(unset(typeText, "address", "alternateAddress", "matchMethod"),
+				unset(typeNumber, "phase", "alternatePhase", "bindingCount", "receivedCount", "droppedCount", "forwardedCount", "divertedCount")...)...),
+		noneOf("router.config.binding", management.BaseConfiguration, "bindings of exchanges; there are none",
+			append(unset(typeText, "exchangeName", "bindingKey", "nextHopAddress"), unset(typeNumber, "nextHopPhase", "matchedCount")...)...),
 	}
 }

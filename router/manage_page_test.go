@@ -80,6 +80,9 @@ Answers that nobody takes are kept for 30 seconds, at most 1,024 of them and 32 
 | GET-MGMT-NODES | | | the management addresses of all routers of the mesh |
 | GET-SCHEMA, GET-JSON-SCHEMA | ` + "`indent`" + ` | | all types and their attributes |
 | GET-LOG | ` + "`limit`" + ` | | the newest lines of the log, at most 1,000 |
+| DRAIN | | | an empty map; the router lets what is in flight settle, and ends |
+| RELOAD | ` + "`dryRun`" + `: a boolean | | a list of what changes; the configuration file is taken over, unless it is a dry run |
+| SAVE-CONFIG | | | the name of the file that the running configuration is written to |
 
 Types are known by a short name, or in their long form with ` + "`org.apache.qpid.dispatch.`" + ` in front. A QUERY of more than
 20,000 entities has to be made in pages, with ` + "`offset` and `count`" + `: pages that follow each other within ten seconds fit together.

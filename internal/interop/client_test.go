@@ -45,6 +45,7 @@ type command struct {
 	Settle      string         `json:"settle,omitempty"`      // sender settle mode: unsettled, settled, mixed
 	Second      bool           `json:"second,omitempty"`      // receiver settle mode second
 	Properties  map[string]any `json:"properties,omitempty"`
+	Typed       bool           `json:"typed,omitempty"` // a receiver tells which of AMQP's numbers each is
 
 	// send
 	Messages []message `json:"messages,omitempty"`

@@ -20,6 +20,10 @@
 //	       +- testdata/proton/driver.py
 //	       +- testdata/rhea/driver.js
 //
+// TestManagement (manage_*_test.go) has the routers of a mesh managed by the
+// same clients. What it does with entities follows from the schema that the
+// router gives, so that a new one is covered without being named.
+//
 // # The line protocol
 //
 // A driver reads one JSON object a line from standard input and writes one a
@@ -33,7 +37,7 @@
 //
 //	connect   conn host port [user password] [sasl] [idle_ms] [max_frame] [container]
 //	attach    conn [session] link role address|dynamic|anonymous|coordinator
-//	          [name] [settle] [second] [properties]
+//	          [name] [settle] [second] [properties] [typed]
 //	credit    link count              more credit, nothing is waited for
 //	drain     link [count]            answered when the sender gave all credit back
 //	send      link messages|bulk [settled]   answered when all had credit and went out
@@ -50,6 +54,7 @@
 //	close     conn      closed   conn     wait for the peer's
 //
 // Numbers, strings, booleans, lists and maps are JSON's; binary is
-// {"$bin": base64}. That a symbol stayed a symbol is checked elsewhere, byte by
+// {"$bin": base64}. A receiver that is attached as typed has {"$ulong": 1} for a
+// number, and so may a message that is sent: management depends on it. That a symbol stayed a symbol is checked elsewhere, byte by
 // byte: what a library makes of a type is its own affair.
 package interop

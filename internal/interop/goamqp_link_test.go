@@ -22,6 +22,7 @@ type goLink struct {
 
 	receiver *amqp.Receiver
 	second   bool
+	telling  telling
 
 	mu       sync.Mutex
 	changed  chan struct{}       // closed and made anew at every change
@@ -67,7 +68,7 @@ func (g *goClient) attach(ctx context.Context, c command) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	l := &goLink{changed: make(chan struct{}), settled: map[int]bool{}, sendTurn: make(chan struct{}, 1)}
+	l := &goLink{changed: make(chan struct{}), settled: map[int]bool{}, telling: telling(c.Typed), sendTurn: make(chan struct{}, 1)}
 	name := c.Name
 	if name == "" {
 		name = c.Link
@@ -114,7 +115,7 @@ func (l *goLink) attachSender(ctx context.Context, s *amqp.Session, name string,
 	if l.sender, err = s.NewSender(ctx, c.Address, options); err != nil {
 		return r, err
 	}
-	return reply{Address: l.sender.Address(), Properties: jsonMap(l.sender.Properties())}, nil
+	return reply{Address: l.sender.Address(), Properties: plain.mapping(l.sender.Properties())}, nil
 }
 
 func (l *goLink) attachReceiver(ctx context.Context, s *amqp.Session, name string, c command) (r reply, err error) {
@@ -133,7 +134,7 @@ func (l *goLink) attachReceiver(ctx context.Context, s *amqp.Session, name strin
 	if l.receiver, err = s.NewReceiver(ctx, c.Address, options); err != nil {
 		return r, err
 	}
-	return reply{Address: l.receiver.Address(), Properties: jsonMap(l.receiver.Properties())}, nil
+	return reply{Address: l.receiver.Address(), Properties: plain.mapping(l.receiver.Properties())}, nil
 }
 
 // readMessages ends when the link does; its error is how go-amqp tells that.
@@ -273,7 +274,7 @@ func (l *goLink) receive(ctx context.Context, c command) (r reply, err error) {
 			return false, l.closed
 		}
 		for _, m := range l.messages[l.read : l.read+c.Count] {
-			r.Messages = append(r.Messages, decode(m))
+			r.Messages = append(r.Messages, decode(m, l.telling))
 		}
 		l.read += c.Count
 		return true, nil

@@ -113,7 +113,7 @@ func (g *goClient) connect(ctx context.Context, c command) (reply, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.conns[c.Conn] = &goConn{socket: socket, amqp: conn, sessions: map[string]*amqp.Session{}}
-	return reply{Properties: jsonMap(conn.Properties())}, nil
+	return reply{Properties: plain.mapping(conn.Properties())}, nil
 }
 
 // session begins a session when it is first named.

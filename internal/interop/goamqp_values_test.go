@@ -2,6 +2,7 @@ package interop
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"time"
@@ -13,7 +14,7 @@ import (
 func (m message) encode() *amqp.Message {
 	out := &amqp.Message{
 		Annotations:           annotations(m.Annotations),
-		ApplicationProperties: m.Application,
+		ApplicationProperties: nativeMap(m.Application),
 	}
 	switch {
 	case m.Data != "":
@@ -21,7 +22,7 @@ func (m message) encode() *amqp.Message {
 	case m.Sequence != nil:
 		out.Sequence = [][]any{m.Sequence}
 	default:
-		out.Value = m.Value
+		out.Value = native(m.Value)
 	}
 	if m.Durable || m.Priority != nil || m.TTL != 0 {
 		out.Header = &amqp.MessageHeader{Durable: m.Durable, Priority: 4, TTL: time.Duration(m.TTL) * time.Millisecond}
@@ -29,7 +30,7 @@ func (m message) encode() *amqp.Message {
 			out.Header.Priority = uint8(*m.Priority)
 		}
 	}
-	p := &amqp.MessageProperties{MessageID: m.MessageID, CorrelationID: m.CorrelationID}
+	p := &amqp.MessageProperties{MessageID: m.MessageID, CorrelationID: native(m.CorrelationID)}
 	if n, ok := m.CorrelationID.(int); ok {
 		p.CorrelationID = uint64(n) // the only number that a message id may be
 	}
@@ -53,7 +54,7 @@ const longestTold = 4096
 
 // decode is what go-amqp received, in the words of the protocol. Whether it
 // came settled go-amqp does not tell.
-func decode(in *amqp.Message) (m message) {
+func decode(in *amqp.Message, as telling) (m message) {
 	switch {
 	case len(in.Data) > 0:
 		body := in.GetData()
@@ -62,9 +63,9 @@ func decode(in *amqp.Message) (m message) {
 			m.Data = string(body)
 		}
 	case len(in.Sequence) > 0:
-		m.Sequence = jsonable(in.Sequence[0]).([]any)
+		m.Sequence = as.value(in.Sequence[0]).([]any)
 	default:
-		m.Value = jsonable(in.Value)
+		m.Value = as.value(in.Value)
 	}
 	if h := in.Header; h != nil {
 		m.Durable, m.TTL = h.Durable, int(h.TTL/time.Millisecond)
@@ -72,7 +73,7 @@ func decode(in *amqp.Message) (m message) {
 		m.Priority = &priority
 	}
 	if p := in.Properties; p != nil {
-		m.MessageID, m.CorrelationID = jsonable(p.MessageID), jsonable(p.CorrelationID)
+		m.MessageID, m.CorrelationID = as.value(p.MessageID), as.value(p.CorrelationID)
 		m.UserID = string(p.UserID)
 		m.To, m.Subject, m.ReplyTo = told(p.To), told(p.Subject), told(p.ReplyTo)
 		m.ContentType, m.GroupID = told(p.ContentType), told(p.GroupID)
@@ -80,8 +81,8 @@ func decode(in *amqp.Message) (m message) {
 			m.GroupSequence = int(*p.GroupSequence)
 		}
 	}
-	m.Annotations = jsonMap(in.Annotations)
-	m.Application = jsonMap(in.ApplicationProperties)
+	m.Annotations = as.mapping(in.Annotations)
+	m.Application = as.mapping(in.ApplicationProperties)
 	return m
 }
 
@@ -95,13 +96,13 @@ func outcomeOf(state amqp.DeliveryState) outcome {
 		o := outcome{State: "rejected"}
 		if s.Error != nil {
 			o.Condition, o.Description = string(s.Error.Condition), s.Error.Description
-			o.Info = jsonMap(s.Error.Info)
+			o.Info = plain.mapping(s.Error.Info)
 		}
 		return o
 	case *amqp.StateModified:
 		return outcome{
 			State: "modified", Failed: s.DeliveryFailed, Undeliverable: s.UndeliverableHere,
-			Annotations: jsonMap(s.MessageAnnotations),
+			Annotations: plain.mapping(s.MessageAnnotations),
 		}
 	default:
 		return outcome{}
@@ -133,11 +134,26 @@ func told(s *string) string {
 	return *s
 }
 
-// jsonable turns what go-amqp decoded into what a driver's JSON would have
-// become: numbers are float64, keys are strings.
-func jsonable(v any) any {
+// telling is how the values are told that go-amqp decoded: as what a driver's JSON would
+// have become, where numbers are float64 and keys strings; typed has a number as
+// {"$ulong": 1}.
+type telling bool
+
+const (
+	plain telling = false
+	typed telling = true
+)
+
+// amqpNumbers are the names of AMQP's numbers, by their kinds in Go.
+var amqpNumbers = map[reflect.Kind]string{
+	reflect.Int8: "byte", reflect.Int16: "short", reflect.Int32: "int", reflect.Int64: "long",
+	reflect.Uint8: "ubyte", reflect.Uint16: "ushort", reflect.Uint32: "uint", reflect.Uint64: "ulong",
+	reflect.Float32: "float", reflect.Float64: "double",
+}
+
+func (as telling) value(v any) any {
 	switch v := v.(type) {
-	case nil, bool, string, float64:
+	case nil, bool, string:
 		return v
 	case []byte:
 		return map[string]any{"$bin": base64.StdEncoding.EncodeToString(v)}
@@ -149,35 +165,98 @@ func jsonable(v any) any {
 	r := reflect.ValueOf(v)
 	switch {
 	case r.CanInt():
-		return float64(r.Int())
+		return as.number(r.Kind(), float64(r.Int()))
 	case r.CanUint():
-		return float64(r.Uint())
+		return as.number(r.Kind(), float64(r.Uint()))
 	case r.CanFloat():
-		return r.Float()
+		return as.number(r.Kind(), r.Float())
+	case r.Kind() == reflect.String && as == typed:
+		return map[string]any{"$symbol": r.String()}
 	case r.Kind() == reflect.String:
 		return r.String()
 	case r.Kind() == reflect.Slice:
 		list := []any{}
 		for i := range r.Len() {
-			list = append(list, jsonable(r.Index(i).Interface()))
+			list = append(list, as.value(r.Index(i).Interface()))
 		}
 		return list
 	case r.Kind() == reflect.Map:
-		return jsonMap(v)
+		if m := as.mapping(v); m != nil {
+			return m
+		}
+		return map[string]any{}
 	default:
 		return fmt.Sprint(v)
 	}
 }
 
-// jsonMap is a map of any kind as JSON's; nil when it is empty.
-func jsonMap(m any) map[string]any {
+func (as telling) number(k reflect.Kind, n float64) any {
+	if as == typed {
+		return map[string]any{"$" + amqpNumbers[k]: n}
+	}
+	return n
+}
+
+// mapping is a map of any kind as JSON's; nil when it is empty.
+func (as telling) mapping(m any) map[string]any {
 	r := reflect.ValueOf(m)
 	if r.Kind() != reflect.Map || r.Len() == 0 {
 		return nil
 	}
 	out := map[string]any{}
 	for _, k := range r.MapKeys() {
-		out[fmt.Sprint(k.Interface())] = jsonable(r.MapIndex(k).Interface())
+		out[fmt.Sprint(k.Interface())] = as.value(r.MapIndex(k).Interface())
 	}
 	return out
+}
+
+// native is a value of a command for go-amqp: a typed number becomes one of Go's.
+func native(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = native(v[i])
+		}
+		return list
+	case number:
+		return v.native()
+	case map[string]any:
+		return nativeMap(v)
+	}
+	return v
+}
+
+func nativeMap(m map[string]any) map[string]any {
+	if m == nil {
+		return nil
+	}
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		out[k] = native(v)
+	}
+	return out
+}
+
+// number is one of AMQP's numbers in a command; a driver gets it as {"$ulong": 1}.
+type number struct {
+	kind string // int, uint, long or ulong
+	n    int64
+}
+
+// MarshalJSON is for drivers.
+func (n number) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]int64{"$" + n.kind: n.n})
+}
+
+func (n number) native() any {
+	switch n.kind {
+	case "int":
+		return int32(n.n)
+	case "uint":
+		return uint32(n.n)
+	case "ulong":
+		return uint64(n.n)
+	}
+	return n.n
 }

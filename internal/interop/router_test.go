@@ -32,29 +32,37 @@ const (
 // router is one `meshway run` in a process of its own.
 type router struct {
 	cmd    *exec.Cmd
+	file   string         // its configuration
 	ports  map[string]int // by name of the listener
 	log    *logBuffer
 	exited chan struct{}
 	asked  bool // to end
 }
 
-// startRouter returns when every listener accepts. The router is stopped, and
-// its log searched for panics and races, when the test ends.
+// startRouter starts the router that rows share.
 func startRouter(t *testing.T) *router {
 	t.Helper()
-	dir := t.TempDir()
-	users := filepath.Join(dir, "users.yaml")
+	users := filepath.Join(t.TempDir(), "users.yaml")
 	addUser(t, users)
+	return launch(t, func(port func(string) int) string { return sharedConfiguration(port, users) })
+}
+
+// launch runs a router whose configuration names its ports, and returns when every listener
+// accepts. The router is stopped, and its log searched for panics and races, when the test
+// ends.
+func launch(t *testing.T, configuration func(port func(listener string) int) string) *router {
+	t.Helper()
 	r := &router{ports: map[string]int{}, log: &logBuffer{}, exited: make(chan struct{})}
-	for _, name := range []string{plainListener, usersListener, idleListener} {
-		r.ports[name] = freePort(t)
-	}
-	file := filepath.Join(dir, "meshway.yaml")
-	if err := os.WriteFile(file, []byte(r.configuration(users)), 0o600); err != nil {
+	text := configuration(func(listener string) int {
+		r.ports[listener] = freePort(t)
+		return r.ports[listener]
+	})
+	r.file = filepath.Join(t.TempDir(), "meshway.yaml")
+	if err := os.WriteFile(r.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	// More grace than usual: a machine may be held for longer than 10 s.
-	r.cmd = exec.Command(meshway, "run", "-c", file, "--grace", longestRow.String())
+	r.cmd = exec.Command(meshway, "run", "-c", r.file, "--grace", longestRow.String())
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	dieWithUs(r.cmd)
 	if err := r.cmd.Start(); err != nil {
@@ -69,7 +77,7 @@ func startRouter(t *testing.T) *router {
 	return r
 }
 
-func (r *router) configuration(users string) string {
+func sharedConfiguration(port func(string) int, users string) string {
 	return fmt.Sprintf(`router: {id: interop}
 listeners:
   - {name: plain, host: 127.0.0.1, port: %d}
@@ -80,7 +88,7 @@ addresses:
   - {prefix: closest, distribution: closest}
   - {prefix: gone, distribution: unavailable}
 users: {file: %q}
-`, r.ports[plainListener], r.ports[usersListener], r.ports[idleListener], int(idleTimeout.Seconds()), users)
+`, port(plainListener), port(usersListener), port(idleListener), int(idleTimeout.Seconds()), users)
 }
 
 func addUser(t *testing.T, file string) {

@@ -53,6 +53,7 @@ class LinkState:
         # a receiver's
         self.partial = b""
         self.messages = []
+        self.typed = False  # tell which of AMQP's numbers each is
         self.read = 0
         self.deliveries = []
         self.settled = {}
@@ -174,6 +175,7 @@ class Driver(Handler):
         sender = c["role"] == "sender"
         link = session.sender(name) if sender else session.receiver(name)
         state = self.links[c["link"]] = link.driver_state = LinkState(link)
+        state.typed = c.get("typed", False)
         terminus, other = (link.target, link.source) if sender else (link.source, link.target)
         other.type = Terminus.SOURCE if sender else Terminus.TARGET
         if c.get("coordinator"):
@@ -442,7 +444,7 @@ class Driver(Handler):
             return
         if delivery.readable and not delivery.partial:
             encoded = state.link.recv(delivery.pending)
-            state.messages.append(values.decode_message(encoded, delivery.settled))
+            state.messages.append(values.decode_message(encoded, delivery.settled, state.typed))
             state.deliveries.append(delivery)
             state.link.advance()
             if delivery.settled:

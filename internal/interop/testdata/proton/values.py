@@ -4,7 +4,7 @@ import base64
 import hashlib
 import uuid
 
-from proton import Condition, Data, Delivery, Message, symbol
+from proton import Condition, Data, Delivery, Message, int32, symbol, uint, ulong
 
 # A longer body is told by its size and hash alone.
 LONGEST_TOLD = 4096
@@ -18,24 +18,38 @@ STATES = {
 NAMES = {int(v): k for k, v in STATES.items()}
 
 
-def to_json(value):
-    """An AMQP value as JSON; binary as {"$bin": base64}."""
+# AMQP's numbers that management uses; Proton has a long as a plain int.
+NUMBERS = {"int": int32, "uint": uint, "ulong": ulong, "long": int}
+
+
+def number_name(value):
+    """Which of AMQP's numbers a value is."""
+    for name, kind in NUMBERS.items():
+        if type(value) is kind:
+            return name
+    return type(value).__name__
+
+
+def to_json(value, typed=False):
+    """An AMQP value as JSON; binary as {"$bin": base64}; typed has a number as {"$ulong": 1}."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"$bin": base64.b64encode(bytes(value)).decode()}
     if isinstance(value, uuid.UUID):
         return {"$uuid": str(value)}
+    if isinstance(value, symbol) and typed:
+        return {"$symbol": str(value)}
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):
-        return int(value)
+        return {"$" + number_name(value): int(value)} if typed else int(value)
     if isinstance(value, float):
         return float(value)
     if isinstance(value, dict):
-        return {str(k): to_json(v) for k, v in value.items()}
+        return {str(k): to_json(v, typed) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [to_json(v) for v in value]
+        return [to_json(v, typed) for v in value]
     return repr(value)
 
 
@@ -43,6 +57,9 @@ def from_json(value):
     if isinstance(value, dict):
         if "$bin" in value:
             return base64.b64decode(value["$bin"])
+        for name, kind in NUMBERS.items():
+            if "$" + name in value:
+                return kind(value["$" + name])
         return {k: from_json(v) for k, v in value.items()}
     if isinstance(value, list):
         return [from_json(v) for v in value]
@@ -86,7 +103,7 @@ def encode_message(m):
     if "reply_to" in m:
         msg.reply_to = m["reply_to"]
     if "correlation_id" in m:
-        msg.correlation_id = m["correlation_id"]
+        msg.correlation_id = from_json(m["correlation_id"])
     if "content_type" in m:
         msg.content_type = m["content_type"]
     if "group_id" in m:
@@ -106,7 +123,7 @@ def encode_random(body):
     return msg.encode()
 
 
-def decode_message(encoded, settled):
+def decode_message(encoded, settled, typed=False):
     msg = Message()
     msg.decode(encoded)
     m = {"settled": settled}
@@ -119,7 +136,7 @@ def decode_message(encoded, settled):
     elif isinstance(body, list) and msg.inferred:
         m["sequence"] = to_json(body)
     elif body is not None:
-        m["value"] = to_json(body)
+        m["value"] = to_json(body, typed)
     if msg.durable:
         m["durable"] = True
     m["priority"] = msg.priority
@@ -138,7 +155,7 @@ def decode_message(encoded, settled):
         ("application", msg.properties),
     ):
         if value:
-            m[key] = to_json(value)
+            m[key] = to_json(value, typed and key == "application")
     if msg.user_id:
         m["user_id"] = bytes(msg.user_id).decode(errors="replace")
     return m
