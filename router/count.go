@@ -350,6 +350,9 @@ func (a *address) traffic() traffic {
 	a.mu.Unlock()
 	t.in += a.anonymous.Load()
 	t.transit += a.shared.Load()
+	if f := a.front.Load(); f != nil {
+		t.fallback += f.redirected.Load()
+	}
 	for _, in := range producers {
 		if !in.peer.inside {
 			c := in.carried()

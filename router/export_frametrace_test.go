@@ -6,8 +6,13 @@ import (
 	"github.com/meshway/meshway/internal/frametrace"
 )
 
-// TraceTo has frames logged there, instead of in the router's log. It must come before they are.
-func (r *Router) TraceTo(log *zap.Logger) { r.frames.tracer = frametrace.New(log) }
+// TraceTo has frames of connections whose trace begins later logged there, instead of in the
+// router's log.
+func (r *Router) TraceTo(log *zap.Logger) {
+	r.frames.mu.Lock()
+	defer r.frames.mu.Unlock()
+	r.frames.tracer = frametrace.New(log)
+}
 
 // TracePeer has the frames of a container's connection logged.
 func (r *Router) TracePeer(container string) {

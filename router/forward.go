@@ -14,6 +14,7 @@ import (
 func (a *address) route(b *amqp.Batch, m *message) {
 	if f := a.front.Load(); f != nil {
 		if to := f.pick(m); to != a {
+			f.countFallback(to)
 			to.route(b, m)
 			return
 		}

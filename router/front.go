@@ -2,6 +2,7 @@ package router
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -15,7 +16,7 @@ import (
 // consumers behind a broker, to a fallback, to one of several shards. The parts are
 // addresses with keys of their own (see phase.go): what waits, waits there, and they are
 // open or closed by themselves. The front gives its senders credit as its parts are.
-// Immutable after it is made.
+// Immutable after it is made, but for what it counts.
 type front struct {
 	addr     *address
 	direct   *address // where presettled messages go; nil if they go with the others
@@ -23,6 +24,8 @@ type front struct {
 	local    *address // of an address that is everywhere, its part at this router
 	shards   []*address
 	plan     *shardPlan // of shards; nil without
+
+	redirected atomic.Uint64 // messages that went to the fallback
 }
 
 // composite says that addresses treated so have a front.
@@ -190,8 +193,18 @@ func (a *address) redirect(b *amqp.Batch, m *message) bool {
 	if to == a || !to.consumers.Load().any(false) {
 		return false
 	}
+	f.countFallback(to)
 	to.route(b, m)
 	return true
+}
+
+// countFallback counts a message that goes to a part, if that is the fallback and somebody is
+// there.
+func (f *front) countFallback(to *address) {
+	if to == f.fallback && to.consumers.Load().any(false) {
+		f.redirected.Add(1)
+		f.addr.router.redirected.Add(1)
+	}
 }
 
 // everywhere is how an address is treated that each router has.

@@ -123,7 +123,7 @@ var routerColumns = []management.Column[*routerRow]{
 	counter("deliveriesTransit", "deliveries that went to other routers", func(w *routerRow) uint64 { return w.total[kindNeighbour].out.Deliveries }),
 	counter("deliveriesIngressRouteContainer", "deliveries that came from containers", func(w *routerRow) uint64 { return w.total[kindContainer].in.Deliveries }),
 	counter("deliveriesEgressRouteContainer", "deliveries that went to containers", func(w *routerRow) uint64 { return w.total[kindContainer].out.Deliveries }),
-	counter("deliveriesRedirectedToFallback", "deliveries that went to fallback consumers", func(w *routerRow) uint64 { return w.r.redirected() }),
+	counter("deliveriesRedirectedToFallback", "deliveries that went to fallback consumers", func(w *routerRow) uint64 { return w.r.redirected.Load() }),
 	column(typeNumber, "time", "by the router's clock, in milliseconds since 1970", func(*routerRow) any { return time.Now().UnixMilli() }),
 	gauge("uptimeSeconds", "since the start", func(w *routerRow) uint32 { return uint32(w.uptime() / time.Second) }),
 	column(typeNumber, "memoryUsage", "resident memory in bytes", func(*routerRow) any { return residentMemory() }),
@@ -227,6 +227,3 @@ func (n node) lost() any {
 
 // changedAt is when the routes changed last, in seconds since 1970.
 func (x *mesh) changedAt() any { return int32(x.changed.Load()) }
-
-// redirected is how many deliveries went to fallback consumers.
-func (r *Router) redirected() uint64 { return 0 }

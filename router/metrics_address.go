@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -174,6 +175,7 @@ func (r *Router) collectAddresses(to *telemetry.Sink) {
 	s := &r.series
 	to.Set(&telemetry.AddressDeliveries, s.rest("in", all.in, named.in), otherAddresses, "in")
 	to.Set(&telemetry.AddressDeliveries, s.rest("out", all.out, named.out), otherAddresses, "out")
+	to.Set(&telemetry.AddressRedirected, s.rest("fallback", r.redirected.Load(), named.fallback), otherAddresses)
 	for _, w := range []struct {
 		direction  string
 		all, named []outcomeCount
@@ -184,11 +186,18 @@ func (r *Router) collectAddresses(to *telemetry.Sink) {
 	}
 }
 
+func (e *series) hasFallback() bool {
+	return slices.ContainsFunc(e.addrs, func(a *address) bool { f := a.front.Load(); return f != nil && f.fallback != nil })
+}
+
 // collect says what one address carries.
 func (e *series) collect(to *telemetry.Sink, t *traffic) {
 	to.Set(&telemetry.AddressDeliveries, float64(t.in), e.name, "in")
 	to.Set(&telemetry.AddressDeliveries, float64(t.out), e.name, "out")
 	to.Set(&telemetry.AddressDeliveries, float64(t.transit), e.name, "transit")
+	if e.hasFallback() || t.fallback > 0 {
+		to.Set(&telemetry.AddressRedirected, float64(t.fallback), e.name)
+	}
 	for _, o := range outcomesIn(&t.ins) {
 		to.Set(&telemetry.AddressOutcomes, float64(o.count), e.name, "in", o.name)
 	}

@@ -53,7 +53,9 @@ type Router struct {
 	saidFull atomic.Int64 // when it was last said that too much waits, by elapsed; 0 never
 	linkID   atomic.Uint64
 	flows    atomic.Uint32 // flow labels given to links
-	clock    amqp.Clock    // seconds since it was made; set by the ticker
+
+	redirected atomic.Uint64 // messages that went to the fallback of their address
+	clock      amqp.Clock    // seconds since it was made; set by the ticker
 
 	mu        sync.Mutex // guards all below
 	listeners []*listener

@@ -142,6 +142,33 @@ func TestFramesOfAListenerAreLoggedFromTheFirst(t *testing.T) {
 	})
 }
 
+func TestFramesOfConnectorsAreLoggedFromTheFirst(t *testing.T) {
+	traced := func(c *config.Config) {
+		for i := range c.Connectors {
+			c.Connectors[i].TraceFrames = true
+		}
+	}
+	wantOpen := func(t *testing.T, logs *observer.ObservedLogs, container string) {
+		t.Helper()
+		lines, connections := takeFrames(logs)
+		if len(lines) < 4 || lines[0] != "-> protocol" || !slices.Contains(lines, "<- open") || !strings.HasSuffix(connections[len(connections)-1], " "+container) {
+			t.Errorf("logged %q of connections %q, want all from the protocol header on, of %s", lines, connections, container)
+		}
+	}
+	playMesh(t, "A-B", traced, func(s *meshStage) {
+		logs, listens := framesOf(s.routers["B"]), framesOf(s.routers["A"])
+		s.cutOne("A", "B", 0)
+		s.advance(5 * time.Second)
+		wantOpen(t, logs, "A")
+		wantFrames(t, "the other side", listens, "")
+	})
+	playBroker(t, traced, func(s *stage, k *scriptedBroker) {
+		logs := framesOf(s.router)
+		k.restart()
+		wantOpen(t, logs, k.conf.ContainerID)
+	}, out("q"))
+}
+
 // sameFrames compares frames in any order: both sides speak at a time.
 func sameFrames(got, want []string) bool {
 	got, want = slices.Clone(got), slices.Clone(want)

@@ -119,6 +119,47 @@ func TestAFallbackGetsWhatNobodyElseIsThereFor(t *testing.T) {
 	})
 }
 
+// redirected is what the router's management says of deliveries that went to the fallback.
+func redirected(s *stage, m *manager, id, key string, want uint64) {
+	s.t.Helper()
+	counts(s, "the address at "+id, m.only("router.address", "key", key), map[string]any{"deliveriesRedirectedToFallback": want})
+	counts(s, id, m.only("router", "id", id), map[string]any{"deliveriesRedirectedToFallback": want})
+}
+
+func TestWhatGoesToTheFallbackIsCounted(t *testing.T) {
+	play(t, func(c *config.Config) {
+		withHTTP(c)
+		c.Addresses = append(c.Addresses, config.Address{Prefix: "sure", Distribution: config.Balanced, EnableFallback: true})
+	}, func(s *stage) {
+		m := s.app("manager").manager("$management")
+		m.replies.grant(100)
+		p, a := s.app("sender").producer("sure"), s.app("receiver")
+		c, keeps := a.consumer("sure", 2), s.app("another").producer("sure")
+		p.post(texts("1", "2")...)
+		redirected(s, m, "R", "M0sure", 0)
+		s.wantMetrics(`meshway_address_deliveries_redirected_total{address="sure"} 0`)
+		f := a.consumerWith(from("sure", "qd.fallback"))
+		p.post(texts("3", "4")...) // wait for the consumer, which leaves
+		redirected(s, m, "R", "M0sure", 0)
+		c.detach()
+		p.send(text("5"))
+		p.send(long(100_000))
+		f.acceptAll()
+		equal(s, "what the fallback got", len(f.got), 4)
+		redirected(s, m, "R", "M0sure", 4)
+		f.detach()
+		s.app("late").producer("").post(addressed("sure", "6")) // there is nobody at all
+		redirected(s, m, "R", "M0sure", 4)
+		p.detach()
+		redirected(s, m, "R", "M0sure", 4)
+		s.wantMetrics(`meshway_address_deliveries_redirected_total{address="sure"} 4`, `meshway_address_deliveries_redirected_total{address="other"} 0`)
+		keeps.detach()
+		s.advance(2 * time.Minute) // it is out of use
+		s.wantMetrics(`meshway_address_deliveries_redirected_total{address="sure"} 4`)
+		counts(s, "the router", m.only("router", "id", "R"), map[string]any{"deliveriesRedirectedToFallback": uint64(4)})
+	})
+}
+
 func TestWhatWaitsForALostConsumerGoesToTheFallback(t *testing.T) {
 	play(t, withAddress(config.Address{Prefix: "sure", EnableFallback: true}), func(s *stage) {
 		a := s.app("receiver")
@@ -195,6 +236,9 @@ func TestPartsOfAnAddressReachAcrossTheMesh(t *testing.T) {
 		equal(s.stage, "what the consumer gets", c.bodies(), "fast")
 		equal(s.stage, "what the waypoint gets", w.bodies(), "sure")
 		equal(s.stage, "what the fallback gets", f.bodies(), "1")
+		redirected(s.stage, s.at("A", "manager of A").manager("$management"), "A", "M0sure", 1)
+		m := s.at("B", "manager of B").manager("$management") // which has not sent it there
+		counts(s.stage, "B", m.only("router", "id", "B"), map[string]any{"deliveriesRedirectedToFallback": uint64(0)})
 		w.acceptAll()
 		f.acceptAll()
 		ended(s.stage, "the unsettled one", d, wire.StateAccepted)

@@ -59,6 +59,7 @@ var (
 var (
 	AddressDeliveries = counter("meshway_address_deliveries_total", "Deliveries of an address: in from senders and out to consumers of this router, and transit to other routers.", "address", "direction")
 	AddressOutcomes   = counter("meshway_address_delivery_outcomes_total", "Unsettled deliveries of an address that came to an outcome, on the links of its senders (in) and consumers (out) of this router. Those of senders without a target count with the address other.", "address", "direction", "outcome")
+	AddressRedirected = counter("meshway_address_deliveries_redirected_total", "Deliveries for which an address had no consumer, and that this router sent to its fallback instead. Only of addresses that have one.", "address")
 	AddressConsumers  = gauge("meshway_address_consumers", "Consumers of an address: those of this router (here), and routers that have some (elsewhere).", "address", "at")
 	AddressProducers  = gauge("meshway_address_producers", "Senders of an address on this router.", "address")
 	AddressWaiting    = gauge("meshway_address_deliveries_waiting", "Deliveries of an address that wait in this router for a consumer to take them.", "address")
@@ -93,7 +94,7 @@ func gauge(name, help string, labels ...string) Metric {
 var all = []*Metric{
 	&Info, &Deliveries, &Presettled, &Outcomes, &Dropped, &Delayed, &Delay, &Unsettled, &Waiting, &NoCredit, &Links, &Connections,
 	&Opened, &Addresses, &HeldBytes, &HeldLimit, &OutputBytes, &Draining, &ListenersUp,
-	&AddressDeliveries, &AddressOutcomes, &AddressConsumers, &AddressProducers, &AddressWaiting,
+	&AddressDeliveries, &AddressOutcomes, &AddressRedirected, &AddressConsumers, &AddressProducers, &AddressWaiting,
 	&Routers, &Adjacencies, &AdjacencyRTT, &LinkStateEvent, &SPF, &Control, &ControlBytes,
 	&AutoLinks, &BrokerConnected,
 }
