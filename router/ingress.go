@@ -20,6 +20,7 @@ type ingress struct {
 	flow     uint32 // label of what it sends to other routers
 	sends    wire.SenderSettleMode
 	trunk    bool // the peer is a neighbour, which says of each message where it goes
+	lets     bool // a sender that closes the link lets go of what is not settled, see [acceptsByDefault]
 
 	hops atomic.Pointer[[]*hop] // to the egress routers that it has sent to
 	way  *way                   // of the last message that came by the mesh; owned by the reader
@@ -27,7 +28,8 @@ type ingress struct {
 	// Owned by the reader: the delivery whose frames are arriving, nil between two.
 	partial *partial
 
-	over atomic.Bool // the link is over: what waits from it and is unsettled goes with it
+	over   atomic.Bool // the link is over
+	parted atomic.Bool // in peace: what waits from it goes on; set before over
 
 	place    int        // among the address's producers; guarded by its mutex
 	creditMu sync.Mutex // orders those who apply the address's credit to the link
@@ -343,7 +345,10 @@ func (in *ingress) settledWaiting(id uint32) {
 }
 
 // OnDetach ends what the link leaves behind: receivers of its deliveries are told
-// that they are settled, those that wait are dropped, a long one is broken off.
+// that they are settled, and one that has not come whole is broken off. What waits and is
+// whole goes on, and is settled as it leaves, if its sender closed the link in peace. One that
+// was lost, or only detached, has its unsettled deliveries still and will send them again, as
+// neighbours and brokers do: they are dropped here.
 func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error) {
 	if in.addr != nil {
 		in.addr.removeProducer(b, in)
@@ -360,10 +365,12 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 		}
 	}
 	in.peer.links.removeIn(in)
-	// Presettled ones were handed over for good, and go on.
+	in.parted.Store(in.lets && in.link.Parted())
 	in.over.Store(true)
 	in.forgetHops()
-	in.drop(b, func(m *message) bool { return !m.settled })
+	if !in.parted.Load() {
+		in.drop(b, func(m *message) bool { return !m.settled })
+	}
 	in.peer.detached(in.link.Name(), e)
 	if in.addr != nil {
 		in.peer.router.table.release(in.addr)

@@ -208,8 +208,8 @@ func (m *message) forget(b *amqp.Batch) {
 	m.unhold(b)
 }
 
-// abandoned says that nobody waits for the message any more: its sender has gone,
-// or has broken it off.
+// abandoned says that nobody wants the message any more: its sender is lost, or has
+// broken it off.
 func (m *message) abandoned() bool {
-	return m.in.over.Load() && !m.settled || m.stream != nil && m.stream.isCanceled()
+	return m.in.over.Load() && !m.settled && !m.in.parted.Load() || m.stream != nil && m.stream.isCanceled()
 }

@@ -33,6 +33,16 @@ func outcomesOf(source *wire.Source) outcomeSet {
 	return s
 }
 
+// acceptsByDefault says whether what has no outcome counts as accepted once the source is no
+// more. A source whose default is another outcome has its messages back then. [3.5.3]
+func acceptsByDefault(source *wire.Source) bool {
+	if source == nil || len(source.DefaultOutcome) == 0 {
+		return true
+	}
+	s, _, err := wire.ParseState(source.DefaultOutcome)
+	return err == nil && s.Kind == wire.StateAccepted
+}
+
 // outcome replaces an outcome that the sender's source does not list by the
 // nearest one that it does: some brokers end the session at an outcome that they
 // do not know.

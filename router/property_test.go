@@ -42,7 +42,8 @@ const (
 //     the sender; without the data of its outcome; accepted before rejected in a
 //     multicast; a loss at an address that says released
 //   - order: forwarding past those that wait
-//   - waiting: forgotten when the last consumer leaves; kept when the sender leaves;
+//   - waiting: forgotten when the last consumer leaves; kept when the sender is lost, or not
+//     when it leaves in peace;
 //     presettled dropped when nobody can take them; a consumer that can take more and
 //     does not say so; a drain answered while something waits
 //   - content: message-format lost; a fast copy of a long message that misses what is

@@ -102,7 +102,7 @@ func (w *world) checkEnded(m *letter) {
 	case !m.settledBySender() && !m.heard:
 		l.violation("%v: at the end, %v has no outcome", m.from, m)
 	}
-	if !m.settledBySender() || !m.out.Complete {
+	if !m.settledBySender() && !m.letGo() || !m.out.Complete {
 		return
 	}
 	if m.to.distribution == config.Multicast || len(m.copies) > 0 {
@@ -112,6 +112,9 @@ func (w *world) checkEnded(m *letter) {
 		l.violation("%v: at the end, %v was not received by anybody", m.from, m)
 	}
 }
+
+// letGo says whether its sender left in peace without knowing what became of the letter.
+func (m *letter) letGo() bool { return m.from.parted && !m.heard }
 
 // mayBeLost says whether a presettled letter that nobody received could be lost:
 // at some moment nobody was sure to be there for it, or whoever had it died.
@@ -167,7 +170,7 @@ func (a *simApp) detachAll(senders bool) {
 	if senders {
 		for _, s := range a.senders() {
 			l.mu.Lock()
-			s.leaving = true
+			s.leaving, s.parted = true, true
 			l.mu.Unlock()
 			s.Detach(true, nil)
 		}

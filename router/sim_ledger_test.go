@@ -117,7 +117,7 @@ type letter struct {
 	heardTime time.Time
 	forgotten bool      // its sender settled before it heard
 	moved     time.Time // when bytes of it were last written
-	orphan    bool      // its sender went away while it waited, not settled
+	orphan    bool      // its sender was lost while it waited, not settled
 	waited    bool      // it waited when everybody rested last
 	idled     bool      // nothing of it was written for so long that it may have been broken off
 }
@@ -237,7 +237,7 @@ func (l *ledger) begin(r *recvLink, d *meshtest.In, m *letter) *letterCopy {
 	case m.to != r.addr:
 		l.violation("%v: %v came, which was sent to %s", r, m, m.to.name)
 	case m.orphan:
-		l.violation("%v: %v came, whose sender had gone before", r, m)
+		l.violation("%v: %v came, whose sender was lost before", r, m)
 	case d.Format != m.out.Format:
 		l.violation("%v: %v came with message-format %d, not %d", r, m, d.Format, m.out.Format)
 	}

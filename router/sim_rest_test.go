@@ -25,7 +25,7 @@ func (w *world) atRest() {
 	for _, m := range l.active {
 		m.idled = m.idled || !m.out.Complete && time.Since(m.moved) >= patience
 		w.checkLetter(m)
-		m.orphan = m.from.gone && !m.settledBySender() && len(m.copies) == 0 && !m.to.uncertain() && m.to.distribution != config.Multicast
+		m.orphan = m.from.gone && !m.from.parted && !m.settledBySender() && len(m.copies) == 0 && !m.to.uncertain() && m.to.distribution != config.Multicast
 		waiting[m.to].add(m, m.out.Complete && w.surelyWaits(m))
 		if !w.done(m) {
 			kept = append(kept, m)

@@ -28,6 +28,7 @@ type sendLink struct {
 
 	// Guarded by the ledger.
 	leaving bool
+	parted  bool // in peace: what it had sent goes on
 	killed  bool
 	gone    bool
 }
@@ -300,9 +301,9 @@ func (a *simApp) detachSender() bool {
 	l.mu.Lock()
 	l.tick()
 	l.note("%v: detaches", s)
-	s.leaving = true
+	s.leaving, s.parted = true, a.rng.IntN(2) == 0
 	l.mu.Unlock()
-	s.Detach(a.rng.IntN(2) == 0, nil)
+	s.Detach(s.parted, nil)
 	return true
 }
 

@@ -153,17 +153,76 @@ func goneInEachWay(t *testing.T, story func(s *stage, leave func(*producer))) {
 	}
 }
 
-func TestSenderGoneWhileItsDeliveriesWait(t *testing.T) {
-	goneInEachWay(t, func(s *stage, leave func(*producer)) {
-		c := s.app("receiver").closed("q")
-		p := s.app("sender").producer("q")
-		p.send(texts("a", "b")...)
-		p.post(texts("c", "d")...)
-		p.send(long(150_000))
-		p.post(text("e"))
-		leave(p)
-		c.grant(10)
-		equal(s, "only what was handed over for good", c.bodies(), "c d e")
+// kept is how a sender goes that has what is not settled still, and will send it again.
+var kept = map[string]func(*producer){
+	"detached, not closed":  func(p *producer) { p.app.do(func() { p.Detach(false, nil) }) },
+	"detached by a failure": func(p *producer) { p.app.do(func() { p.Detach(true, mishap) }) },
+	"session failed":        func(p *producer) { p.app.do(func() { p.Session.End(mishap) }) },
+	"connection failed":     func(p *producer) { p.app.do(func() { p.app.Close(mishap) }) },
+	"killed":                func(p *producer) { p.app.kill() },
+}
+
+var mishap = &wire.Error{Condition: wire.CondInternalError}
+
+// sendAndLeave has deliveries wait for a receiver without credit, has their sender go, and
+// returns the receiver.
+func sendAndLeave(s *stage, source *wire.Source, leave func(*producer)) *consumer {
+	c := s.app("receiver").closed("q")
+	p := s.app("sender").producerWith(meshtest.SenderOptions{Target: meshtest.To("q"), Source: source})
+	p.send(texts("a", "b")...)
+	p.post(texts("c", "d")...)
+	p.send(long(150_000))
+	p.post(text("e"))
+	leave(p)
+	c.grant(10)
+	return c
+}
+
+func TestSenderLeavesInPeaceWhileItsDeliveriesWait(t *testing.T) {
+	for name, leave := range gone {
+		if name == "killed" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			play(t, nil, func(s *stage) {
+				c := sendAndLeave(s, nil, leave)
+				if len(c.got) != 6 {
+					t.Fatalf("%d of 6 have come", len(c.got))
+				}
+				for i, want := range []string{"a", "b", "c", "d", "", "e"} {
+					d := c.got[i]
+					if got := textOf(d.bytes); want != "" && got != want || want == "" && len(d.bytes) < 150_000 {
+						t.Errorf("delivery %d is %.20q, %d bytes", i, got, len(d.bytes))
+					}
+					equal(s, "complete", d.Complete, true)
+					equal(s, "settled: nobody waits for its outcome", d.Settled || d.RemoteSettled, true)
+				}
+			})
+		})
+	}
+}
+
+func TestSenderIsLostWhileItsDeliveriesWait(t *testing.T) {
+	for name, leave := range kept {
+		t.Run(name, func(t *testing.T) {
+			play(t, nil, func(s *stage) {
+				equal(s, "only what was handed over for good", sendAndLeave(s, nil, leave).bodies(), "c d e")
+			})
+		})
+	}
+	t.Run("closed, and its source has them back", func(t *testing.T) {
+		play(t, nil, func(s *stage) {
+			source := &wire.Source{DefaultOutcome: wire.AppendState(nil, wire.Released)}
+			equal(s, "only what was handed over for good", sendAndLeave(s, source, gone["detached"]).bodies(), "c d e")
+		})
+	})
+	t.Run("detached by the router, and it agrees", func(t *testing.T) {
+		play(t, nil, func(s *stage) {
+			leave := func(p *producer) {
+				p.app.do(func() { p.app.sessions[0].AttachSender(meshtest.SenderOptions{Name: p.Name, Target: meshtest.To("q")}) })
+			}
+			equal(s, "only what was handed over for good", sendAndLeave(s, nil, leave).bodies(), "c d e")
+		})
 	})
 }
 

@@ -114,6 +114,7 @@ type Conn struct {
 	work      *work // set while a batch of frames is handled
 	closeErr  error // why the connection ends, when it is known before the read fails
 	orderly   bool  // it is over, and was closed without an error
+	parted    bool  // the peer closed it, for no other reason than that it was done
 	lingers   bool  // our last words must arrive though the peer may go on sending
 
 	// Set under mu, read anywhere: close was sent, and nothing is encoded after it.

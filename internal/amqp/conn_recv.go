@@ -208,8 +208,9 @@ func (c *Conn) recvClose(fields wire.List) error {
 		p.Error = nil // it wants to go, whatever it meant to say
 	}
 	c.mu.Lock()
-	c.appendClose(nil)
 	known := c.closeErr
+	c.parted = p.Error == nil && known == nil && !c.shut.Load()
+	c.appendClose(nil)
 	c.mu.Unlock()
 	switch {
 	case known != nil:

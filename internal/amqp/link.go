@@ -22,6 +22,7 @@ type link struct {
 	remote   uint32 // the peer's handle
 	attached bool   // the peer's attach has arrived
 	sawEnd   bool   // the peer's detach has arrived
+	parted   bool   // it closed the link, for no other reason than that it was done
 
 	// Guarded by conn.mu.
 	detached bool // we sent detach
@@ -406,6 +407,7 @@ func (c *Conn) recvDetach(w *work, ch uint16, p *wire.Detach) error {
 		l.raw.recvDetach(w, p)
 		return nil
 	}
+	l.parted = p.Closed && p.Error == nil && !l.saidDetach()
 	l.finish(w, p.Error)
 	c.mu.Lock()
 	if !l.detached && !s.over { // its handler may have ended the session
@@ -417,6 +419,13 @@ func (c *Conn) recvDetach(w *work, ch uint16, p *wire.Detach) error {
 	c.mu.Unlock()
 	s.byHandle.remove(p.Handle)
 	return nil
+}
+
+// saidDetach says whether we have detached the link.
+func (l *link) saidDetach() bool {
+	l.session.conn.mu.Lock()
+	defer l.session.conn.mu.Unlock()
+	return l.detached
 }
 
 // detach sends detach with a reason; the link is finished when the peer answers,

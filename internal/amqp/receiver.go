@@ -269,6 +269,11 @@ func (l *Receiver) Forwarded(b *Batch, id uint32, context any, ref uint32, held 
 	return alive
 }
 
+// Parted says, when OnDetach is called, whether the sender left in peace: it closed the link,
+// or ended the session or the connection, before we did and without an error. Its end of the
+// link is gone for good then, and with it all that it knew of its deliveries.
+func (l *Receiver) Parted() bool { return l.parted || l.session.parted || l.session.conn.parted }
+
 // Finish counts a presettled delivery, which held bytes of payload, as finished.
 func (l *Receiver) Finish(b *Batch, held int) {
 	c := l.session.conn

@@ -21,6 +21,7 @@ type Session struct {
 	bound    bool        // the peer's begin has arrived
 	byHandle table[link] // by the peer's handle
 	sawEnd   bool        // the peer's end has arrived
+	parted   bool        // it ended the session, for no other reason than that it was done
 
 	// Guarded by conn.mu:
 

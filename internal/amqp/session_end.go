@@ -9,7 +9,9 @@ func (c *Conn) recvEnd(w *work, ch uint16, p *wire.End) error {
 		return err
 	}
 	s.sawEnd = true
-	s.finish(w, p.Error, !s.ended())
+	byPeer := !s.ended()
+	s.parted = byPeer && p.Error == nil
+	s.finish(w, p.Error, byPeer)
 	s.sayEnd(nil)
 	c.mu.Lock()
 	c.sessions.remove(uint32(s.local))
