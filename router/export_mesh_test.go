@@ -3,8 +3,10 @@ package router
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/meshway/meshway/linkstate"
+	"github.com/meshway/meshway/linkstate/addrtable"
 	"github.com/meshway/meshway/routing"
 )
 
@@ -143,3 +145,17 @@ func (r *Router) FreezeGossip() { r.mesh.gossip.Close() }
 
 // Gossip has gossip alone spread a message about a router.
 func (r *Router) Gossip(origin string, msg []byte) { (*speakerHandler)(r.mesh).Broadcast(origin, msg) }
+
+// LoseTables takes what is to be said of address tables to a neighbour next, and forgets it, as if
+// it had been lost. It says whether there was something.
+func (r *Router) LoseTables(neighbour string) bool {
+	return r.mesh.tables.Next(neighbour, time.Now(), tableMessage) != nil
+}
+
+// Announce has the router say that it has consumers of an address.
+func (r *Router) Announce(addr string) {
+	_ = r.mesh.own.Set(addr, addrtable.Entry{Flags: addrtable.Open})
+}
+
+// Knows says whether an address has consumers at other routers.
+func (r *Router) Knows(addr string) bool { return r.mesh.knows(addr) }

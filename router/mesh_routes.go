@@ -78,10 +78,19 @@ func (x *mesh) unacknowledged(routes *routing.Routes, w *routing.Waits) *routing
 // lost says whether the new topology lacks something that the old one has.
 func lost(old, new *linkstate.Topology) bool {
 	for i := range old.Len() {
-		n := old.Node(i)
-		at, ok := new.Index(n.ID)
-		if !ok || len(new.Node(at).Edges) < len(n.Edges) {
+		at, ok := new.Index(old.Node(i).ID)
+		if !ok {
 			return true
+		}
+		left := new.Node(at).Edges
+		for _, e := range old.Node(i).Edges { // both are in the order of ids
+			id := old.Node(e.To).ID
+			for len(left) > 0 && new.Node(left[0].To).ID < id {
+				left = left[1:]
+			}
+			if len(left) == 0 || new.Node(left[0].To).ID != id {
+				return true
+			}
 		}
 	}
 	return false

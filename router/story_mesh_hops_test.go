@@ -8,7 +8,6 @@ import (
 
 	"github.com/meshway/meshway/internal/meshtest"
 	"github.com/meshway/meshway/internal/wire"
-	"github.com/meshway/meshway/linkstate"
 	"github.com/meshway/meshway/routing"
 )
 
@@ -54,20 +53,4 @@ func TestMeshAMessageThatRunsOutOfHopsIsReleased(t *testing.T) {
 			})
 		}
 	}
-}
-
-// Should what neighbours tell each other be lost, gossip has it nevertheless: an LSA that B gives
-// to gossip alone comes to A.
-func TestMeshGossipSpreadsLinkState(t *testing.T) {
-	playMesh(t, "A-B", nil, func(s *meshStage) {
-		core, err := linkstate.NewCore(linkstate.Config{ID: "far", Boot: 1, Started: time.Now()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, l := range core.Flush(time.Now()).Broadcasts {
-			s.routers["B"].Gossip(l.Origin, l.Data)
-		}
-		s.advance(3 * time.Second)
-		equal(s.stage, "A knows of", fmt.Sprint(s.routers["A"].Topology().Unreachable()), "[far]")
-	})
 }

@@ -2,11 +2,17 @@ package router_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/wire"
+	"github.com/meshway/meshway/router"
 )
 
 // Routers that come, go, come back, and get in each other's way.
@@ -58,6 +64,22 @@ func TestMeshRouterIsKilledAndStartedAnew(t *testing.T) {
 				t.Errorf("the way from A to C costs %d, not 2", cost)
 			}
 		}
+	})
+}
+
+// B has gone to another host, and nobody has told A, for which its connection still stands: B is
+// let in nevertheless, before A has given the old one up.
+func TestMeshRouterIsStartedAnewBehindAHalfOpenConnection(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		s.silence("A", "B")
+		s.draw("A", "X", "")
+		c := s.configs["X"]
+		c.Router.ID = "B"
+		s.configs["X"] = c
+		s.startRouter("X")
+		s.advance(1500 * time.Millisecond)
+		equal(s.stage, "routers that it can reach", s.routers["X"].Topology().Len(), 2)
+		s.stillWorks("A", "X")
 	})
 }
 
@@ -151,8 +173,13 @@ func TestMeshConnectorToOneself(t *testing.T) {
 	playMesh(t, "A-B", nil, func(s *meshStage) {
 		s.draw("A", "A", "")
 		s.stopRouter("A")
-		s.startRouter("A")
+		core, logs := observer.New(zap.WarnLevel)
+		s.startRouterWith("A", zap.New(core), func(*router.Router) {})
 		s.advance(5 * time.Second)
+		said := logs.FilterMessage("not connected").FilterField(zap.String("connector", "to-A")).All()
+		if len(said) == 0 || !strings.Contains(fmt.Sprint(said[0].ContextMap()["error"]), `this is router "A" itself`) {
+			t.Errorf("logged: %v", said)
+		}
 		c := s.at("B", "receiver").consumer("q", 10)
 		s.known()
 		s.at("A", "sender").producer("q").send(text("x"))
