@@ -112,6 +112,7 @@ func (s *linkSet) addRaw(e *routedEnd) {
 	e.tally.id = e.peer().router.linkID.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e.among = len(s.raw)
 	s.raw = append(s.raw, e)
 }
 
@@ -119,12 +120,9 @@ func (s *linkSet) addRaw(e *routedEnd) {
 func (s *linkSet) removeRaw(e *routedEnd) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.Index(s.raw, e)
-	if i < 0 {
-		return
+	if removeFrom(&s.raw, e, func(e *routedEnd) *int { return &e.among }) {
+		s.former().addRaw(e)
 	}
-	s.raw = slices.Delete(s.raw, i, i+1)
-	s.former().addRaw(e)
 }
 
 // addRaw adds what a routed link has carried by one of its ends.
@@ -147,9 +145,9 @@ func (s *linkSet) routed() []*routedEnd {
 // peer is the connection that the end is on.
 func (e *routedEnd) peer() *peer {
 	if e.side == sideUp {
-		return e.link.mirror.rs.peer
+		return e.link.rs.peer
 	}
-	return e.link.mirror.peer
+	return e.mirror.peer
 }
 
 // look is the links that there are, and what the others have carried.

@@ -48,3 +48,13 @@ func (r *Router) AttachesTimeOut() {
 		}
 	}
 }
+
+// Mirrors is how many sessions of other connections mirror sessions with routed links.
+func (r *Router) Mirrors() (n int) {
+	for _, rs := range r.linkRoutes.all() {
+		rs.mu.Lock()
+		n += len(rs.mirrors)
+		rs.mu.Unlock()
+	}
+	return n
+}

@@ -92,7 +92,7 @@ func (a *address) advertise() {
 // onOwnersChanged is called when the routers have changed that have consumers of an
 // address which is in use here.
 func (x *mesh) onOwnersChanged(addr string) {
-	if isLinkRouteKey(addr) {
+	if isLinkRouteKey(addr) || isLinkRouteBroker(addr) {
 		x.router.linkRoutes.farChanged(addr)
 		return
 	}

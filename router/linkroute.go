@@ -55,8 +55,10 @@ func linkRouteKey(pattern string, receives bool) string {
 	return string([]byte{partMark, class}) + strings.Join(routing.Tokens(pattern), "/")
 }
 
-// linkRoutePrefixes begin the keys of link routes.
-var linkRoutePrefixes = []string{string([]byte{partMark, linkRouteIn}), string([]byte{partMark, linkRouteOut})}
+// linkRoutePrefixes begin the keys of link routes, and of their brokers.
+var linkRoutePrefixes = []string{
+	string([]byte{partMark, linkRouteIn}), string([]byte{partMark, linkRouteOut}), string([]byte{partMark, linkRouteBroker}),
+}
 
 func isLinkRouteKey(key string) bool {
 	return len(key) > 2 && key[0] == partMark && (key[1] == linkRouteIn || key[1] == linkRouteOut)
@@ -69,13 +71,15 @@ func (l *linkRoute) key() string { return linkRouteKey(l.pattern, l.receives) }
 type linkRoutes struct {
 	router *Router
 
-	telling sync.Mutex // orders those who tell the mesh; before mu
+	telling sync.Mutex          // orders those who tell the mesh, and guards told; before mu
+	told    map[string][]string // the brokers of each key that the mesh was told of
 
 	mu       sync.Mutex // guards all below
 	own      map[string][]*linkRoute
 	far      map[string]struct{}
-	turns    map[string]int    // of round robin, by key; those of keys that are gone go with the matcher
-	matcher  *linkRouteMatcher // nil when it is to be made anew
+	brokers  map[string][]string // of those of other routers, by key; see linkroute_broker.go
+	turns    map[string]int      // of round robin, by key and where else the choice is made
+	matcher  *linkRouteMatcher   // nil when it is to be made anew
 	sessions map[*routedSession]struct{}
 	names    map[routedName]*routedLink // of links at containers here
 }
@@ -83,6 +87,7 @@ type linkRoutes struct {
 func newLinkRoutes(r *Router) *linkRoutes {
 	return &linkRoutes{
 		router: r, own: make(map[string][]*linkRoute), far: make(map[string]struct{}), turns: make(map[string]int),
+		brokers: make(map[string][]string), told: make(map[string][]string),
 		sessions: make(map[*routedSession]struct{}), names: make(map[routedName]*routedLink),
 	}
 }
@@ -113,21 +118,29 @@ func (t *linkRoutes) remove(l *linkRoute) {
 // advertise tells the mesh of the link routes of a key, and whether a container for one of
 // them is up.
 func (t *linkRoutes) advertise(key string) {
-	x := t.router.mesh
-	if x == nil {
+	if t.router.mesh == nil {
 		return
 	}
 	t.telling.Lock() // what is told last is what was seen last
 	defer t.telling.Unlock()
 	t.mu.Lock()
-	known, servers := len(t.own[key]) > 0, t.serving(key)
+	known, up := len(t.own[key]) > 0, len(t.serving(key)) > 0
 	t.mu.Unlock()
-	if !known || x.leaving.Load() {
+	t.tellBrokers(key)
+	t.tell(key, known, up)
+}
+
+// tell tells the mesh that this router has a key of link routes, and whether anything is
+// behind it; or that it has it no more. A router that leaves has them still: who wants to
+// use them is to hear that they lead nowhere just now.
+func (t *linkRoutes) tell(key string, known, open bool) {
+	x := t.router.mesh
+	if !known {
 		x.own.Delete(key)
 		return
 	}
 	var e addrtable.Entry
-	if len(servers) > 0 {
+	if open && !x.leaving.Load() {
 		e.Flags |= addrtable.Open
 	}
 	if err := x.own.Set(key, e); err != nil {
@@ -166,11 +179,15 @@ func (t *linkRoutes) containerDown(c *container) {
 
 // farChanged is called when what other routers say of a key has changed. One that cannot
 // be reached for a while has its link routes all the same: links to them must not become
-// links to addresses meanwhile.
+// links to addresses meanwhile, nor durable ones go to other brokers.
 func (t *linkRoutes) farChanged(key string) {
 	known := t.router.mesh.tables.Known(key, owner(t.router.cfg.Router.ID))
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if broker, of, ok := brokerOf(key); ok {
+		t.farBroker(broker, of, known)
+		return
+	}
 	if _, was := t.far[key]; was == known {
 		return
 	}
@@ -240,15 +257,6 @@ func (t *linkRoutes) newMatcher() *linkRouteMatcher {
 		add(key)
 	}
 	return m
-}
-
-// turn is whose turn it is among n that serve a key.
-func (t *linkRoutes) turn(key string, n int) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	i := t.turns[key]
-	t.turns[key] = i + 1
-	return i % n
 }
 
 // server is a container that serves a link route.

@@ -209,7 +209,7 @@ func (r *Router) farRows(used map[string]bool) (rows []*routeRow) {
 	}
 	id := r.cfg.Router.ID
 	r.mesh.tables.Each(func(addr string, owners []addrtable.OwnerRef) bool {
-		if used[addr] || isLinkRouteKey(addr) {
+		if used[addr] || isLinkRouteKey(addr) || isLinkRouteBroker(addr) {
 			return true
 		}
 		row := &routeRow{key: shownKey(addr), treatment: string(r.treatmentOf(addr).distribution)}

@@ -13,8 +13,8 @@ import (
 
 // TestLawsHoldForRoutedLinks has clients at three routers and a container at one of them
 // attach, grant, send, settle, drain, detach, end and leave at random, by sessions that take
-// little at a time, while paths are cut and the container comes and goes. Then everything is
-// let through, and:
+// little at a time, while paths are cut and the container comes and goes. There is another one
+// at B, and both refuse what they are asked for at times. Then everything is let through, and:
 //
 //   - a link is over at both of its ends or at none, and none waits for an answer
 //   - what was sent by a link that stands came whole, once, in order, with its tag
@@ -50,6 +50,7 @@ type routedWorld struct {
 	*meshStage
 	rand   *rand.Rand
 	broker *broker
+	other  *broker
 	all    []*broker // also those that left
 	apps   []*app
 	links  []*routedPair
@@ -67,9 +68,10 @@ type routedPair struct {
 }
 
 func simulateRouted(t *testing.T, seed uint64) (compared int) {
-	playMesh(t, "A-B B-C A-C:3", linkRouted("C", both("tx", "broker")...), func(s *meshStage) {
+	playMesh(t, "A-B B-C A-C:3", containersAt(append(both("tx", "broker"), both("tx", "other")...), "C", "B"), func(s *meshStage) {
 		w := &routedWorld{meshStage: s, rand: rand.New(rand.NewPCG(seed, 7))}
 		w.connect()
+		w.other = w.container("B", "other")
 		for range 3 + w.rand.IntN(3) {
 			w.join()
 		}
@@ -83,14 +85,18 @@ func simulateRouted(t *testing.T, seed uint64) (compared int) {
 	return compared
 }
 
-func (w *routedWorld) connect() {
+func (w *routedWorld) connect() { w.broker = w.container("C", "broker") }
+
+// container connects one, which gives no credit by itself.
+func (w *routedWorld) container(at, name string) *broker {
 	o := meshtest.SessionOptions{}
 	if w.rand.IntN(2) == 0 {
 		o = narrow
 	}
-	w.broker = w.brokerWith("C", "broker", o)
-	w.broker.credit = 0
-	w.all = append(w.all, w.broker)
+	b := w.brokerWith(at, name, o)
+	b.credit = 0
+	w.all = append(w.all, b)
+	return b
 }
 
 func (w *routedWorld) join() {
@@ -125,7 +131,11 @@ func (w *routedWorld) step(faults bool) {
 	case n < 96 && len(w.apps) > 2 && faults:
 		a.kill()
 		w.replace(a)
-	case n < 97 && faults && w.rand.IntN(4) == 0:
+	case n < 97 && faults && w.rand.IntN(2) == 0:
+		b := []*broker{w.broker, w.other}[w.rand.IntN(2)]
+		refuse := []*wire.Error{nil, notFound, why}[w.rand.IntN(3)]
+		b.app.do(func() { b.refuse, b.endsSession = refuse, w.rand.IntN(2) == 0 })
+	case n < 97 && faults && w.rand.IntN(2) == 0:
 		w.broker.kill()
 		w.connect()
 	case n < 98 && faults && w.cut[0] == "":
@@ -313,11 +323,13 @@ func (w *routedWorld) detach() {
 
 // widen lets n more frames into every session.
 func (w *routedWorld) widen(n uint32) {
-	w.broker.app.do(func() {
-		for _, s := range w.broker.on {
-			s.Grant(n)
-		}
-	})
+	for _, b := range []*broker{w.broker, w.other} {
+		b.app.do(func() {
+			for _, s := range b.on {
+				s.Grant(n)
+			}
+		})
+	}
 	for _, a := range w.apps {
 		a.do(func() {
 			for _, s := range a.sessions {
@@ -332,13 +344,15 @@ func (w *routedWorld) settleAll() {
 	w.heal()
 	w.widen(1 << 20)
 	w.advance(20 * time.Second)
-	w.broker.app.do(func() {
-		for _, l := range w.broker.out {
-			if l.Live() && l.Draining() {
-				l.Drained()
+	for _, b := range []*broker{w.broker, w.other} {
+		b.app.do(func() {
+			for _, l := range b.out {
+				if l.Live() && l.Draining() {
+					l.Drained()
+				}
 			}
-		}
-	})
+		})
+	}
 	w.advance(time.Second)
 }
 

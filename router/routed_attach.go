@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,13 +18,15 @@ const coordinatorAddress = "$coordinator"
 const propertyRoutedAddress = "x-opt-qd.address"
 
 // propertyLinkRoute is the property of a routed link between routers that says where it
-// goes: a list of the router, the key of the link route, and the hops that are left.
+// goes: a list of the router, the key of the link route, the hops that are left, and the
+// broker, if it has a name.
 const propertyLinkRoute = "x-opt-meshway.route"
 
 // linkDestination is where a routed attach goes.
 type linkDestination struct {
 	key    string // of the link route
 	egress string // router at which it was chosen to leave; "" if it was not chosen yet
+	broker string // there; "" if that has no name
 	hops   uint8
 }
 
@@ -48,7 +51,9 @@ func (p *peer) routeLink(b *amqp.Batch, r *amqp.AttachRequest) (taken bool, err 
 	if who == "" {
 		who = p.router.cfg.Router.ID + ":" + strconv.FormatUint(p.id, 10)
 	}
-	return true, p.attachRouted(b, r, who+"/"+r.Attach.Name, linkDestination{key: key, hops: maxHops})
+	l := p.newRoutedLink(r, who+"/"+r.Attach.Name, linkDestination{key: key, hops: maxHops})
+	l.client = who
+	return true, l.accept(b, r)
 }
 
 // linkRouteOf is the key of the link route that an attach matches; "" if it matches none.
@@ -112,7 +117,7 @@ func (j *adjacency) routeLink(b *amqp.Batch, r *amqp.AttachRequest) (taken bool,
 		return true, refusal(condNoRoute, "the way to router %s has too many hops", d.egress)
 	}
 	d.hops--
-	return true, j.peer.attachRouted(b, r, r.Attach.Name, d)
+	return true, j.peer.newRoutedLink(r, r.Attach.Name, d).accept(b, r)
 }
 
 func parseDestination(v any) (d linkDestination, ok bool) {
@@ -123,40 +128,42 @@ func parseDestination(v any) (d linkDestination, ok bool) {
 	egress, ok1 := list[0].(string)
 	key, ok2 := list[1].([]byte)
 	hops, ok3 := list[2].(uint8)
-	return linkDestination{key: string(key), egress: egress, hops: hops}, ok1 && ok2 && ok3 && egress != ""
+	broker := ""
+	if len(list) > 3 {
+		broker, _ = list[3].(string)
+	}
+	return linkDestination{key: string(key), egress: egress, broker: broker, hops: hops}, ok1 && ok2 && ok3 && egress != ""
 }
 
-func (d *linkDestination) value() []any { return []any{d.egress, []byte(d.key), d.hops} }
+// value is the property for a link that goes to a place.
+func (d *linkDestination) value(p place) []any {
+	return []any{p.router, []byte(d.key), d.hops, p.broker}
+}
 
-// attachRouted carries an attach on. name is the link's name at the container.
-func (p *peer) attachRouted(b *amqp.Batch, r *amqp.AttachRequest, name string, d linkDestination) *wire.Error {
-	if p.router.draining.Load() {
-		return refusal(wire.CondConnectionForced, "router %s is shutting down", p.router.cfg.Router.ID)
-	}
-	rs := p.routedSessionOf(r.Session)
-	rs.mu.Lock()
-	m, route, err := rs.mirrorFor(b, d.key, d.egress)
-	rs.mu.Unlock()
-	if err != nil {
-		return err
-	}
+// newRoutedLink is a link for an attach. name is that at the container.
+func (p *peer) newRoutedLink(r *amqp.AttachRequest, name string, d linkDestination) *routedLink {
 	ask := *r.Attach
-	ask.Name = name
-	l := &routedLink{mirror: m, route: route, ask: &ask, sends: sideUp}
+	ask.Name, ask.Properties = name, withoutDestination(ask.Properties)
+	l := &routedLink{rs: p.routedSessionOf(r.Session), ask: &ask, to: d, sends: sideUp}
 	if ask.Role == wire.RoleReceiver {
 		l.sends = sideDown
 	}
-	ask.Properties = withoutDestination(ask.Properties)
-	if m.container == nil {
-		d.egress = m.egress
-		ask.Properties = append(ask.Properties, wire.Pair{Key: wire.Symbol(propertyLinkRoute), Value: d.value()})
-	} else {
-		l.name = routedName{m.container, name, ask.Role == wire.RoleSender}
+	l.ends[sideUp] = newRoutedEnd(l, sideUp, nil)
+	return l
+}
+
+// accept carries the attach on.
+func (l *routedLink) accept(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error {
+	rs := l.rs
+	p := rs.peer
+	if p.router.draining.Load() {
+		return refusal(wire.CondConnectionForced, "router %s is shutting down", p.router.cfg.Router.ID)
 	}
-	for side := range l.ends {
-		e := &l.ends[side]
-		e.link, e.side = l, side
-		e.raw = amqp.NewRawLink(e)
+	rs.mu.Lock()
+	m, route, err := rs.mirrorFor(b, l)
+	rs.mu.Unlock()
+	if err != nil {
+		return err
 	}
 	largest := uint64(0)
 	if p.adj == nil {
@@ -165,11 +172,13 @@ func (p *peer) attachRouted(b *amqp.Batch, r *amqp.AttachRequest, name string, d
 	if r.AcceptRaw(b, l.ends[sideUp].raw, largest) != nil {
 		return nil // the engine has answered
 	}
-	l.count(+1)
-	l.register(b)
-	if err := rs.begin(b, m, l); err != nil {
-		l.ends[sideUp].raw.Detach(b, true, err)
-	}
+	rs.mu.Lock()
+	p.links.addRaw(l.ends[sideUp])
+	l.timer = time.AfterFunc(attachTime, l.unanswered)
+	old := l.join(m, route)
+	rs.mu.Unlock()
+	old.stolen(b)
+	l.enter(b, m)
 	return nil
 }
 
@@ -184,45 +193,18 @@ func withoutDestination(m wire.Map) wire.Map {
 	return out
 }
 
-// begin attaches the link's other end, at once or when it is known how many links the
-// mirror takes.
-func (rs *routedSession) begin(b *amqp.Batch, m *mirror, l *routedLink) *wire.Error {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	switch {
-	case l.over: // another one has its name already
-		return nil
-	case m.over:
-		l.forget()
-		return lostLink("the way to "+m.where(), nil)
-	}
-	m.links[l] = struct{}{}
-	rs.peer.links.addRaw(&l.ends[sideUp])
-	l.timer = time.AfterFunc(attachTime, l.unanswered)
-	if !m.begun && len(m.links) > 1 {
-		m.waiting = append(m.waiting, l)
-		return nil
-	}
-	if err := l.attachDown(b); err != nil {
-		l.forget()
-		return err
-	}
-	return nil
-}
-
-// register takes the link's name at its container. Who had it loses it. [2.6.1]
-func (l *routedLink) register(b *amqp.Batch) {
+// register takes the link's name at its container, and returns the link that had it and is to
+// be cut. [2.6.1]
+func (l *routedLink) register() (old *routedLink) {
 	if l.name.container == nil {
-		return
+		return nil
 	}
 	t := l.name.container.peer.router.linkRoutes
 	t.mu.Lock()
-	old := t.names[l.name]
+	defer t.mu.Unlock()
+	old = t.names[l.name]
 	t.names[l.name] = l
-	t.mu.Unlock()
-	if old != nil {
-		old.cut(b, refusal(wire.CondStolen, "the link %q was attached again", l.name.name))
-	}
+	return old
 }
 
 func (l *routedLink) unregister() {
@@ -247,6 +229,9 @@ func (l *routedLink) count(n int64) {
 // downward is the attach as the next hop gets it.
 func (l *routedLink) downward() *wire.Attach {
 	p := *l.ask
+	if m := l.mirror; m.container == nil {
+		p.Properties = append(slices.Clip(p.Properties), wire.Pair{Key: wire.Symbol(propertyLinkRoute), Value: l.to.value(m.place)})
+	}
 	if l.route == nil || l.route.add == "" && l.route.del == "" {
 		return &p
 	}
@@ -266,7 +251,7 @@ func (l *routedLink) downward() *wire.Attach {
 func (l *routedLink) upward(p *wire.Attach) *wire.Attach {
 	a := *p
 	a.Properties = withoutDestination(a.Properties)
-	if n := l.mirror.rs.peer.largest; n > 0 && l.sends == sideUp && l.mirror.rs.peer.adj == nil && (a.MaxMessageSize.V == 0 || a.MaxMessageSize.V > n) {
+	if n := l.rs.peer.largest; n > 0 && l.sends == sideUp && l.rs.peer.adj == nil && (a.MaxMessageSize.V == 0 || a.MaxMessageSize.V > n) {
 		a.MaxMessageSize = wire.Some(n)
 	}
 	if l.route == nil || l.route.add == "" && l.route.del == "" {

@@ -73,7 +73,7 @@ func (rs *routedSession) leave(b *amqp.Batch, why *wire.Error) {
 		m.pipes[sideDown].cut(b)
 		for _, l := range links[i] {
 			l.ends[sideUp].raw.Detach(b, true, why)
-			l.detachEnd(b, sideDown, false, why)
+			l.detachDown(b, false, why)
 		}
 		m.session.End(b, why)
 	}

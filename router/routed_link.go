@@ -11,40 +11,58 @@ import (
 // routedLink is a link of a client, or of a neighbour for it, and its pair in the mirror.
 //
 //	waiting -> attaching -> up -> detaching -> over
+//	   ^           |
+//	   +-----------+  refused, and there is another place to try: another pair, in another mirror
 //
 // Each end detaches as the other one did; whoever began is answered when the other has
 // answered, or has had its time.
 type routedLink struct {
 	// Immutable after it is made.
+	rs     *routedSession
+	ask    *wire.Attach
+	to     linkDestination // as it came
+	client string          // whose link it is; empty where it came from another router
+	sends  int             // the side that transfers come from
+
+	// Guarded by the routedSession's mutex until it is up, immutable from then on. The
+	// client's end is immutable.
 	mirror *mirror
 	route  *linkRoute // by which it goes at a container of this router; nil elsewhere
 	name   routedName // at that container
-	ask    *wire.Attach
-	sends  int // the side that transfers come from
-	ends   [2]routedEnd
+	ends   [2]*routedEnd
 
-	attached atomic.Bool // the attach has gone on: what is said may follow
+	up atomic.Bool // the container has attached it: what is said passes
 
 	// Guarded by the routedSession's mutex.
-	answered bool
+	tries    tries
+	joined   bool // it counts as one of the mirror's
+	attached bool // the attach has gone on
+	answered bool // nothing but the end of it is awaited
 	over     bool
-	early    *wire.Flow // what the client said of its credit before that
+	early    *wire.Flow // what the client said of its credit before it was up
 	timer    *time.Timer
 }
 
 // routedEnd is one end of a routed link.
 type routedEnd struct {
-	link *routedLink
-	raw  *amqp.RawLink
-	side int
+	link   *routedLink
+	mirror *mirror // of the container's end
+	raw    *amqp.RawLink
+	side   int
 
 	tally tally // its number is set when it is attached
+	among int   // its place in the connection's links; guarded by their mutex
 
 	told bool // its detach is sent or waits in the pipe; guarded by the routedSession's mutex
-	done bool // its peer's detach has come; guarded by the routedSession's mutex
 
 	sending uint32 // id of the delivery being passed on, at the other end; guarded by the pipe's mutex
 	partial bool   // some of it has gone on, and not all; guarded by the pipe's mutex
+}
+
+func newRoutedEnd(l *routedLink, side int, m *mirror) *routedEnd {
+	e := &routedEnd{link: l, side: side, mirror: m}
+	e.raw = amqp.NewRawLink(e)
+	return e
 }
 
 const (
@@ -54,7 +72,9 @@ const (
 	detachTime = 5 * time.Second
 )
 
-func (e *routedEnd) other() *routedEnd { return &e.link.ends[1-e.side] }
+// other is the other end. It is asked for while the link is up only, or by who holds the
+// routedSession's mutex.
+func (e *routedEnd) other() *routedEnd { return e.link.ends[1-e.side] }
 
 // asked is the address that the link was attached for; empty for a coordinator and for
 // dynamic nodes.
@@ -68,13 +88,16 @@ func (l *routedLink) asked() string {
 	return ""
 }
 
-// pipe is that by which transfers go from this end.
+// pipe is that by which transfers go from this end, while the link is up.
 func (e *routedEnd) pipe() *pipe { return &e.link.mirror.pipes[e.side] }
 
-// detachEnd detaches one end, whatever has become of the other.
-func (l *routedLink) detachEnd(b *amqp.Batch, side int, closed bool, err *wire.Error) {
-	if side == sideUp || l.attached.Load() {
-		l.ends[side].raw.Detach(b, closed, err)
+// detachDown detaches the container's end, if the attach has gone on to it.
+func (l *routedLink) detachDown(b *amqp.Batch, closed bool, err *wire.Error) {
+	l.rs.mu.Lock()
+	e, attached := l.ends[sideDown], l.attached
+	l.rs.mu.Unlock()
+	if attached {
+		e.raw.Detach(b, closed, err)
 	}
 }
 
@@ -85,174 +108,182 @@ func (l *routedLink) forget() {
 		return
 	}
 	l.over = true
-	delete(l.mirror.links, l)
-	l.count(-1)
-	for side := range l.ends {
-		e := &l.ends[side]
-		e.peer().links.removeRaw(e)
-	}
+	l.leaveMirror()
+	l.rs.peer.links.removeRaw(l.ends[sideUp])
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	l.unregister()
 }
 
-// attachDown attaches the link's other end. The caller holds the routedSession's mutex.
-func (l *routedLink) attachDown(b *amqp.Batch) *wire.Error {
-	down := l.ends[sideDown].raw
-	if aerr := l.mirror.session.AttachRaw(b, down, l.downward()); aerr != nil {
-		return refusal(wire.CondResourceLimitExceeded, "%s: %v", l.mirror.where(), aerr)
-	}
-	l.mirror.peer.links.addRaw(&l.ends[sideDown])
-	if l.early != nil {
-		down.Flow(b, l.early)
-		l.early = nil
-	}
-	l.attached.Store(true)
-	return nil
+// finish detaches both ends of a link that is forgotten.
+func (l *routedLink) finish(b *amqp.Batch, closed bool, err *wire.Error) {
+	l.ends[sideUp].raw.Detach(b, true, err)
+	l.detachDown(b, closed, err)
 }
 
 // unanswered is called when an attach has waited for its answer for long enough. The answer or an
 // end may have come just before: then that stands.
 func (l *routedLink) unanswered() {
-	if !l.giveUp(false) {
+	where, gone := l.giveUp(false)
+	if !gone {
 		return
 	}
 	var b amqp.Batch
-	err := refusal(condLinkLost, "%s has not answered the attach in %v", l.mirror.where(), attachTime)
-	l.ends[sideUp].raw.Detach(&b, true, err)
-	l.detachEnd(&b, sideDown, true, err)
+	l.finish(&b, true, refusal(condLinkLost, "%s has not answered the attach in %v", where, attachTime))
 	b.Flush()
 }
 
 // undetached is called when a detach has waited for its answer for long enough.
 func (l *routedLink) undetached() {
-	if !l.giveUp(true) {
-		return
+	if _, gone := l.giveUp(true); gone {
+		var b amqp.Batch
+		l.finish(&b, true, nil)
+		b.Flush()
 	}
-	var b amqp.Batch
-	l.ends[sideUp].raw.Detach(&b, true, nil)
-	l.ends[sideDown].raw.Detach(&b, true, nil)
-	b.Flush()
 }
 
-// giveUp forgets the link, also if its attach was answered or not. False means that it is
-// over already, or has been answered.
-func (l *routedLink) giveUp(answered bool) bool {
-	rs := l.mirror.rs
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
+// giveUp forgets the link, also if its attach was answered or not, and says where it went. False
+// means that it is over already, or has been answered.
+func (l *routedLink) giveUp(answered bool) (where string, gone bool) {
+	l.rs.mu.Lock()
+	defer l.rs.mu.Unlock()
 	if l.over || l.answered && !answered {
-		return false
+		return "", false
 	}
 	l.forget()
-	return true
+	return l.mirror.where(), true
 }
 
 // cut ends the link at both ends, for a reason that neither of them has given.
 func (l *routedLink) cut(b *amqp.Batch, err *wire.Error) {
-	if l.giveUp(true) {
-		l.ends[sideUp].raw.Detach(b, true, err)
-		l.detachEnd(b, sideDown, false, err)
+	if _, gone := l.giveUp(true); gone {
+		l.finish(b, false, err)
 	}
 }
 
-// OnAnswer hands the container's answer to the client.
+// OnAnswer hands the container's answer to the client. One without a terminus is a refusal:
+// the reason follows in a detach, and then perhaps an attach elsewhere. [2.6.3]
 func (e *routedEnd) OnAnswer(b *amqp.Batch, p *wire.Attach) {
 	l := e.link
-	rs := l.mirror.rs
-	rs.mu.Lock()
-	if l.over {
-		rs.mu.Unlock()
+	l.rs.mu.Lock()
+	if l.over || e != l.ends[sideDown] || l.refuses(p) {
+		l.rs.mu.Unlock()
 		return
 	}
 	l.answered = true
+	l.up.Store(true)
 	l.timer.Stop()
-	rs.mu.Unlock()
+	l.rs.mu.Unlock()
 	if err := l.ends[sideUp].raw.Answer(b, l.upward(p)); err != nil {
 		l.cut(b, refusal(wire.CondFrameSizeTooSmall, "%v", err))
 	}
 }
 
+// refuses says whether an answer is a refusal.
+func (l *routedLink) refuses(p *wire.Attach) bool {
+	if l.sends == sideUp {
+		return p.Target == nil
+	}
+	return p.Source == nil
+}
+
 // OnFlow passes on what is said of the link's credit: by the sender behind what it has
 // sent, by the receiver at once.
 func (e *routedEnd) OnFlow(b *amqp.Batch, f *wire.Flow) {
-	l := e.link
-	if !l.attached.Load() && e.keepEarly(f) {
-		return
-	}
-	if e.side == l.sends {
+	switch {
+	case !e.link.up.Load():
+		if e.side == sideUp {
+			e.keepEarly(b, f)
+		}
+	case e.side == e.link.sends:
 		e.pipe().flow(b, e, f)
-	} else {
+	default:
 		e.other().raw.Flow(b, f)
 	}
 }
 
-// keepEarly keeps a flow for when the attach has gone on, unless it has meanwhile.
-func (e *routedEnd) keepEarly(f *wire.Flow) bool {
+// keepEarly passes a flow on as soon as the attach has gone on, each time it does.
+func (e *routedEnd) keepEarly(b *amqp.Batch, f *wire.Flow) {
 	l := e.link
-	l.mirror.rs.mu.Lock()
-	defer l.mirror.rs.mu.Unlock()
-	if l.attached.Load() {
-		return false
-	}
+	l.rs.mu.Lock()
+	defer l.rs.mu.Unlock()
 	kept := *f
 	kept.Properties = append(wire.Raw(nil), f.Properties...)
 	l.early = &kept
-	return true
+	if l.attached {
+		l.ends[sideDown].raw.Flow(b, f)
+	}
 }
 
 // OnFrame passes on a transfer frame.
-func (e *routedEnd) OnFrame(b *amqp.Batch, f *amqp.RawFrame) { e.pipe().transfer(b, e, f) }
+func (e *routedEnd) OnFrame(b *amqp.Batch, f *amqp.RawFrame) {
+	if e.link.up.Load() { // else nobody has given credit for it, and the engine has refused it
+		e.pipe().transfer(b, e, f)
+	}
+}
 
 // OnOutcome passes on what the receiver says of deliveries.
 func (e *routedEnd) OnOutcome(b *amqp.Batch, refs []uint32, o amqp.Outcome) {
-	if !o.Lost { // else the link has ended, which says it all
+	if !o.Lost && e.link.up.Load() { // if they are lost the link has ended, which says it all
 		e.other().raw.Tell(b, refs, o.Settled, o.State)
 	}
 }
 
 // OnSenderState passes on what the sender says of a delivery.
 func (e *routedEnd) OnSenderState(b *amqp.Batch, in amqp.InDelivery, settled bool, state wire.DeliveryState) {
-	e.pipe().state(b, e, in, settled, state)
+	if e.link.up.Load() {
+		e.pipe().state(b, e, in, settled, state)
+	}
 }
 
 // OnSendable goes on with what waits to leave by this end's session.
-func (e *routedEnd) OnSendable(b *amqp.Batch) { e.other().pipe().drain(b) }
-
-// OnEnd detaches the other end, or answers it if it began.
-func (e *routedEnd) OnEnd(b *amqp.Batch, end amqp.RawEnd) {
-	l, o := e.link, e.other()
-	rs := l.mirror.rs
-	rs.mu.Lock()
-	if l.over {
-		rs.mu.Unlock()
-		return
+func (e *routedEnd) OnSendable(b *amqp.Batch) {
+	if e.link.up.Load() {
+		e.other().pipe().drain(b)
 	}
-	e.done = true
-	if e.told || o.side == sideDown && !l.attached.Load() {
+}
+
+// OnEnd detaches the other end, or answers it if it began. A link that its container refuses
+// is attached elsewhere, if it can be.
+func (e *routedEnd) OnEnd(b *amqp.Batch, end amqp.RawEnd) {
+	l, rs := e.link, e.link.rs
+	rs.mu.Lock()
+	switch {
+	case l.over || e != l.ends[e.side]:
+		rs.mu.Unlock()
+	case e.side == sideDown && l.mayGoElsewhere(end.Err):
+		l.leaveMirror()
+		rs.mu.Unlock()
+		e.raw.Detach(b, end.Closed, nil)
+		if err := l.again(b); err != nil {
+			l.ends[sideUp].raw.Detach(b, true, err)
+		}
+	case e.told || e.side == sideUp && !l.attached:
 		// Its answer, or there is nobody to ask.
 		l.forget()
 		rs.mu.Unlock()
 		if e.told {
-			o.raw.Detach(b, end.Closed, end.Err)
+			l.ends[1-e.side].raw.Detach(b, end.Closed, end.Err)
 		} else {
 			e.raw.Detach(b, end.Closed, nil)
 		}
-		return
-	}
-	o.told = true
-	l.answered = true // nothing but the answer to the detach is awaited
-	if l.timer != nil {
+	default:
+		o := e.other()
+		o.told, l.answered = true, true
 		l.timer.Stop()
+		l.timer = time.AfterFunc(detachTime, l.undetached)
+		rs.mu.Unlock()
+		l.passEnd(b, e, o, end)
 	}
-	l.timer = time.AfterFunc(detachTime, l.undetached)
-	rs.mu.Unlock()
+}
+
+// passEnd detaches an end as the other one ended.
+func (l *routedLink) passEnd(b *amqp.Batch, e, o *routedEnd, end amqp.RawEnd) {
 	closed := end.Closed
 	if !end.Detached {
 		closed = o.side == sideUp // a container keeps what it can
 	}
-	if e.side == l.sends {
+	if e.side == l.sends && l.up.Load() {
 		e.pipe().detach(b, e, closed, end.Err)
 	} else {
 		o.raw.Detach(b, closed, end.Err)

@@ -15,17 +15,20 @@ import (
 // broker is a container: it takes whatever is attached, and does what it is told.
 type broker struct {
 	*app
-	asked   []*wire.Attach             // in the order in which they came
-	on      []*meshtest.Session        // with each, the session
-	in      []*consumer                // links by which it receives
-	out     []*producer                // links by which it sends
-	flows   []wire.Flow                // of receivers, to links by which it sends
-	ended   []*wire.Error              // sessions that the router has ended
-	credit  uint32                     // given at once to senders
-	refuse  *wire.Error                // what it answers
-	answers func(a *wire.Attach)       // changes an answer
-	onState func(*meshtest.Out)        // receivers say something
-	onIn    func(*meshtest.In, []byte) // besides writing it down
+	asked  []*wire.Attach      // in the order in which they came
+	on     []*meshtest.Session // with each, the session
+	in     []*consumer         // links by which it receives
+	out    []*producer         // links by which it sends
+	flows  []wire.Flow         // of receivers, to links by which it sends
+	ended  []*wire.Error       // sessions that the router has ended
+	credit uint32              // given at once to senders
+	refuse *wire.Error         // what it answers
+	// endsSession has it end the whole session for a link that it refuses, and noReason
+	// say no reason.
+	endsSession, noReason bool
+	answers               func(a *wire.Attach)       // changes an answer
+	onState               func(*meshtest.Out)        // receivers say something
+	onIn                  func(*meshtest.In, []byte) // besides writing it down
 }
 
 // linkRouted adds a container listener to the router, and link routes to containers there.
@@ -73,6 +76,10 @@ func (b *broker) take(session *meshtest.Session, p *wire.Attach) {
 		b.answers(&answer)
 	}
 	switch {
+	case b.refuse != nil && b.endsSession:
+		session.End(b.refuse)
+	case b.refuse != nil && b.noReason:
+		session.Refuse(p, nil)
 	case b.refuse != nil:
 		session.Refuse(p, b.refuse)
 	case p.Role == wire.RoleSender:

@@ -53,7 +53,8 @@ func TestLinksOfOneSessionGoToOneContainerByOneSession(t *testing.T) {
 	playMesh(t, "A-B B-C", containersAt(routes, "C"), func(s *meshStage) {
 		brokers := []*broker{s.broker("C", "one"), s.broker("C", "two")}
 		s.advance(time.Second)
-		for i := range 4 {
+		const clients = 8
+		for i := range clients {
 			app := s.at("A", fmt.Sprintf("app %d", i))
 			app.producerWith(meshtest.SenderOptions{Target: &wire.Target{Coordinator: true}})
 			app.producer("tx/q")
@@ -62,6 +63,7 @@ func TestLinksOfOneSessionGoToOneContainerByOneSession(t *testing.T) {
 			app.producer("x") // only the second has it
 		}
 		s.settleDown()
+		both := 0
 		for i, b := range brokers {
 			sessions := map[string]map[*meshtest.Session]int{}
 			for j, a := range b.asked {
@@ -74,14 +76,18 @@ func TestLinksOfOneSessionGoToOneContainerByOneSession(t *testing.T) {
 				}
 				sessions[app][b.on[j]]++
 			}
-			equal(s.stage, fmt.Sprintf("clients at container %d", i), len(sessions), 2)
+			if len(sessions) == 0 {
+				t.Errorf("no client is at container %d", i)
+			}
+			both += len(sessions)
 			for app, on := range sessions {
 				for _, n := range on {
 					equal(s.stage, app+": links on its session", n, 4)
 				}
 			}
 		}
-		equal(s.stage, "links by the other link route", len(brokers[1].asked), 2*4+4)
+		equal(s.stage, "clients at both", both, clients)
+		equal(s.stage, "links by the other link route", len(brokers[0].asked)+len(brokers[1].asked), 5*clients)
 	})
 }
 
@@ -156,26 +162,49 @@ func TestARouterByItselfRoutesLinks(t *testing.T) {
 	})
 }
 
+// A session of the container that has as many links as it takes is followed by another, but
+// for transactions, which are bound to one.
+func TestLinksGoOnMoreSessionsOfTheContainerAsItsHandlesRunOut(t *testing.T) {
+	lineWith(t, meshtest.SessionOptions{HandleMax: wire.Some[uint32](1)}, func(s *meshStage, b *broker) {
+		app := s.at("A", "app")
+		var list []*producer
+		app.do(func() {
+			for i := range 7 { // all at once: before it is known how many there may be
+				p := &producer{app: app}
+				p.Sender = app.sessions[0].AttachSender(meshtest.SenderOptions{Name: fmt.Sprint("n", i), Target: meshtest.To("tx/q"), OnGone: func(e *wire.Error) { p.end = e }})
+				list = append(list, p)
+			}
+		})
+		s.settleDown()
+		for i, p := range list {
+			equal(s.stage, fmt.Sprintf("link %d", i), p.Live(), true)
+		}
+		on := map[*meshtest.Session]int{}
+		for _, session := range b.on {
+			on[session]++
+		}
+		equal(s.stage, "sessions", len(on), 4)
+		list[0].detach()
+		s.settleDown()
+		app.producer("tx/q")
+		s.settleDown()
+		equal(s.stage, "the next one takes its place", b.on[7], b.on[0])
+		app.do(func() { app.sessions[0].End(nil) })
+		s.settleDown()
+		equal(s.stage, "sessions ended with the client's", len(b.ended), 4)
+	})
+}
+
 func TestWhatTheContainerHasNoRoomForIsRefused(t *testing.T) {
-	t.Run("handles", func(t *testing.T) {
+	t.Run("handles where transactions are declared", func(t *testing.T) {
 		lineWith(t, meshtest.SessionOptions{HandleMax: wire.Some[uint32](1)}, func(s *meshStage, b *broker) {
 			app := s.at("A", "app")
-			var list []*producer
-			app.do(func() {
-				for range 4 { // all at once: before it is known how many there may be
-					p := &producer{app: app}
-					p.Sender = app.sessions[0].AttachSender(meshtest.SenderOptions{Target: meshtest.To("tx/q"), OnGone: func(e *wire.Error) { p.end = e }})
-					list = append(list, p)
-				}
-			})
+			app.producerWith(meshtest.SenderOptions{Target: &wire.Target{Coordinator: true}})
 			s.settleDown()
-			for i, p := range list {
-				if i < 2 {
-					equal(s.stage, fmt.Sprintf("link %d", i), p.Live(), true)
-				} else {
-					sameError(s, fmt.Sprintf("link %d", i), p.end, wire.CondResourceLimitExceeded)
-				}
-			}
+			first, second := app.producer("tx/q"), app.producer("tx/q")
+			s.settleDown()
+			equal(s.stage, "the first", first.Live(), true)
+			sameError(s, "the second", second.end, wire.CondResourceLimitExceeded)
 			other := s.at("A", "other").producer("tx/q")
 			s.settleDown()
 			equal(s.stage, "another session", other.Live(), true)

@@ -243,6 +243,9 @@ func (s *Session) recvFlow(p *wire.Flow) {
 	}
 	if p.Handle.OK {
 		l := s.byRemote[p.Handle.V]
+		if l == nil && s.ended { // its attach was not taken any more
+			return
+		}
 		if l == nil {
 			s.Client.fault("flow on handle %d, which is not attached", p.Handle.V)
 			return

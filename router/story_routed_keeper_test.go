@@ -1,0 +1,198 @@
+package router_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Stories of durable subscriptions, transactions and several brokers.
+
+// subscribe attaches a durable subscription.
+func (a *app) subscribe(name, address string) *consumer {
+	return a.consumerWith(meshtest.ReceiverOptions{
+		Name: name, Snd: wire.SndMixed, Credit: 1,
+		Source: &wire.Source{Address: wire.Some(address), Durable: wire.DurableUnsettled, ExpiryPolicy: wire.Some(wire.ExpireNever)},
+	})
+}
+
+// has is how many links of that name were attached at a container.
+func (b *broker) has(name string) (n int) {
+	for _, a := range b.asked {
+		if a.Name == name {
+			n++
+		}
+	}
+	return n
+}
+
+// twoBrokers has the brokers "one" at C and "two" at D, and clients at A and B.
+func twoBrokers(t *testing.T, story func(s *meshStage, one, two *broker)) {
+	t.Helper()
+	routes := append(both("tx", "one"), both("tx", "two")...)
+	playMesh(t, "A-C A-D:3 B-D B-C:3 C-D", containersAt(routes, "C", "D"), func(s *meshStage) {
+		one, two := s.broker("C", "one"), s.broker("D", "two")
+		s.advance(time.Second)
+		story(s, one, two)
+	})
+}
+
+func TestADurableSubscriptionIsFoundAgainWhereverItsClientConnects(t *testing.T) {
+	twoBrokers(t, func(s *meshStage, one, two *broker) {
+		const clients = 12
+		at := map[string]int{}
+		for i := range clients {
+			name := fmt.Sprint("app", i)
+			for _, router := range []string{"A", "B", "C", "D", "A"} {
+				a := s.at(router, name)
+				c := a.subscribe("news", "tx/news")
+				s.settleDown()
+				equal(s.stage, name+" at "+router, c.Live(), true)
+				a.kill()
+				s.settleDown()
+			}
+			times := one.has(name + "/news")
+			if times != 0 && times != 5 {
+				t.Errorf("%s was %d of 5 times at the first broker", name, times)
+			}
+			at[fmt.Sprint(times)]++
+		}
+		if at["0"] < 2 || at["5"] < 2 {
+			t.Errorf("the subscriptions are not spread: %v", at)
+		}
+	})
+}
+
+// keptBy is a client whose subscriptions are kept by a broker, as it was tried out.
+func (s *meshStage) keptBy(b *broker) string {
+	s.t.Helper()
+	for i := range 30 {
+		name := fmt.Sprint("tried", i)
+		a := s.at("A", name)
+		a.subscribe("news", "tx/news")
+		s.settleDown()
+		a.kill()
+		s.settleDown()
+		if b.has(name+"/news") > 0 {
+			return name
+		}
+	}
+	s.t.Fatal("no client's subscriptions are kept by the broker")
+	return ""
+}
+
+// A subscription made elsewhere would be another one, and empty: so its client is told, in
+// whatever way the broker is lost, and others are served.
+func TestADurableSubscriptionWaitsForItsBroker(t *testing.T) {
+	for name, lose := range map[string]func(s *meshStage, one *broker){
+		"the broker":           func(_ *meshStage, one *broker) { one.kill() },
+		"its router":           func(s *meshStage, one *broker) { s.killRouter("C"); one.kill() },
+		"its router, on order": func(s *meshStage, _ *broker) { s.stopRouter("C") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			twoBrokers(t, func(s *meshStage, one, two *broker) {
+				name := s.keptBy(one)
+				lose(s, one)
+				s.advance(5 * time.Second)
+				a := s.at("B", name)
+				c := a.subscribe("news", "tx/news")
+				s.settleDown()
+				sameError(s, "the subscription", c.end, "qd:no-route-to-dest")
+				for _, words := range []string{"broker one", "empty"} {
+					if c.end != nil && !strings.Contains(c.end.Description, words) {
+						t.Errorf("it is refused in the words %q", c.end.Description)
+					}
+				}
+				equal(s.stage, "at the other broker", two.has(name+"/news"), 0)
+				p := a.producer("tx/news")
+				s.settleDown()
+				equal(s.stage, "a link that is not durable", p.Live(), true)
+				if s.routers["C"] != nil {
+					one = s.broker("C", "one")
+					s.advance(time.Second)
+					again := a.subscribe("news", "tx/news")
+					s.settleDown()
+					equal(s.stage, "when it is back", again.Live(), true)
+					equal(s.stage, "at its broker", one.has(name+"/news"), 1)
+				}
+			})
+		})
+	}
+}
+
+// A broker that several routers are connected to is the same one by its name.
+func TestADurableSubscriptionGoesByAnotherRouterToItsBroker(t *testing.T) {
+	twoBrokers(t, func(s *meshStage, one, two *broker) {
+		byOther := s.broker("D", "one")
+		s.advance(time.Second)
+		name := s.keptBy(one)
+		one.kill()
+		s.advance(time.Second)
+		c := s.at("A", name).subscribe("news", "tx/news")
+		s.settleDown()
+		equal(s.stage, "attached", c.Live(), true)
+		equal(s.stage, "at its broker by the other router", byOther.has(name+"/news"), 1)
+		equal(s.stage, "at the other broker", two.has(name+"/news"), 0)
+	})
+}
+
+// A client declares transactions where its durable subscriptions are, if both brokers are as
+// near, though the coordinator is attached first.
+func TestACoordinatorIsWhereTheDurableSubscriptionsOfItsClientAre(t *testing.T) {
+	routes := append(both("tx", "one"), both("tx", "two")...)
+	for _, id := range []string{"one", "two"} {
+		routes = append(routes, both("$coordinator", id)[0])
+	}
+	playMesh(t, "A-B B-C B-D", containersAt(routes, "C", "D"), func(s *meshStage) {
+		brokers := []*broker{s.broker("C", "one"), s.broker("D", "two")}
+		s.advance(time.Second)
+		for i := range 10 {
+			name := fmt.Sprint("app", i)
+			a := s.at("A", name)
+			a.producerWith(meshtest.SenderOptions{Name: "txn", Target: &wire.Target{Coordinator: true}})
+			a.subscribe("news", "tx/news")
+			a.producer("tx/q")
+			s.settleDown()
+			for k, b := range brokers {
+				equal(s.stage, fmt.Sprintf("%s: coordinators and subscriptions at broker %d", name, k), b.has(name+"/txn"), b.has(name+"/news"))
+			}
+		}
+		for k, b := range brokers {
+			if len(b.asked)%3 != 0 || len(b.asked) == 0 {
+				t.Errorf("broker %d has %d links: not three of each of some clients", k, len(b.asked))
+			}
+		}
+	})
+}
+
+// Containers that connect to one listener are told apart by their ids.
+func TestADurableSubscriptionComesBackToOneOfTheContainersOfAListener(t *testing.T) {
+	routes := both("tx", "")
+	for i := range routes {
+		routes[i].Connection = "containers"
+	}
+	playMesh(t, "A-C", containersAt(routes, "C"), func(s *meshStage) {
+		one, two := s.broker("C", "one"), s.broker("C", "two")
+		s.advance(time.Second)
+		for i := range 8 {
+			name := fmt.Sprint("app", i)
+			for range 3 {
+				a := s.at("A", name)
+				a.subscribe("news", "tx/news")
+				s.settleDown()
+				a.kill()
+				s.settleDown()
+			}
+			if n := one.has(name + "/news"); n != 0 && n != 3 {
+				t.Errorf("%s was %d of 3 times at the first", name, n)
+			}
+		}
+		if len(one.asked) == 0 || len(two.asked) == 0 {
+			t.Error("they are all at one")
+		}
+	})
+}
