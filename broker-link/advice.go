@@ -16,6 +16,7 @@ func advice(err error) string {
 	var handshake *amqp.HandshakeError
 	var dns *net.DNSError
 	var reason *wire.Error
+	var missing *missingError
 	switch {
 	case errors.As(err, &handshake) && handshake.Login:
 		return "check saslUsername, saslPassword and saslMechanisms of the connector, and that the broker lets this user in from here"
@@ -29,6 +30,8 @@ func advice(err error) string {
 		return "check that the broker is running, and its port"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.EHOSTUNREACH):
 		return "check the host, and that no firewall is in between"
+	case errors.As(err, &missing):
+		return "see whether the broker came back without its data, or somebody deleted it; create it again, durable if it is to outlive the broker; who sent there hears nothing of what is lost, since the broker had accepted it"
 	case errors.As(err, &reason):
 		return adviceOn(reason)
 	}
@@ -41,7 +44,9 @@ func adviceOn(e *wire.Error) string {
 	case wire.CondConnectionRedirect, wire.CondLinkRedirect:
 		return "the broker points to another place; hints of that kind are not followed: add it to the hosts of the connector"
 	case wire.CondNotFound:
-		return "create it at the broker, or correct the address; a broker that came back without its data lacks what was declared there"
+		return "create it at the broker, or correct the address"
+	case wire.CondResourceDeleted:
+		return "somebody deleted it at the broker, with what it kept: create it again, or remove the auto-link"
 	case wire.CondUnauthorizedAccess:
 		return "give the connector's saslUsername the right to it at the broker"
 	case wire.CondPreconditionFailed:

@@ -48,7 +48,8 @@ func NewAttacher(conn *amqp.Conn, m *Manners) *Attacher {
 
 // Spec is a link to be kept attached.
 type Spec struct {
-	Log *zap.Logger // with what tells the link from others
+	Log  *zap.Logger // with what tells the link from others
+	Seen time.Time   // until when the link stood on an earlier connection; zero if it never did
 
 	// Attach attaches the link on a session. Its handler then tells the attachment of the
 	// answer and of the end.
@@ -74,7 +75,7 @@ type Attachment struct {
 // Add has one more link kept attached.
 func (a *Attacher) Add(s Spec) *Attachment {
 	at := &Attachment{attacher: a, spec: s}
-	at.attempt.status.Since = time.Now()
+	at.attempt.status.Since, at.attempt.status.Seen = time.Now(), s.Seen
 	a.mu.Lock()
 	a.list = append(a.list, at)
 	a.mu.Unlock()
@@ -260,7 +261,10 @@ func (at *Attachment) Ended(b *amqp.Batch, e *wire.Error) {
 	if pending {
 		a.answer(at)
 	}
-	err := reasonOf(e, pending)
+	err := reasonOf(e, pending, at.attempt.status.Seen)
+	if lost {
+		err = errLost
+	}
 	if at.attempt.ended(now, err, rand.Int64N) {
 		at.said = logging.Repeat{} // that it fails is news
 	}

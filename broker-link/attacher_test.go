@@ -306,7 +306,24 @@ func TestTheWaitOfALinkGrowsUntilItHasHeld(t *testing.T) {
 
 func TestReasonsThatWereNotGiven(t *testing.T) {
 	e := &wire.Error{Condition: wire.CondNotFound}
-	if reasonOf(e, true) != error(e) || reasonOf(nil, true) != errRefused || reasonOf(nil, false) != errEnded {
+	never := time.Time{}
+	if reasonOf(e, true, never) != error(e) || reasonOf(nil, true, never) != errRefused || reasonOf(nil, false, never) != errEnded {
 		t.Error("reasons are mixed up")
+	}
+}
+
+func TestWhatWasThereAndIsNotIsSaidToBeMissing(t *testing.T) {
+	seen := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	e := &wire.Error{Condition: wire.CondNotFound, Description: "no queue q"}
+	missing := reasonOf(e, true, seen)
+	if text := missing.Error(); !strings.Contains(text, "no queue q: it was there until 2026-01-02 03:04:05") {
+		t.Errorf("it says %q", text)
+	}
+	if text := advice(missing); !strings.Contains(text, "without its data") {
+		t.Errorf("the advice is %q", text)
+	}
+	other := &wire.Error{Condition: wire.CondUnauthorizedAccess}
+	if reasonOf(other, true, seen) != error(other) || reasonOf(e, false, seen) != error(e) {
+		t.Error("other reasons are said to be that")
 	}
 }

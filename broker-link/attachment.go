@@ -2,6 +2,7 @@ package brokerlink
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/meshway/meshway/internal/backoff"
@@ -38,6 +39,7 @@ type AttachStatus struct {
 	State     AttachState
 	Since     time.Time // of the state
 	LastError string    // why it failed last, or has no answer; empty once it is active
+	Seen      time.Time // until when it stood last, also on an earlier connection; zero if it never did
 }
 
 // relinks is how the waits between attaches of one link grow.
@@ -91,6 +93,7 @@ func (a *attempt) ended(now time.Time, err error, random func(int64) int64) (sta
 	held := time.Duration(0)
 	if a.status.State == Active {
 		held = now.Sub(a.status.Since)
+		a.status.Seen = now
 	}
 	a.become(Failed, now)
 	a.status.LastError = err.Error()
@@ -112,15 +115,32 @@ func (a *attempt) wakes() time.Time {
 	return time.Time{}
 }
 
-// errRefused and errEnded stand for reasons that the broker did not give.
+// errRefused and errEnded stand for reasons that the broker did not give, and errLost for
+// that of the connection, which is its own to tell.
 var (
+	errLost    = errors.New("the connection to the broker is lost")
 	errRefused = errors.New("the broker refused the link, and gave no reason")
 	errEnded   = errors.New("the broker ended the link, and gave no reason")
 )
 
-// reasonOf is why a link is over: what the broker said, or that it said nothing.
-func reasonOf(e *wire.Error, refused bool) error {
+// missingError says that the broker does not have any more what a link was attached to.
+type missingError struct {
+	reason *wire.Error
+	until  time.Time
+}
+
+func (e *missingError) Error() string {
+	return fmt.Sprintf("%v: it was there until %s, and what it kept is lost unless the broker finds it again", e.reason, e.until.Format(time.DateTime))
+}
+
+func (e *missingError) Unwrap() error { return e.reason }
+
+// reasonOf is why a link is over: what the broker said, or that it said nothing. seen is
+// until when it stood before, if it did.
+func reasonOf(e *wire.Error, refused bool, seen time.Time) error {
 	switch {
+	case e != nil && refused && e.Condition == wire.CondNotFound && !seen.IsZero():
+		return &missingError{e, seen}
 	case e != nil:
 		return e
 	case refused:

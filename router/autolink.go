@@ -14,6 +14,7 @@ import (
 	"github.com/meshway/meshway/broker-link"
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/logging"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -24,11 +25,12 @@ type autoLink struct {
 	// Immutable after it is made.
 	router *Router
 	cfg    config.AutoLink
-	key    string // of the part of the address
+	key    string // of the part of the address; a shard's is set before anybody sees the link
 
 	mu   sync.Mutex // guards all below
 	ends map[*container]*brokerlink.Attachment
 	last brokerlink.AttachStatus // of the end that went last
+	said logging.Repeat          // of what was lost with an end
 }
 
 // autoLinks are those of a router.
@@ -59,6 +61,7 @@ func (r *Router) autoLinksOf(cfg *config.Config) (list []*autoLink) {
 	for i := range cfg.Addresses {
 		list = append(list, r.shardLinks(cfg, &cfg.Addresses[i])...)
 	}
+	r.intoShards(cfg, list)
 	return list
 }
 
@@ -100,39 +103,6 @@ func (r *Router) newAutoLink(cfg config.AutoLink) *autoLink {
 		cfg.ExternalAddress = cfg.Address
 	}
 	return &autoLink{router: r, cfg: cfg, key: key, ends: make(map[*container]*brokerlink.Attachment)}
-}
-
-// shardLinks are the links of an address that lies on several brokers: into each shard, and
-// out of it. By load the brokers are consumers of the one address; by a key each is one of
-// an address of its own.
-func (r *Router) shardLinks(all *config.Config, a *config.Address) (list []*autoLink) {
-	if a.Shards == nil {
-		return nil
-	}
-	for _, connection := range a.Shards.Connections {
-		if !hasContainerConnection(all, connection) {
-			r.log.Info("a shard's connection is none of this router: another router of the mesh must have it, or the shard's messages wait",
-				zap.String("address", a.Prefix), zap.String("connection", connection))
-			continue
-		}
-		cfg := config.AutoLink{
-			Name: "shard-out:" + a.Prefix, Direction: config.DirectionOut, Phase: a.IngressPhase,
-			Address: a.Prefix, Connection: connection, Durable: config.DurableConfiguration,
-		}
-		out := r.newAutoLink(cfg)
-		if a.Shards.Key.Kind != config.ShardByLoad {
-			out.key = shardKey(r.normalize(a.Prefix), connection)
-		}
-		cfg.Name, cfg.Direction, cfg.Phase = "shard-in:"+a.Prefix, config.DirectionIn, a.EgressPhase
-		list = append(list, out, r.newAutoLink(cfg))
-	}
-	return list
-}
-
-// hasContainerConnection says whether a connector or listener for containers has that name.
-func hasContainerConnection(cfg *config.Config, name string) bool {
-	return slices.ContainsFunc(cfg.Connectors, func(c config.Connector) bool { return c.Role == config.RoleRouteContainer && c.Name == name }) ||
-		slices.ContainsFunc(cfg.Listeners, func(l config.Listener) bool { return l.Role == config.RoleRouteContainer && l.Name == name })
 }
 
 // containerUp attaches what belongs on the connection.
@@ -218,7 +188,7 @@ func (l *autoLink) join(log *zap.Logger, c *container, a *brokerlink.Attacher) {
 	log = log.With(zap.String("autoLink", l.cfg.Name), zap.String("direction", string(l.cfg.Direction)),
 		zap.String("address", l.cfg.ExternalAddress), zap.String("at", c.connection), zap.String("container", c.id))
 	end := &autoEnd{link: l, container: c, log: log}
-	l.ends[c] = a.Add(brokerlink.Spec{Log: log, Attach: end.attach, Look: end.look})
+	l.ends[c] = a.Add(brokerlink.Spec{Log: log, Seen: l.last.Seen, Attach: end.attach, Look: end.look})
 }
 
 // remove has the link attached nowhere.

@@ -21,6 +21,7 @@ type autoEgress struct {
 	// Owned by the reader.
 	consumes bool
 	rejected logging.Repeat
+	lost     int // deliveries that were not settled when it ended
 }
 
 func (e *autoEnd) attachOut(b *amqp.Batch, s *amqp.Session, at *brokerlink.Attachment, a *address, name string) error {
@@ -60,8 +61,21 @@ func (e *autoEgress) OnSendable(b *amqp.Batch, l *amqp.Sender) {
 	}
 }
 
-// rejectedEvery is how often it is said that a broker rejects messages.
+// rejectedEvery is how often it is said that a broker rejects messages, or that some were
+// lost with its link.
 const rejectedEvery = time.Minute
+
+// lost logs what was under way by a link that has ended: so many unsettled messages, and
+// whether one was half way.
+func (e *autoEnd) lost(what string, unsettled int, half bool, err *wire.Error, more ...zap.Field) {
+	l := e.link
+	l.mu.Lock()
+	left, write := l.said.Write(what, time.Now(), rejectedEvery)
+	l.mu.Unlock()
+	if write {
+		e.log.Warn(what, append(more, zap.Int("unsettled", unsettled), zap.Bool("one of them half", half), zap.Error(asError(err)), zap.Int("not logged before", left))...)
+	}
+}
 
 // OnRejected logs that the broker rejects messages, which their senders hear too.
 func (e *autoEgress) OnRejected(_ *amqp.Batch, n int, err *wire.Error) {
@@ -83,9 +97,17 @@ func asError(e *wire.Error) error {
 	return e
 }
 
+// OnLoss notes how much is lost.
+func (e *autoEgress) OnLoss(n int) { e.lost = n }
+
 // OnDetach takes the broker out.
 func (e *autoEgress) OnDetach(b *amqp.Batch, err *wire.Error) {
 	if e.consumes {
+		if half := e.stream.Load() != nil; half || e.lost > 0 {
+			e.end.lost("messages were on their way to the broker when its link ended", e.lost, half, err,
+				zap.Stringer("outcome", lossOutcome(e.addr.treated().releases).Kind),
+				zap.String("do", "nothing, if their senders send them again: they have heard of it, but of presettled ones; what the broker had taken comes twice then"))
+		}
 		e.egress.OnDetach(b, err)
 	} else {
 		e.peer.links.removeOut(e.egress)
@@ -98,6 +120,7 @@ func (e *autoEgress) OnDetach(b *amqp.Batch, err *wire.Error) {
 // sender to its address from the broker's answer on.
 type autoIngress struct {
 	*ingress
+	end   *autoEnd
 	at    *brokerlink.Attachment
 	asked []wire.Symbol // the outcomes
 
@@ -108,7 +131,7 @@ func (e *autoEnd) attachIn(b *amqp.Batch, s *amqp.Session, at *brokerlink.Attach
 	p, l := e.container.peer, e.link
 	in := &autoIngress{
 		ingress: &ingress{peer: p, addr: a, flow: p.router.flows.Add(1), waiting: new(sources)},
-		at:      at, asked: e.outcomesFor(),
+		end:     e, at: at, asked: e.outcomesFor(),
 	}
 	source := &wire.Source{Address: wire.Some(l.cfg.ExternalAddress), Durable: l.durability(), Capabilities: l.capabilities(), Outcomes: in.asked}
 	if source.Durable > 0 {
@@ -146,6 +169,10 @@ func (i *autoIngress) OnAttached(b *amqp.Batch, p *wire.Attach) {
 // OnDetach takes the broker out.
 func (i *autoIngress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, err *wire.Error) {
 	if i.produces {
+		if half := i.partial != nil; half || len(lost) > 0 {
+			i.end.lost("messages were on their way from the broker when its link ended", len(lost), half, err,
+				zap.String("do", "nothing, if the broker keeps them: it delivers them again, also such as a receiver had accepted just before; of one that came half, receivers have seen the abort"))
+		}
 		i.ingress.OnDetach(b, lost, err)
 	} else {
 		i.peer.router.table.release(i.addr)

@@ -344,6 +344,17 @@ func (l *brokerLink) put(payloads ...[]byte) (n int) {
 	return n
 }
 
+// begin puts the first n bytes of a long message.
+func (l *brokerLink) begin(payload []byte, n int) {
+	var b amqp.Batch
+	m := &amqp.Outgoing{Payload: payload[:n]}
+	if _, _, res := l.send.Start(&b, m, l.sends(), 0); res == amqp.Sent {
+		_, _ = l.send.Continue(&b, m.Payload, nil, false)
+	}
+	b.Flush()
+	synctest.Wait()
+}
+
 // force sends more than the router has given credit for. It is for the first link of the first
 // session, by which nothing was sent.
 func (l *brokerLink) force(n uint32) {

@@ -201,22 +201,6 @@ func TestABrokerThatIsKilledAndComesBack(t *testing.T) {
 	}, out("q"))
 }
 
-func TestABrokerThatGoesAwayInTheMiddleOfALongMessage(t *testing.T) {
-	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
-		p := s.app("sender").producer("q")
-		o := p.begin(long(400<<10), 200<<10)
-		k.die()
-		p.write(o, 400<<10)
-		ended(s, "its sender", o, wire.StateModified)
-		k.listen()
-		s.advance(30 * time.Second)
-		ended(s, "the next one", p.send(text("x")), wire.StateAccepted)
-		if !s.logged("warn", "the connection to the broker is lost", "do=") {
-			t.Errorf("the loss is not logged: %q", s.lines())
-		}
-	}, out("q"))
-}
-
 func TestABrokerThatSaysNothingIsLeftForTheNext(t *testing.T) {
 	playBroker(t, func(c *config.Config) {
 		c.Connectors[0].Hosts = []string{brokerHost + brokerPort, "second" + brokerPort}

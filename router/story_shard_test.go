@@ -28,10 +28,10 @@ func sharded(key config.ShardKind, onLoss config.ShardLoss) config.Address {
 	}
 }
 
-func playThreeShards(t *testing.T, a config.Address, story func(s *shardStage)) {
+func playThreeShards(t *testing.T, a config.Address, story func(s *shardStage), links ...config.AutoLink) {
 	t.Helper()
 	play(t, func(c *config.Config) {
-		c.Addresses = append(c.Addresses, a)
+		c.Addresses, c.AutoLinks = append(c.Addresses, a), append(c.AutoLinks, links...)
 		for _, name := range shardNames {
 			c.Connectors = append(c.Connectors, toBroker(name, name+brokerPort))
 		}
@@ -228,6 +228,44 @@ func TestWhatWaitsForAShardThatIsLostMovesToAnother(t *testing.T) {
 			t.Errorf("what waited for the shard is at %s: %s", shardNames[at[key]], came[key])
 		}
 	})
+}
+
+// The addresses below a prefix with shards are divided in the same way, where auto-links lead
+// into the shards; and an auto-link of the prefix itself takes the place of that which nobody
+// had to write.
+func TestAddressesBelowThePrefixOfShardsAreDividedByAutoLinks(t *testing.T) {
+	var links []config.AutoLink
+	for _, connection := range shardNames {
+		links = append(links,
+			config.AutoLink{Name: "out " + connection, Address: "shards/x", Direction: config.DirectionOut, Connection: connection},
+			config.AutoLink{Name: "in " + connection, Address: "shards/x", Direction: config.DirectionIn, Phase: 1, Connection: connection})
+	}
+	links = append(links, config.AutoLink{Name: "own", Address: "shards", Direction: config.DirectionOut, Connection: "b1", ExternalAddress: "elsewhere"})
+	playThreeShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
+		c := s.app("receiver").consumer("shards/x", 100)
+		p := s.app("sender").producer("shards/x")
+		p.spread(0, 2)
+		at, came := map[string]int{}, 0
+		for i, k := range s.brokers {
+			for _, body := range strings.Fields(k.into("shards/x").has()) {
+				key, _, _ := strings.Cut(body, ":")
+				if other, ok := at[key]; ok && other != i {
+					t.Errorf("key %s is at %s and at %s", key, shardNames[other], shardNames[i])
+				}
+				at[key] = i
+				came++
+			}
+			k.outOf("shards/x").put(text(shardNames[i]))
+		}
+		equal(s.stage, "messages at the brokers", came, 2*someKeys)
+		equal(s.stage, "consumers get the one stream", c.bodies(), "b1 b2 b3")
+		c.acceptAll()
+		s.brokers[0].into("elsewhere")
+		if s.brokers[0].link("shards", wire.RoleSender) != nil {
+			t.Error("the prefix has a link of its own to the broker, beside that which is configured")
+		}
+		s.brokers[1].into("shards")
+	}, links...)
 }
 
 func TestWithoutAKeyAShardWithRoomIsTaken(t *testing.T) {

@@ -316,7 +316,8 @@ func (s *Session) AttachReceiver(b *Batch, name string, h ReceiverHandler, a *An
 
 // AttachSender attaches a link by which messages go out, as AttachReceiver does: its
 // handler may have a method Attaching(*Sender). If it has a method OnRejected(*Batch, n
-// int, *wire.Error), it hears how many deliveries the peer has rejected, and why.
+// int, *wire.Error), it hears how many deliveries the peer has rejected, and why; by a
+// method OnLoss(n int), before OnDetach, how many were not settled.
 func (s *Session) AttachSender(b *Batch, name string, h SenderHandler, a *Answer) (*Sender, error) {
 	l := newSender(s, name, h, a)
 	if h, ok := h.(interface{ Attaching(*Sender) }); ok {

@@ -81,11 +81,18 @@ func (s *Session) endLinks(w *work, e *wire.Error, links []*link) {
 			l.recv.h.OnDetach(&w.batch, in[l.recv], e)
 			continue
 		}
+		if h, ok := l.send.h.(lossHandler); ok && len(out[l.send]) > 0 {
+			h.OnLoss(len(out[l.send]))
+		}
 		l.send.h.OnDetach(&w.batch, e)
 		w.ended = append(w.ended[:0], out[l.send]...)
 		w.tellOrigins(Outcome{Lost: true, Settled: true})
 	}
 }
+
+// lossHandler is a [SenderHandler] that wants to know how many unsettled deliveries are lost
+// with its link. It is told before OnDetach.
+type lossHandler interface{ OnLoss(n int) }
 
 // markGone returns those links that were not gone before, and whether any delivery
 // of theirs is not finished. The caller holds mu.

@@ -191,6 +191,11 @@ func TestBadBrokers(t *testing.T) {
 		{"shard that nobody has", with("addresses", "{prefix: a, shards: {connections: [broker-1, broker-9, warehouse]}}"), `f:4: addresses[0].shards.connections: no connector or listener is named "broker-9"; did you mean broker-1?` + "\n" +
 			`f:4: addresses[0].shards.connections: no connector or listener is named "warehouse"; those that lead to a broker are broker-1, broker-2`},
 		{"shards that are all misspelt", interior(with("addresses", "{prefix: a, shards: {connections: [borker-1, far-away]}}")), `f:5: addresses[0].shards.connections: no connector or listener is named "borker-1"; did you mean broker-1?`},
+		{"auto-links past the shards", interior(with("addresses", "{prefix: a, shards: {key: to, connections: [broker-1, north]}}", "{prefix: a/b}")) + "\nautoLinks:\n" +
+			"  - {address: a/x, direction: out, connection: broker-1}\n  - {address: a/x, direction: in, connection: broker-2}\n  - {address: a/b/x, direction: out, connection: broker-2}\n" +
+			"  - {address: a, direction: out, connection: broker-2}\n  - {address: a/x, direction: out, containerId: any}",
+			"f:11: autoLinks[3].connection: is none of the connections that addresses[0] (line 5) spreads the address over, so no message would go there; name one of broker-1, north, or add this one to them\n" +
+				"f:12: autoLinks[4].containerId: is none of the connections that addresses[0] (line 5) spreads the address over, so no message would go there; name one of broker-1, north, or add this one to them"},
 		{"shard at clients", "router: {mode: interior}\nlisteners: [{name: devices, port: 1}]\naddresses: [{prefix: a, shards: {connections: [devices, far-away]}}]", `f:3: addresses[0].shards.connections: "devices" has the role normal; only connections of role route-container lead to a broker`},
 	}
 	for _, tt := range tests {

@@ -22,6 +22,7 @@ func (p *parser) checkAutoLinks() {
 			p.unique(names, l.Name, where, "name")
 		}
 		if p.complete(autoLinkEntity, where) {
+			p.checkShardLink(l, where)
 			if p.checkOtherLinks(ends, l, where) {
 				again = append(again, i)
 			}

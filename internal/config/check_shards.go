@@ -1,6 +1,10 @@
 package config
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // checkWaypoint refuses what says two things about phases.
 func (p *parser) checkWaypoint(a *Address, where string) {
@@ -60,4 +64,35 @@ func (p *parser) checkShardConnections(names []string, path string) {
 			p.doubt(p.lines[path], path, "%s", whyNoBroker(name, roles))
 		}
 	}
+}
+
+// checkShardLink wants the connection of an auto-link into an address that is spread by a key
+// among those that it is spread over: no message would be for another one.
+func (p *parser) checkShardLink(l *AutoLink, where string) {
+	if l.Direction != DirectionOut || l.Fallback || l.Phase != 0 {
+		return
+	}
+	a, entry := p.addressOf(l.Address)
+	if a == nil || a.Shards == nil || a.Shards.Key == (ShardKey{}) || p.sectionBroken(entry+".shards") || slices.Contains(a.Shards.Connections, l.Connection) {
+		return
+	}
+	attribute := "connection"
+	if l.ContainerID != "" {
+		attribute = "containerId"
+	}
+	p.doubt(p.lineOf(where, attribute), where+"."+attribute, "is none of the connections that %s spreads the address over, so no message would go there; name one of %s, or add this one to them",
+		p.at(entry, p.lines[entry]), strings.Join(a.Shards.Connections, ", "))
+}
+
+// addressOf is the entry that is about an address, and where it stands; nil if there is none.
+func (p *parser) addressOf(address string) (found *Address, where string) {
+	name, best := matchKey("", address), ""
+	for i := range p.config.Addresses {
+		a, entry := &p.config.Addresses[i], fmt.Sprintf("%s[%d]", addressEntity.Section, i)
+		key := matchKey(a.Prefix, a.Pattern)
+		if p.readable(entry, "prefix", "pattern") && covers(key, name) && (found == nil || covers(best, key)) {
+			found, where, best = a, entry, key
+		}
+	}
+	return found, where
 }

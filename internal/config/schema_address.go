@@ -36,7 +36,7 @@ var addressEntity = Entity{
 			field: at(func(a *Address) *uint8 { return &a.EgressPhase })},
 		{Name: "enableFallback", Old: "fallback", Type: TypeBoolean, Default: false, Help: "what no receiver of the address can take goes to its fallback destination: receivers with the capability qd.fallback, and auto-links with fallback",
 			field: at(func(a *Address) *bool { return &a.EnableFallback })},
-		{Name: "shards", Type: TypeRecord, Record: &shardsEntity, Help: "spreads the address over several brokers; implies waypoint, and needs no auto-links",
+		{Name: "shards", Type: TypeRecord, Record: &shardsEntity, Help: "spreads the address over several brokers; implies waypoint, and needs auto-links only for addresses below the prefix",
 			field: at(func(a *Address) **Shards { return &a.Shards })},
 		{Name: "presettledDirect", Type: TypeBoolean, Default: false, Help: "with waypoint: presettled messages go straight to the receivers by the shortest path, and only the others through the broker; the order between the two kinds is lost",
 			field: at(func(a *Address) *bool { return &a.PresettledDirect })},
