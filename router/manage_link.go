@@ -261,7 +261,7 @@ func shownKey(key string) string {
 	case fallbackClass:
 		return "M1" + name // the field keeps fallback consumers in phase 1
 	case shardClass:
-		return "S" + name
+		return "S" + name + "@" + shardConnection(key)
 	}
 	return "M" + string(class) + name
 }

@@ -50,6 +50,12 @@ func part(key string) (address string, class byte) {
 	return address, class
 }
 
+// shardConnection is the connection behind which the shard lies that has the key.
+func shardConnection(key string) string {
+	connection, _, _ := strings.Cut(key[2:], string(rune(partMark)))
+	return connection
+}
+
 func isPart[K string | []byte](key K) bool { return len(key) > 2 && key[0] == partMark }
 
 // Capabilities of a terminus by which a client says which part of an address it means: it

@@ -110,14 +110,16 @@ func (p *patient) autoLinksFailed() (list []finding) {
 	return list
 }
 
-// noConsumer looks for addresses that somebody sends to and nobody receives from.
+// noConsumer looks for addresses that somebody sends to and nobody receives from. A broker
+// whose queue nobody takes from keeps its messages: that is what it is for.
 func (p *patient) noConsumer() (list []finding) {
 	senders := map[string]int{} // by key of address
 	at := map[string][]string{}
 	for _, id := range p.ids {
+		brokers := p.said[id].brokers()
 		for _, l := range p.said[id].links {
 			key := l.Text("owningAddr")
-			if l.Text("linkDir") == "in" && l.Text("linkType") == "endpoint" && strings.HasPrefix(key, "M") {
+			if l.Text("linkDir") == "in" && l.Text("linkType") == "endpoint" && strings.HasPrefix(key, "M") && !brokers[l.Text("connectionId")] {
 				senders[key]++
 				if !slices.Contains(at[key], id) {
 					at[key] = append(at[key], id)
@@ -140,6 +142,17 @@ func (p *patient) noConsumer() (list []finding) {
 		}
 	}
 	return list
+}
+
+// brokers are the connections to brokers, by their identities.
+func (d *said) brokers() map[string]bool {
+	out := map[string]bool{}
+	for _, c := range d.connections {
+		if c.Text("role") == "route-container" {
+			out[c.Text("identity")] = true
+		}
+	}
+	return out
 }
 
 // Bounds beyond which a link is reported.

@@ -160,7 +160,7 @@ func five() *fakeMesh {
 		m.add(id, "router.config.address", client.Entity{"name": "orders", "identity": "2", "prefix": "orders", "distribution": "closest", "waypoint": false})
 		m.add(id, "router.config.address", client.Entity{"name": "queue", "identity": "3", "prefix": "queue", "distribution": "balanced", "waypoint": true, "ingressPhase": int32(0), "egressPhase": int32(1)})
 		m.add(id, "router.config.address", client.Entity{"name": "closed", "identity": "4", "prefix": "closed", "distribution": "unavailable", "waypoint": false})
-		m.add(id, "router.config.linkRoute", client.Entity{"name": "tx-in", "identity": "1", "prefix": "tx", "direction": "in", "connection": "rabbit-1", "operStatus": "active"})
+		m.add(id, "router.config.linkRoute", client.Entity{"name": "tx-in", "identity": "1", "prefix": "tx", "direction": "in", "connection": "rabbit-1", "operStatus": map[bool]string{true: "active", false: "inactive"}[id == "C"]})
 		m.add(id, "log", client.Entity{"name": "log/MESH", "identity": "log/MESH", "module": "MESH", "enable": "info+"})
 	}
 	edges := []struct {
@@ -215,6 +215,13 @@ func (m *fakeMesh) broker(next map[string]int) {
 		m.add("C", "router.config.autoLink", client.Entity{"name": "queue-" + dir, "identity": fmt.Sprint(i + 1), "address": "queue", "direction": dir, "phase": int32(1 - i), "connection": "rabbit-1", "operStatus": "active"})
 	}
 	m.consumer(next, "C", "M0queue", 3, 1000)
+	for at := range m.at {
+		row := m.address(at, "Ctx")
+		row["distribution"], row["remoteHostRouters"] = "linkBalanced", []any{"C"}
+		if at == "C" {
+			row["containerCount"], row["remoteHostRouters"] = uint32(1), []any{}
+		}
+	}
 }
 
 // consumer adds a link by which an application receives.

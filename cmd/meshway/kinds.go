@@ -93,7 +93,7 @@ func plainAddress(key string) string {
 	switch {
 	case len(key) > 2 && key[0] == 'M' && key[1] >= '0' && key[1] <= '9':
 		return key[2:]
-	case len(key) > 1 && strings.ContainsRune("LRTHACDEF", rune(key[0])):
+	case len(key) > 1 && strings.ContainsRune("LRTHACDEFS", rune(key[0])):
 		return key[1:]
 	}
 	return key
@@ -124,6 +124,8 @@ func addressClass(key string) string {
 		return "link route out"
 	case 'A':
 		return "area"
+	case 'S':
+		return "shard"
 	}
 	return ""
 }

@@ -98,14 +98,14 @@ func TestTraceInEveryForm(t *testing.T) {
 	var b strings.Builder
 	for _, args := range [][]string{
 		{"trace", "orders"}, {"trace", "orders", "--from", "E"}, {"trace", "alarms/fire"}, {"trace", "queue"}, {"trace", "closed"}, {"trace", "nobody"},
-		{"trace", "tx"}, {"trace", "orders", "-o", "json"}, {"trace", "orders", "--from", "X"},
+		{"trace", "tx"}, {"trace", "tx", "--from", "C"}, {"trace", "orders", "-o", "json"}, {"trace", "orders", "--from", "X"},
 	} {
 		b.WriteString(transcript(t, five(), args...))
 	}
 	unfed := five()
 	for at := range unfed.at {
 		unfed.at[at]["router.address"] = nil
-		unfed.at[at]["router.config.linkRoute"][0]["operStatus"] = "inactive"
+		unfed.address(at, "Ctx")
 	}
 	b.WriteString("# the broker is lost\n\n" + transcript(t, unfed, "trace", "queue") + transcript(t, unfed, "trace", "tx"))
 	dry := five()

@@ -102,7 +102,7 @@ func (a *app) trace(ctx context.Context, m managing, address, from, output strin
 // look asks what decides about the address.
 func (t *tracing) look(ctx context.Context, mesh agents, s *survey) error {
 	at := s.via(t.From)
-	if done, err := t.linkRoute(ctx, mesh, at); done || err != nil {
+	if done, err := t.linkRoute(ctx, mesh, s); done || err != nil {
 		return err
 	}
 	configured, err := treatmentOf(ctx, mesh, at, t.Address)
@@ -140,28 +140,69 @@ func phases(configured client.Entity) (in, out string) {
 
 // linkRoute reports whether links to the address are routed as they are: then no message is
 // routed by its address.
-func (t *tracing) linkRoute(ctx context.Context, mesh agents, router string) (bool, error) {
-	rows, err := mesh.Query(ctx, router, "router.config.linkRoute")
+func (t *tracing) linkRoute(ctx context.Context, mesh agents, s *survey) (bool, error) {
+	rows, err := mesh.Query(ctx, s.via(t.From), "router.address", "key", "containerCount", "remoteHostRouters")
 	if err != nil {
 		return false, err
 	}
+	var p routing.Patterns[client.Entity]
 	for _, r := range rows {
-		var p routing.Patterns[bool]
-		if addPattern(&p, r, true) != nil {
-			continue
+		// What is wrong is none: the router has checked it.
+		switch key := r.Text("key"); {
+		case strings.HasPrefix(key, "C"):
+			_ = p.AddPrefix(key[1:], r)
+		case strings.HasPrefix(key, "E"):
+			_ = p.AddPattern(key[1:], r)
 		}
-		if _, ok := p.Match(t.Address); !ok || r.Text("direction") == "out" {
-			continue
-		}
-		to := cmp.Or(r.Text("connection"), r.Text("containerId"))
-		t.Treatment = "links are routed as they are, by link route " + called(r)
-		t.Delivered = r.Text("operStatus") == "active"
-		if t.Verdict = "the sender's link would be attached at " + to; !t.Delivered {
-			t.Verdict = "the sender's link would be refused: " + to + " is not connected (the link route is " + cmp.Or(r.Text("operStatus"), "inactive") + ")"
-		}
+	}
+	route, ok := p.Match(t.Address)
+	if !ok {
+		return false, nil
+	}
+	t.Treatment = "links are routed as they are, by the link route for " + plainAddress(route.Text("key"))
+	way := t.nearest(route)
+	if t.Delivered = len(way.Hops) > 0; !t.Delivered {
+		t.Verdict = "the sender's link would be refused: no container for it is connected at any router"
 		return true, nil
 	}
-	return false, nil
+	t.Verdict = "the sender's link would be attached at " + cmp.Or(t.container(ctx, mesh, s.via(way.To)), "a container") + ", at router " + way.To
+	if way.To != t.From {
+		t.Verdict += ": " + pathLine(way)
+	}
+	return true, nil
+}
+
+// nearest is the way to the nearest router with a container for a link route; it has no hops
+// if there is none.
+func (t *tracing) nearest(route client.Entity) (best topoview.Path) {
+	routers := route.List("remoteHostRouters")
+	if route.Number("containerCount") > 0 {
+		routers = []string{t.From} // what is here is used first
+	}
+	for _, id := range routers {
+		if way := pathBetween(t.mesh, t.From, id); len(way.Hops) > 0 && (len(best.Hops) == 0 || way.Cost < best.Cost) {
+			best = way
+		}
+	}
+	return best
+}
+
+// container names what a link would be attached at, as far as a router's configuration says.
+func (t *tracing) container(ctx context.Context, mesh agents, router string) string {
+	rows, err := mesh.Query(ctx, router, "router.config.linkRoute")
+	if err != nil {
+		return ""
+	}
+	for _, r := range rows {
+		var p routing.Patterns[bool]
+		if r.Text("operStatus") != "active" || r.Text("direction") == "out" || addPattern(&p, r, true) != nil {
+			continue
+		}
+		if _, ok := p.Match(t.Address); ok {
+			return cmp.Or(r.Text("connection"), r.Text("containerId"))
+		}
+	}
+	return ""
 }
 
 // addPattern adds the prefix or the pattern of an entity.
