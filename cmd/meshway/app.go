@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -32,7 +33,8 @@ type app struct {
 	manage       func(context.Context, target, time.Duration) (agents, error)
 	now          func() time.Time
 	newRouter    routerMaker
-	patience     time.Duration // until one is told what a command waits for
+	again        func() (*exec.Cmd, error) // this command line once more, as another process
+	patience     time.Duration             // until one is told what a command waits for
 }
 
 func newApp(in, out, errOut *os.File) *app {
@@ -49,6 +51,7 @@ func newApp(in, out, errOut *os.File) *app {
 		manage:       dialAgents,
 		now:          time.Now,
 		newRouter:    newRouter,
+		again:        callAgain,
 		patience:     time.Second,
 	}
 }
@@ -79,6 +82,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return codeOK
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
 	}
 	if problems, ok := errors.AsType[config.Problems](err); ok && len(problems) > 1 {
 		a.complain("%d problems in the configuration:\n%s", len(problems), problems)

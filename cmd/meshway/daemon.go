@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -32,74 +30,25 @@ type daemon struct {
 
 func (d *daemon) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVarP(&d.pidFile, "pidfile", "P", "", "`file` to write the process id to; it is removed at the end")
+	f.StringVarP(&d.pidFile, "pidfile", "P", "", "`file` to write the process id to once the router listens; it is removed at the end")
+	f.BoolVarP(&d.background, "daemon", "d", false, "run in the background, without a terminal; the command ends when the router listens")
+	f.StringVarP(&d.user, "user", "U", "", "`user` to run as, before anything is read or opened; for root")
 	f.BoolVarP(&d.version, "version", "v", false, "print the version instead")
 	f.StringVarP(&d.include, "include", "I", "", "")
-	f.StringVarP(&d.user, "user", "U", "", "")
-	f.BoolVarP(&d.background, "daemon", "d", false, "")
 	f.BoolVarP(&d.testHooks, "test-hooks", "T", false, "")
-	for _, name := range []string{"include", "user", "daemon", "test-hooks"} {
+	for _, name := range []string{"include", "test-hooks"} {
 		_ = f.MarkHidden(name) // qdrouterd's, without effect
 	}
 }
 
-// warn says which of qdrouterd's flags have no effect, and what to do instead.
+// warn says which of qdrouterd's flags have no effect.
 func (d *daemon) warn(log *zap.Logger) {
-	for _, w := range []struct {
-		given bool
-		text  string
-	}{
-		{d.include != "", "--include has no effect: there is nothing to include"},
-		{d.user != "", "--user has no effect: start the router as that user, by a service manager or by setpriv"},
-		{d.background, "--daemon has no effect, the router stays in the foreground: start it by a service manager, or with nohup and &"},
-		{d.testHooks, "--test-hooks has no effect: there are none"},
-	} {
-		if w.given {
-			log.Warn(w.text)
-		}
+	if d.include != "" {
+		log.Warn("--include has no effect: there is nothing to include")
 	}
-}
-
-// writePID writes the file with the process id; remove takes it away again, unless another
-// process has written its own meanwhile.
-func (d *daemon) writePID(log *zap.Logger) (remove func(), err error) {
-	if d.pidFile == "" {
-		return func() {}, nil
+	if d.testHooks {
+		log.Warn("--test-hooks has no effect: there are none")
 	}
-	own := strconv.Itoa(os.Getpid()) + "\n"
-	if err := replaceFile(d.pidFile, own, 0o644); err != nil {
-		return nil, fmt.Errorf("pid file: %w", err)
-	}
-	return func() {
-		if now, err := os.ReadFile(d.pidFile); err != nil || string(now) != own {
-			return
-		}
-		if err := os.Remove(d.pidFile); err != nil {
-			log.Warn("the pid file is left behind", zap.Error(err))
-		}
-	}, nil
-}
-
-// replaceFile writes a file at once: nobody reads half of it.
-func replaceFile(path, text string, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(f, text)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }
 
 // openLog makes the logger that is configured.

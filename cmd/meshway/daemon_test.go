@@ -21,14 +21,14 @@ func TestThePidFileIsThereWhileTheRouterRuns(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "meshway.pid")
 	a := newTestApp("")
 	during := ""
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	a.newRouter = func(config.Config, *zap.Logger) (runner, error) {
-		return &fakeRunner{atStart: func() {
+		return &fakeRunner{atShutdown: func() {
 			text, _ := os.ReadFile(file)
 			during = string(text)
-		}}, nil
+		}, atStart: cancel}, nil
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
 	if code := a.run(ctx, []string{"run", "-P", file}); code != 0 || during != strconv.Itoa(os.Getpid())+"\n" {
 		t.Errorf("exit code %d, the file had %q; said %s", code, during, a.err)
 	}
@@ -39,17 +39,23 @@ func TestThePidFileIsThereWhileTheRouterRuns(t *testing.T) {
 
 func TestAPidFileOfAnotherProcessIsLeftAlone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "meshway.pid")
-	d := daemon{pidFile: file}
-	remove, err := d.writePID(zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
+	another := func() {
+		if err := replaceFile(file, "1\n", 0o644); err != nil {
+			t.Error(err)
+		}
 	}
-	if err := replaceFile(file, "1\n", 0o644); err != nil {
-		t.Fatal(err)
-	}
-	remove()
-	if text, err := os.ReadFile(file); err != nil || string(text) != "1\n" {
-		t.Errorf("the file has %q, %v", text, err)
+	for name, r := range map[string]*fakeRunner{
+		"it came later":              {atShutdown: another},
+		"it has what this one wants": {atStart: another, start: errors.New("the port is in use")},
+		"it came at the last moment": {atShutdown: another, shutdown: errors.New("late")},
+	} {
+		_, code := runUntilStopped(t, r, "-P", file)
+		if text, err := os.ReadFile(file); err != nil || string(text) != "1\n" {
+			t.Errorf("%s: exit code %d, the file has %q, %v", name, code, text, err)
+		}
+		if left, err := filepath.Glob(file + ".*"); err != nil || len(left) > 0 {
+			t.Errorf("%s: left behind: %v", name, left)
+		}
 	}
 }
 
@@ -63,12 +69,12 @@ func TestAPidFileThatCannotBeStartsNothing(t *testing.T) {
 
 // Scripts that start qdrouterd need not change; what does not work as there is said.
 func TestThePredecessorsFlagsAreTaken(t *testing.T) {
-	a, code := runUntilStopped(t, &fakeRunner{}, "-I", "/usr/lib/qpid-dispatch", "-d", "-U", "qdrouterd", "-T")
+	a, code := runUntilStopped(t, &fakeRunner{}, "-I", "/usr/lib/qpid-dispatch", "-T")
 	if code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	wantText(t, a.err, "--include has no effect", "--daemon has no effect, the router stays in the foreground", "--user has no effect", "--test-hooks has no effect")
-	a, code = runUntilStopped(t, &fakeRunner{}, "--include=x", "--daemon", "--user=x", "--pidfile="+filepath.Join(t.TempDir(), "p"), "--test-hooks", "--config=")
+	wantText(t, a.err, "--include has no effect", "--test-hooks has no effect")
+	a, code = runUntilStopped(t, &fakeRunner{}, "--include=x", "--pidfile="+filepath.Join(t.TempDir(), "p"), "--test-hooks", "--config=")
 	if code != 0 {
 		t.Errorf("exit code %d, said %s", code, a.err)
 	}

@@ -47,6 +47,9 @@ client of this machine in.`,
 			if d.version {
 				return a.print("meshway %s", versionName())
 			}
+			if d.background && !a.inBackground() {
+				return a.runInBackground(cmd.Context(), d)
+			}
 			return a.runRouter(cmd.Context(), d, file, grace, watch)
 		},
 	}
@@ -58,6 +61,10 @@ client of this machine in.`,
 }
 
 func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.Duration, watch bool) error {
+	ready := a.detached()
+	if err := becomeUser(d.user); err != nil {
+		return err
+	}
 	cfg := config.Default()
 	hangup := make(chan os.Signal, 1)
 	reloads := &reloader{file: file, watch: watch}
@@ -85,13 +92,18 @@ func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.
 	if err != nil {
 		return err
 	}
-	removePID, err := d.writePID(log)
-	if err != nil {
-		return err
+	pid := pidFileOf(d.pidFile, os.Getpid())
+	if !a.inBackground() {
+		if pid, err = newPIDFile(d.pidFile, os.Getpid()); err != nil {
+			return err
+		}
 	}
-	defer removePID()
+	defer pid.remove(log)
 	if err := r.Start(); err != nil {
 		return explainStart(err)
+	}
+	if err := pid.publish(); err != nil {
+		return errors.Join(err, shutDown(r, log, grace))
 	}
 	if err := a.announce(cfg, r.Listening()); err != nil {
 		log.Warn("cannot write to standard output", zap.Error(err))
@@ -102,6 +114,7 @@ func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.
 		defer keepReloaded(ctx, reloads, hangup)()
 	}
 	defer a.attend(ctx, r, log)()
+	ready(log, &cfg.Log)
 	select {
 	case <-ctx.Done():
 		return shutDown(r, log, grace)

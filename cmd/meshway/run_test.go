@@ -18,14 +18,15 @@ import (
 
 // fakeRunner plays the router of `meshway run`.
 type fakeRunner struct {
-	cfg       config.Config
-	start     error
-	shutdown  error
-	endpoints []endpoint
-	failed    chan error
-	ended     bool
-	atStart   func()
-	dead      error // why its data path does not answer
+	cfg        config.Config
+	start      error
+	shutdown   error
+	endpoints  []endpoint
+	failed     chan error
+	ended      bool
+	atStart    func()
+	atShutdown func()
+	dead       error // why its data path does not answer
 }
 
 func (r *fakeRunner) Start() error {
@@ -60,6 +61,9 @@ func (r *fakeRunner) Shutdown(ctx context.Context) error {
 		return errors.New("shutdown without a bound")
 	}
 	r.ended = true
+	if r.atShutdown != nil {
+		r.atShutdown()
+	}
 	return r.shutdown
 }
 
