@@ -21,6 +21,7 @@ type fakeMesh struct {
 	silent  map[string]bool
 	lines   map[string][]client.LogLine
 	asked   []string // changes, as they came
+	answer  any      // of operations of the agent
 	refuses error    // what changes are answered with
 	onQuery func(router, kind string)
 }
@@ -93,7 +94,8 @@ func (m *fakeMesh) Delete(_ context.Context, router, kind string, key client.Key
 }
 
 func (m *fakeMesh) Node(_ context.Context, router, operation string, properties map[string]any) (any, error) {
-	return m.changed("node %s %s %v", router, operation, properties)
+	_, err := m.changed("node %s %s %v", router, operation, properties)
+	return m.answer, err
 }
 
 func (m *fakeMesh) Routers(context.Context, string) ([]string, error) {
