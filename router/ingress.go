@@ -20,7 +20,7 @@ type ingress struct {
 	flow     uint32 // label of what it sends to other routers
 	sends    wire.SenderSettleMode
 	trunk    bool // the peer is a neighbour, which says of each message where it goes
-	lets     bool // a sender that closes the link lets go of what is not settled, see [acceptsByDefault]
+	lets     bool // a sender that closes the link lets go of what is not settled: a client, not a broker
 
 	hops atomic.Pointer[[]*hop] // to the egress routers that it has sent to
 	way  *way                   // of the last message that came by the mesh; owned by the reader

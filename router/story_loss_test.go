@@ -3,6 +3,7 @@ package router_test
 import (
 	"testing"
 
+	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/meshtest"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -214,6 +215,11 @@ func TestSenderIsLostWhileItsDeliveriesWait(t *testing.T) {
 		play(t, nil, func(s *stage) {
 			source := &wire.Source{DefaultOutcome: wire.AppendState(nil, wire.Released)}
 			equal(s, "only what was handed over for good", sendAndLeave(s, source, gone["detached"]).bodies(), "c d e")
+		})
+	})
+	t.Run("closed, by a container", func(t *testing.T) {
+		play(t, func(c *config.Config) { c.Listeners[0].Role = config.RoleRouteContainer }, func(s *stage) {
+			equal(s, "only what was handed over for good", sendAndLeave(s, nil, gone["detached"]).bodies(), "c d e")
 		})
 	})
 	t.Run("detached by the router, and it agrees", func(t *testing.T) {

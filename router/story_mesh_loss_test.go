@@ -142,6 +142,36 @@ func TestMeshWhatWaitsForALostNeighbourGoesAnotherWay(t *testing.T) {
 	}
 }
 
+// Messages wait in front of a slow adjacency, and their sender leaves.
+func TestMeshWhatWaitsForANeighbourGoesOnOnlyIfItsSenderLeftInPeace(t *testing.T) {
+	for _, address := range []string{"q", "multicast.q"} {
+		for _, closed := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, closed %v", address, closed), func(t *testing.T) {
+				playMesh(t, "A-B", nil, func(s *meshStage) {
+					c := s.at("B", "receiver").consumer(address, 500)
+					s.known()
+					p := s.at("A", "sender").producer(address)
+					slow := meshtest.Line{Rate: 1_000_000, Buffer: 2000}
+					s.net.Between("A", "B").Set(slow, slow)
+					const n = 200
+					for range n {
+						p.send(long(6_000))
+					}
+					s.advance(10 * time.Millisecond)
+					p.app.do(func() { p.Detach(closed, nil) })
+					s.advance(3 * time.Second)
+					if came := c.count(); closed && came != n || !closed && came == n {
+						t.Errorf("%d of %d came", came, n)
+					}
+					for _, d := range c.got {
+						equal(s.stage, "settled: nobody waits for its outcome", d.Settled || d.RemoteSettled, true)
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestMeshMulticastThatWaitsForALostNeighbourIsDividedAnew(t *testing.T) {
 	for _, size := range []int{2_000, 100_000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
