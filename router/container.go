@@ -19,6 +19,8 @@ type container struct {
 	try        *brokerlink.Try // of the broker
 
 	id string // container-id of its open; immutable once it is up
+
+	gate attachGate // of routed links
 }
 
 // answersTo says whether configuration means this container: by the name of a connection,

@@ -119,6 +119,9 @@ func (l *routedLink) leaveMirror() {
 	}
 	l.count(-1)
 	m.peer.links.removeRaw(l.ends[sideDown])
+	if m.container != nil {
+		m.container.gate.leave(l)
+	}
 	l.unregister()
 }
 
@@ -138,6 +141,14 @@ func (l *routedLink) enter(b *amqp.Batch, m *mirror) {
 	}
 }
 
+// enterNow is enter for a link that had to wait for its turn.
+func (l *routedLink) enterNow(b *amqp.Batch) {
+	l.rs.mu.Lock()
+	m := l.mirror
+	l.rs.mu.Unlock()
+	l.enter(b, m)
+}
+
 // attachDown attaches the link's other end: at once, or when it is known how many links the
 // mirror takes. An error says that the mirror does not take it. The caller holds the
 // routedSession's mutex.
@@ -153,8 +164,14 @@ func (l *routedLink) attachDown(b *amqp.Batch, m *mirror) *wire.Error {
 		return nil
 	}
 	e := l.ends[sideDown]
+	if m.container != nil && !m.container.gate.pass(l, e) {
+		return nil
+	}
 	if err := m.session.AttachRaw(b, e.raw, l.downward()); err != nil {
 		refused := refusal(wire.CondResourceLimitExceeded, "%s: %v", m.where(), err)
+		if m.container != nil {
+			m.container.gate.vain(e)
+		}
 		if m.full = errors.Is(err, amqp.ErrNoHandle); !m.full {
 			l.tries.note(m.place, m.container, refused)
 		}

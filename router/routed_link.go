@@ -1,6 +1,7 @@
 package router
 
 import (
+	"container/list"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,8 @@ type routedLink struct {
 	over     bool
 	early    *wire.Flow // what the client said of its credit before it was up
 	timer    *time.Timer
+
+	queued *list.Element // in the gate of its container, whose mutex guards it
 }
 
 // routedEnd is one end of a routed link.
@@ -53,7 +56,8 @@ type routedEnd struct {
 	tally tally // its number is set when it is attached
 	among int   // its place in the connection's links; guarded by their mutex
 
-	told bool // its detach is sent or waits in the pipe; guarded by the routedSession's mutex
+	told   bool // its detach is sent or waits in the pipe; guarded by the routedSession's mutex
+	asking bool // its attach counts in the gate of its container, whose mutex guards it
 
 	sending uint32 // id of the delivery being passed on, at the other end; guarded by the pipe's mutex
 	partial bool   // some of it has gone on, and not all; guarded by the pipe's mutex
@@ -98,6 +102,7 @@ func (l *routedLink) detachDown(b *amqp.Batch, closed bool, err *wire.Error) {
 	l.rs.mu.Unlock()
 	if attached {
 		e.raw.Detach(b, closed, err)
+		e.heard(b)
 	}
 }
 
@@ -165,6 +170,7 @@ func (l *routedLink) cut(b *amqp.Batch, err *wire.Error) {
 // the reason follows in a detach, and then perhaps an attach elsewhere. [2.6.3]
 func (e *routedEnd) OnAnswer(b *amqp.Batch, p *wire.Attach) {
 	l := e.link
+	e.heard(b)
 	l.rs.mu.Lock()
 	if l.over || e != l.ends[sideDown] || l.refuses(p) {
 		l.rs.mu.Unlock()
@@ -176,6 +182,14 @@ func (e *routedEnd) OnAnswer(b *amqp.Batch, p *wire.Attach) {
 	l.rs.mu.Unlock()
 	if err := l.ends[sideUp].raw.Answer(b, l.upward(p)); err != nil {
 		l.cut(b, refusal(wire.CondFrameSizeTooSmall, "%v", err))
+	}
+}
+
+// heard lets the next attach go to the container, since this one waits for its answer no more.
+// The caller holds no lock.
+func (e *routedEnd) heard(b *amqp.Batch) {
+	if e.mirror != nil && e.mirror.container != nil {
+		e.mirror.container.gate.answered(b, e)
 	}
 }
 
@@ -247,6 +261,7 @@ func (e *routedEnd) OnSendable(b *amqp.Batch) {
 // is attached elsewhere, if it can be.
 func (e *routedEnd) OnEnd(b *amqp.Batch, end amqp.RawEnd) {
 	l, rs := e.link, e.link.rs
+	e.heard(b)
 	rs.mu.Lock()
 	switch {
 	case l.over || e != l.ends[e.side]:
@@ -285,7 +300,8 @@ func (l *routedLink) passEnd(b *amqp.Batch, e, o *routedEnd, end amqp.RawEnd) {
 	}
 	if e.side == l.sends && l.up.Load() {
 		e.pipe().detach(b, e, closed, end.Err)
-	} else {
-		o.raw.Detach(b, closed, end.Err)
+		return
 	}
+	o.raw.Detach(b, closed, end.Err)
+	o.heard(b)
 }

@@ -26,6 +26,8 @@ type broker struct {
 	// endsSession has it end the whole session for a link that it refuses, and noReason
 	// say no reason.
 	endsSession, noReason bool
+	silent                bool                       // it takes nothing until it speaks
+	unheard               []func()                   // what it takes then
 	answers               func(a *wire.Attach)       // changes an answer
 	onState               func(*meshtest.Out)        // receivers say something
 	onIn                  func(*meshtest.In, []byte) // besides writing it down
@@ -75,6 +77,12 @@ func (b *broker) take(session *meshtest.Session, p *wire.Attach) {
 	if b.answers != nil {
 		b.answers(&answer)
 	}
+	if b.silent {
+		b.asked, b.on = b.asked[:len(b.asked)-1], b.on[:len(b.on)-1]
+		session.Think(p)
+		b.unheard = append(b.unheard, func() { b.take(session, p) })
+		return
+	}
 	switch {
 	case b.refuse != nil && b.endsSession:
 		session.End(b.refuse)
@@ -108,6 +116,21 @@ func (b *broker) take(session *meshtest.Session, p *wire.Attach) {
 			OnGone: func(e *wire.Error) { l.end = e },
 		})
 	}
+}
+
+// speak has it take what it has not, up to n attaches, and says how many wait still.
+func (b *broker) speak(n int) (left int) {
+	b.app.do(func() {
+		b.silent = false
+		now := b.unheard[:min(n, len(b.unheard))]
+		b.unheard = b.unheard[len(now):]
+		for _, f := range now {
+			f()
+		}
+		b.silent = true
+	})
+	b.app.do(func() { left = len(b.unheard) })
+	return left
 }
 
 // options are those of a receiver that writes down what it gets.

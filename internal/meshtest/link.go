@@ -115,6 +115,10 @@ func (s *Session) accept(p *wire.Attach, o ReceiverOptions) {
 
 func (s *Session) recvDetach(p *wire.Detach) {
 	e := s.byRemote[p.Handle]
+	if s.thinking[p.Handle] {
+		delete(s.thinking, p.Handle)
+		return
+	}
 	if e == nil {
 		s.Client.fault("detach of handle %d, which is not attached", p.Handle)
 		return

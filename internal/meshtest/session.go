@@ -18,6 +18,7 @@ type Session struct {
 
 	links    []end // by our handle; nil once over
 	byRemote map[uint32]end
+	thinking map[uint32]bool // handles of attaches that are not answered
 	names    int
 
 	// What goes out.
@@ -243,7 +244,7 @@ func (s *Session) recvFlow(p *wire.Flow) {
 	}
 	if p.Handle.OK {
 		l := s.byRemote[p.Handle.V]
-		if l == nil && s.ended { // its attach was not taken any more
+		if l == nil && (s.ended || s.thinking[p.Handle.V]) { // its attach was not taken
 			return
 		}
 		if l == nil {

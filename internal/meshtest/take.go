@@ -39,6 +39,15 @@ func (s *Session) Refuse(p *wire.Attach, e *wire.Error) {
 	}
 }
 
+// Think leaves an attach of the other side without an answer: until TakeSender or
+// TakeReceiver, if ever.
+func (s *Session) Think(p *wire.Attach) {
+	if s.thinking == nil {
+		s.thinking = make(map[uint32]bool)
+	}
+	s.thinking[p.Handle] = true
+}
+
 func (s *Session) take(e end, p, a *wire.Attach, role wire.Role) {
 	answer := *p
 	if a != nil {
@@ -51,6 +60,7 @@ func (s *Session) take(e end, p, a *wire.Attach, role wire.Role) {
 	s.attach(e, &answer)
 	l := e.common()
 	l.Answer, l.remote = p, p.Handle
+	delete(s.thinking, p.Handle)
 	s.byRemote[p.Handle] = e
 }
 
