@@ -53,7 +53,8 @@ func TestAnAttachThatOneBrokerRefusesIsTriedAtTheOthers(t *testing.T) {
 					refusal(b)
 				}
 				app := s.at("A", "app")
-				p, c := app.producer("tx/q"), app.consumer("tx/q", 3)
+				c := app.consumer("tx/q", 3)
+				p := app.producer("tx/q")
 				s.settleDown()
 				equal(s.stage, "attached", p.Live() && c.Live(), true)
 				equal(s.stage, "each was asked once; the second link follows the first", asks(brokers), [3]int{1, 1, 2})

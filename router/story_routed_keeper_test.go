@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/meshtest"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -30,11 +31,19 @@ func (b *broker) has(name string) (n int) {
 	return n
 }
 
-// twoBrokers has the brokers "one" at C and "two" at D, and clients at A and B.
+// twoBrokers has the brokers "one" at C and "two" at D, and clients at A and B. Nobody but
+// its router has a link route to a broker.
 func twoBrokers(t *testing.T, story func(s *meshStage, one, two *broker)) {
 	t.Helper()
-	routes := append(both("tx", "one"), both("tx", "two")...)
-	playMesh(t, "A-C A-D:3 B-D B-C:3 C-D", containersAt(routes, "C", "D"), func(s *meshStage) {
+	brokersAt(t, func(c *config.Config) {
+		linkRouted("C", both("tx", "one")...)(c)
+		linkRouted("D", both("tx", "two")...)(c)
+	}, story)
+}
+
+func brokersAt(t *testing.T, change func(*config.Config), story func(s *meshStage, one, two *broker)) {
+	t.Helper()
+	playMesh(t, "A-C A-D:3 B-D B-C:3 C-D", change, func(s *meshStage) {
 		one, two := s.broker("C", "one"), s.broker("D", "two")
 		s.advance(time.Second)
 		story(s, one, two)
@@ -126,7 +135,8 @@ func TestADurableSubscriptionWaitsForItsBroker(t *testing.T) {
 
 // A broker that several routers are connected to is the same one by its name.
 func TestADurableSubscriptionGoesByAnotherRouterToItsBroker(t *testing.T) {
-	twoBrokers(t, func(s *meshStage, one, two *broker) {
+	routes := append(both("tx", "one"), both("tx", "two")...)
+	brokersAt(t, containersAt(routes, "C", "D"), func(s *meshStage, one, two *broker) {
 		byOther := s.broker("D", "one")
 		s.advance(time.Second)
 		name := s.keptBy(one)
