@@ -33,18 +33,18 @@ func TestMeshSmallMessagesGoByALongOneThatStalls(t *testing.T) {
 	playMesh(t, "A-B B-C", nil, func(s *meshStage) {
 		s.net.Between("C", "slow").Set(meshtest.Line{Buffer: 64 << 10}, meshtest.Line{})
 		slow := s.at("C", "slow").consumer("big", 10)
-		quick := s.at("C", "quick").consumer("small", 1000)
+		quick := s.at("C", "quick").consumer("small", 2000)
 		s.known()
 		big, small := s.at("A", "big").producer("big"), s.at("A", "small").producer("small")
 		slow.app.stall(true)
 		o := big.send(long(5_000_000))
 		s.advance(100 * time.Millisecond)
-		for range 5 {
+		for range 10 {
 			small.send(counted(100)...)
 			quick.acceptAll() // there is a window of 64 until one has been granted
 			quick.acceptAll()
 		}
-		equal(s.stage, "small ones", quick.count(), 500)
+		equal(s.stage, "small ones", quick.count(), 1000)
 		equal(s.stage, "the long one has come", slow.count(), 0)
 		slow.app.stall(false)
 		s.known()
