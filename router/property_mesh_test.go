@@ -37,15 +37,16 @@ const usualMeshes = 120
 //     says not passed on; a presettled delivery never settled by its egress
 //   - windows: units not given back, given back twice, not given back by what is on a lost
 //     path; bytes counted twice by what waits at two places
-//   - ways: what waits for a lost neighbour forgotten, what is parked forgotten; the parts of
-//     a multicast mixed up; what waits at an egress forgotten when its consumer leaves; routes
-//     of an old topology; link state that is not passed on
+//   - ways: what is parked forgotten; the parts of a multicast mixed up; what waits at an egress
+//     forgotten when its consumer leaves; routes of an old topology; link state that is not
+//     passed on
 //
-// These it does not find by so few seeds, and stories hold them: what is parked for ever
-// though there will be no way (for here there is, in the end), an early settlement that meets
-// a message between two queues, records that a sender leaves on a suspect path, small messages
-// that overtake long ones. That adjacencies count by the word of both ends only is held by the
-// scenarios of link state.
+// These it does not find by so few seeds, and stories hold them: what waits for a lost
+// neighbour forgotten (an output buffer takes more than what mostly waits here), what is parked
+// for ever though there will be no way (for here there is, in the end), an early settlement that
+// meets a message between two queues, records that a sender leaves on a suspect path, small
+// messages that overtake long ones. That adjacencies count by the word of both ends only is held
+// by the scenarios of link state.
 func TestLawsHoldInMeshes(t *testing.T) {
 	if *seedFlag >= 0 {
 		simulateMesh(t, uint64(*seedFlag))

@@ -182,6 +182,9 @@ func TestASenderOfALostShardsKeysStopsAtItsWindow(t *testing.T) {
 		equal(s.stage, "credit of who sent them", p.credit(), 0)
 		equal(s.stage, "credit of another", other.credit(), capacity)
 		ended(s.stage, "what that sends", other.send(keyed(s.keysOf(2)[0], "x:x")), wire.StateAccepted)
+		s.brokers[1].listen() // what waits would stay when its sender closes its link
+		s.advance(2 * time.Minute)
+		equal(s.stage, "credit when the shard is back", p.credit(), capacity)
 	})
 }
 
