@@ -36,10 +36,25 @@ func (r *Router) Alive(ctx context.Context) error {
 	}
 	select {
 	case r.probing <- struct{}{}:
-		defer func() { <-r.probing }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	// Whatever hangs, the answer does not: a probe that waits for a lock keeps its place.
+	over := make(chan error, 1)
+	go func() { // ends with the probe
+		defer func() { <-r.probing }()
+		over <- r.probe(ctx)
+	}()
+	select {
+	case err := <-over:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// probe is Alive, once there is a place.
+func (r *Router) probe(ctx context.Context) error {
 	near, far := net.Pipe()
 	conf := &amqp.Config{ContainerID: r.cfg.Router.ID, MaxFrameSize: 4 << 10, ChannelMax: 0}
 	p := &peer{router: r, place: "probe", inside: true, since: time.Now()}
