@@ -18,6 +18,11 @@ func TestABrokerThatGoesAwayInTheMiddleOfALongMessage(t *testing.T) {
 		k.die()
 		p.write(o, 400<<10)
 		ended(s, "its sender", o, wire.StateModified)
+		row := s.app("manager").manager("$management").only("connector", "name", "broker")
+		equal(s, "the broker's status", row["connectionStatus"], any("CONNECTING"))
+		if text, _ := row["connectionMsg"].(string); !strings.Contains(text, "refused") && !strings.Contains(text, "went away") {
+			t.Errorf("it says of it %q", text)
+		}
 		k.listen()
 		s.advance(30 * time.Second)
 		ended(s, "the next one", p.send(text("x")), wire.StateAccepted)
