@@ -236,3 +236,29 @@ func TestWhatIsAlwaysWrittenDoesNotAskForLevels(t *testing.T) {
 		t.Error("it is another log")
 	}
 }
+
+// The newest old files stay, as many as are wanted. Those beyond go in the background, a little
+// later.
+func TestOldLogFilesAreRemoved(t *testing.T) {
+	folder := t.TempDir()
+	f, err := OpenFile(FileOptions{Path: filepath.Join(folder, "meshway.log"), Megabytes: 1, Backups: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	for range 5 {
+		if _, err := f.Write(make([]byte, 900_000)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Millisecond) // old files are told apart by the millisecond
+	}
+	var old []string
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if old, err = filepath.Glob(filepath.Join(folder, "meshway-*.log")); err != nil || len(old) == 2 {
+			break
+		}
+	}
+	if err != nil || len(old) != 2 {
+		t.Errorf("old files are %v, %v; want 2", old, err)
+	}
+}
