@@ -147,8 +147,9 @@ type addressTable struct {
 const tableShards = 64
 
 type tableShard struct {
-	mu sync.Mutex
-	m  map[string]*address
+	mu   sync.Mutex
+	m    map[string]*address
+	most int // see shrunk
 
 	attention sync.Mutex // taken last of all; guards attended
 	attended  []*address
@@ -272,6 +273,7 @@ func (t *addressTable) remove(a *address) bool {
 		return false
 	}
 	delete(s.m, a.key)
+	s.m = shrunk(s.m, &s.most)
 	a.gone = true
 	if x := t.router.mesh; x != nil && isMobile(a.key) {
 		x.tables.Unwatch(a.key)

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"runtime"
 	"slices"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	goamqp "github.com/Azure/go-amqp"
 	"go.uber.org/zap"
 
+	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/wire"
 	"github.com/meshway/meshway/router"
@@ -26,6 +28,7 @@ import (
 // have nothing left, when the test ends.
 func startRouter(t *testing.T) (address string) {
 	t.Helper()
+	startPollers(t)
 	before := runtime.NumGoroutine()
 	cfg := config.Default()
 	cfg.Router.ID = "under-attack"
@@ -52,6 +55,21 @@ func startRouter(t *testing.T) (address string) {
 		awaitGoroutines(t, before)
 	})
 	return r.Listening()[0].Addr.String()
+}
+
+// startPollers has the process start what watches sockets, and stays.
+func startPollers(t *testing.T) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ln.Close() // and the connection with it
+	_ = amqp.NewClient(nc, new(amqp.Config), nil).Run()
 }
 
 // awaitGoroutines waits until there are no more goroutines than before.

@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -15,13 +16,14 @@ import (
 // accepting hands out every connection that it accepts.
 type accepting struct {
 	net.Listener
-	accepted chan net.Conn
+	accepted chan *os.File
 }
 
 func (l accepting) Accept() (net.Conn, error) {
 	nc, err := l.Listener.Accept()
 	if err == nil {
-		l.accepted <- nc
+		f, _ := nc.(*net.TCPConn).File() // the same socket; the router makes its own descriptor, too
+		l.accepted <- f
 	}
 	return nc, err
 }
@@ -31,7 +33,7 @@ func (l accepting) Accept() (net.Conn, error) {
 func TestADeadPeerIsFoundOutWithoutIdleTimeout(t *testing.T) {
 	for name, idle := range map[string]time.Duration{"without": 0, "with": 16 * time.Second} {
 		t.Run(name, func(t *testing.T) {
-			accepted := make(chan net.Conn, 1)
+			accepted := make(chan *os.File, 1)
 			cfg := standalone()
 			cfg.Listeners[0].IdleTimeout = idle
 			r, err := router.New(cfg, zap.NewNop())
@@ -50,7 +52,9 @@ func TestADeadPeerIsFoundOutWithoutIdleTimeout(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			nc := (<-accepted).(*net.TCPConn)
+			nc := <-accepted
+			defer nc.Close()
+			defer nc.Close()
 			// The first answer comes after everything that is done to the socket.
 			_, _ = client.Write([]byte("AMQP\x00\x01\x00\x00"))
 			if _, err := client.Read(make([]byte, 8)); err != nil {

@@ -1,6 +1,9 @@
 package router
 
-import "runtime/debug"
+import (
+	"maps"
+	"runtime/debug"
+)
 
 // reclaimer gives memory back to the operating system once many connections have
 // come or gone: the runtime alone keeps what setting them up took, and for
@@ -10,7 +13,6 @@ type reclaimer struct {
 	most    int // connections at the most since then
 	last    int // connections at the last tick
 	calm    int // ticks without much change
-	again   int // ticks until memory is given back once more; 0 is never
 }
 
 const (
@@ -18,9 +20,6 @@ const (
 	// worth a garbage collection, and calmTicks for how long few may do so.
 	reclaimAbove = 256
 	calmTicks    = 4
-	// againTicks is when the readers of new connections that fell idle have been
-	// renewed, and their old stacks can go too.
-	againTicks = 20
 )
 
 func (m *reclaimer) tick(connections int) {
@@ -31,22 +30,29 @@ func (m *reclaimer) tick(connections int) {
 		m.calm++
 	}
 	m.last = connections
-	if m.again > 0 {
-		if m.again--; m.again == 0 {
-			debug.FreeOSMemory()
-		}
-	}
 	m.most = max(m.most, connections)
 	// What came and is still there, or what went, since then or in between.
 	moved := max(connections-m.settled, m.most-connections)
 	if moved < reclaimAbove || moved*4 < m.settled || m.calm < calmTicks {
 		return
 	}
-	if connections > m.settled {
-		m.again = againTicks
-	}
 	m.settled, m.most = connections, connections
 	// Twice: what lies in pools survives the first collection.
 	debug.FreeOSMemory()
 	debug.FreeOSMemory()
+}
+
+// shrunk is called when something has been taken out of m: a map keeps the room of the most
+// that it has had, so once an eighth of that is left it returns a copy. most is the map's own, to
+// remember how many that was.
+func shrunk[K comparable, V any](m map[K]V, most *int) map[K]V {
+	const few = 64
+	*most = max(*most, len(m)+1)
+	if *most <= few || len(m) > *most/8 {
+		return m
+	}
+	*most = len(m)
+	n := make(map[K]V, len(m))
+	maps.Copy(n, m)
+	return n
 }

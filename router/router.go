@@ -60,6 +60,7 @@ type Router struct {
 	mu        sync.Mutex // guards all below
 	listeners []*listener
 	peers     map[*peer]struct{}
+	mostPeers int // see shrunk
 	stopped   bool
 	past      map[at]*past
 	changed   chan struct{} // closed and replaced when a peer leaves
@@ -229,6 +230,7 @@ func (r *Router) leave(p *peer) {
 	defer r.mu.Unlock()
 	r.pastAt(p).add(&c)
 	delete(r.peers, p)
+	r.peers = shrunk(r.peers, &r.mostPeers)
 	close(r.changed)
 	r.changed = make(chan struct{})
 	r.tasks.Done()

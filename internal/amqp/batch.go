@@ -89,9 +89,13 @@ func getWork() *work { return workPool.Get().(*work) }
 // putWork gives w back, with nothing in it that would keep a connection or a
 // frame alive.
 func putWork(w *work) {
+	w.clear()
+	workPool.Put(w)
+}
+
+func (w *work) clear() {
 	w.transfer, w.flow, w.disposition, w.delivery = wire.Transfer{}, wire.Flow{}, wire.Disposition{}, Delivery{}
 	if cap(w.ended) > workKeep {
 		w.ended, w.ids = nil, nil
 	}
-	workPool.Put(w)
 }

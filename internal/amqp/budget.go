@@ -34,18 +34,18 @@ const (
 	parkFor  = 100 * time.Millisecond
 )
 
-// park lets a connection wait before it is read again, while the budget is used up and it
-// has a good part of that: what the peers of ten thousand connections may send by windows
+// parks says whether a connection has to wait before it is read again, since the budget is used
+// up and it has a good part of that: what the peers of ten thousand connections may send by windows
 // that they have is more than there is memory for. It is read again even so, if slowly: it
 // may be its own credit for which others wait. Connections of which each session holds by
-// itself are not parked. It runs on the reader.
-func (c *Conn) park() {
-	c.mu.Lock()
-	holds := c.held
-	c.mu.Unlock()
-	if holds >= parkFrom && !c.shut.Load() {
-		time.Sleep(parkFor)
+// itself are not parked.
+func (c *Conn) parks() bool {
+	if !c.cfg.Budget.exhausted() {
+		return false
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held >= parkFrom && !c.shut.Load()
 }
 
 func (b *Budget) exhausted() bool { return b != nil && b.held.Load() >= b.limit }

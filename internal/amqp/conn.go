@@ -2,12 +2,11 @@ package amqp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/meshway/meshway/internal/sasl"
@@ -109,21 +108,16 @@ type Conn struct {
 	phase     phase
 	sasl      *saslState // nil unless SASL is under way
 	byChannel table[Session]
-	started   bool  // the client's first bytes are sent
-	fresh     bool  // the reader has just been renewed
-	work      *work // set while a batch of frames is handled
 	closeErr  error // why the connection ends, when it is known before the read fails
 	orderly   bool  // it is over, and was closed without an error
 	parted    bool  // the peer closed it, for no other reason than that it was done
 	lingers   bool  // our last words must arrive though the peer may go on sending
+	lingering int   // reads that are left while they do
 
 	// Set under mu, read anywhere: close was sent, and nothing is encoded after it.
 	shut atomic.Bool
 
-	// The reader's stack: it is renewed when it may have grown and nothing comes.
-	renews bool        // immutable after Start
-	grown  atomic.Bool // frames were handled on it
-	renew  atomic.Bool // it is asked to leave
+	done func(error) // hears why the connection has ended; set by Start
 
 	lastRead atomic.Int64 // when bytes came last, in nanoseconds since epoch
 
@@ -133,6 +127,8 @@ type Conn struct {
 
 	out      output // encoded, not yet handed to the socket
 	writing  bool   // somebody is in a write; only that one swaps out
+	rest     *rest  // of a write, that waits for the poller to find room
+	gone     bool   // all is over: whoever ends the last write closes the socket
 	wroteNow bool   // something was written since the last timer tick
 	dead     bool   // the socket is shut; nothing is encoded any more
 	drained  chan struct{}
@@ -217,102 +213,63 @@ func (c *Conn) SetNumber(n uint64) { c.number = n }
 // orderly close. When it returns, every link is detached, every delivery
 // accounted for, and the socket closed.
 func (c *Conn) Run() error {
-	c.startTimer()
-	err := c.serve()
-	c.teardown(err)
-	return err
+	ended := make(chan error, 1)
+	c.Start(func(err error) { ended <- err })
+	return <-ended
 }
 
-// Start is Run on goroutines of its own, one at a time; done is called with what
-// Run would have returned, as the last thing. A goroutine whose stack has grown
-// with traffic leaves its place to a fresh one when the connection falls idle:
-// stacks are half of what ten thousand idle connections cost.
+// Start serves the connection by itself, and calls done with what Run would have
+// returned, as the last thing. A poller sees to sockets where there is one for this system;
+// all else has a goroutine that reads.
 func (c *Conn) Start(done func(error)) {
-	c.renews = c.t.raw != nil && renewsReaders
-	c.startTimer()
-	go c.reader(done)
-}
-
-func (c *Conn) reader(done func(error)) {
-	if c.fresh {
-		c.awaitTraffic()
-	}
-	growStack()
-	err := c.serve()
-	if errors.Is(err, errRenew) {
-		c.fresh = true
-		go c.reader(done)
+	c.done = done
+	if c.watched() {
 		return
 	}
-	c.teardown(err)
-	done(err)
+	c.speakFirst()
+	go c.serve() // ends with the connection
 }
 
-// growStack makes a new stack as large as handling frames makes it, while there is
-// next to nothing on it to copy: grown on the way it would be copied twice, frame
-// by frame.
-//
-//go:noinline
-func growStack() {
-	var room [5 << 10]byte
-	keepOnStack(&room)
+// speakFirst does what comes before the first read.
+func (c *Conn) speakFirst() {
+	c.startTimer()
+	if c.client {
+		c.startHandshake()
+	}
 }
 
-//go:noinline
-func keepOnStack(*[5 << 10]byte) {}
-
-// errRenew ends a reader whose place another one takes.
-var errRenew = errors.New("a fresh reader goes on")
-
-// renewed says whether a read failed only so that the reader may be renewed, and
-// takes back what made it fail.
-func (c *Conn) renewed(err error) bool {
-	if !c.renew.CompareAndSwap(true, false) || !errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	_ = c.t.nc.SetReadDeadline(time.Time{})
-	if c.shut.Load() {
-		// Close meant a deadline of its own, which this may have undone.
-		_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
-	}
-	return true
-}
-
-func (c *Conn) serve() error {
-	if c.client && c.phase == phaseHeader && !c.started {
-		c.started = true
-		if err := c.startHandshake(); err != nil {
-			return err
-		}
-	}
+// serve reads for as long as the connection lives.
+func (c *Conn) serve() {
 	for {
-		if c.cfg.Budget.exhausted() {
-			c.park()
+		if c.parks() {
+			time.Sleep(parkFor)
 		}
-		if err := c.t.read(); err != nil {
-			if c.renewed(err) {
-				return errRenew
-			}
-			return c.readError(err)
+		over, err := true, c.t.read()
+		if err != nil {
+			err = c.readError(err)
+		} else {
+			w := getWork()
+			over, err = c.handle(w)
+			w.batch.Flush()
+			putWork(w)
 		}
-		c.lastRead.Store(now())
-		if !c.grown.Load() { // most often it is, and a load is cheaper
-			c.grown.Store(true)
-		}
-		w := getWork()
-		c.work = w
-		done, err := c.recvBytes(w)
-		if c.ender != nil {
-			c.ender.OnBatchEnd(&w.batch)
-		}
-		w.batch.touch(c)
-		w.batch.Flush()
-		c.work = nil
-		putWork(w)
-		if err != nil || done {
-			return err
+		if over {
+			c.teardown(err)
+			c.done(err)
+			return
 		}
 	}
+}
+
+// handle handles what has been read. What it touches is for the caller to flush.
+func (c *Conn) handle(w *work) (over bool, err error) {
+	c.lastRead.Store(now())
+	over, err = c.recvBytes(w)
+	if c.ender != nil {
+		c.ender.OnBatchEnd(&w.batch)
+	}
+	w.batch.touch(c)
+	return over || err != nil, err
 }
 
 // readError explains a failed read: what we already knew about the end goes
@@ -336,9 +293,20 @@ func (c *Conn) readError(err error) error {
 // teardown runs on the reader, once, as the last thing: it detaches every link,
 // so that each unsettled delivery ends, and closes the socket.
 func (c *Conn) teardown(err error) {
-	c.stopTimer()
 	w := getWork()
-	c.work = w
+	c.detachAll(w, err)
+	w.batch.Flush()
+	putWork(w)
+	c.drainOut()
+	if c.lingers {
+		c.linger()
+	}
+	c.leave()
+}
+
+// detachAll ends what was on the connection. What it touches is for the caller to flush.
+func (c *Conn) detachAll(w *work, err error) {
+	c.stopTimer()
 	var sessions []*Session
 	c.mu.Lock()
 	c.finished = true
@@ -352,19 +320,24 @@ func (c *Conn) teardown(err error) {
 	for _, s := range sessions {
 		s.finish(w, cause, false)
 	}
-	w.batch.Flush()
-	c.work = nil
-	putWork(w)
+	w.batch.touch(c)
+}
 
-	c.drainOut()
-	if c.lingers {
-		c.linger()
-	}
+// leave closes the socket, and gives back what the connection holds.
+func (c *Conn) leave() {
 	c.shutSocket(nil)
 	c.t.release()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.out.free()
-	c.mu.Unlock()
+	c.gone = true
+	if c.rest != nil {
+		c.rest.out.free()
+		c.rest = nil
+		c.wrote()
+	} else if !c.writing {
+		c.t.forget()
+	}
 }
 
 // Over says that the connection has ended: its links end for that reason, and none for
@@ -390,10 +363,10 @@ func (c *Conn) Identity() (user, mechanism string) { return c.identity, c.mechan
 func (c *Conn) LastRead() time.Time { return epoch.Add(time.Duration(c.lastRead.Load())) }
 
 // LocalAddr and RemoteAddr are those of the socket.
-func (c *Conn) LocalAddr() net.Addr { return c.t.nc.LocalAddr() }
+func (c *Conn) LocalAddr() net.Addr { return c.t.local }
 
 // RemoteAddr is the address of the peer's socket.
-func (c *Conn) RemoteAddr() net.Addr { return c.t.nc.RemoteAddr() }
+func (c *Conn) RemoteAddr() net.Addr { return c.t.remote }
 
 // Close asks for an orderly end with the given error, nil for none. Links stay
 // until the peer's close, or until the time for it has passed. It may be called
@@ -406,8 +379,7 @@ func (c *Conn) Close(b *Batch, e *wire.Error) {
 		c.shutSocket(&HandshakeError{Reason: "given up by this side"})
 		return
 	}
-	// A reader that waits for the peer's close waits no longer than this.
-	_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
+	c.readFor(closeWriteTimeout) // whoever waits for the peer's close waits no longer than this
 	b.touch(c)
 }
 
@@ -418,14 +390,38 @@ func (c *Conn) Abort(err error) { c.shutSocket(err) }
 // shutSocket closes the socket; the reader then finds out and tears down.
 func (c *Conn) shutSocket(err error) {
 	c.mu.Lock()
-	first := !c.dead
+	first, nc, sock := !c.dead, c.t.nc, c.t.sock
 	c.dead = true
 	if c.closeErr == nil {
 		c.closeErr = err
 	}
 	c.mu.Unlock()
 	if first {
-		_ = c.t.nc.Close()
+		hangUp(nc, sock)
+	}
+}
+
+// hangUp ends the socket: whoever reads or writes has an error.
+func hangUp(nc net.Conn, sock *socket) {
+	if sock != nil {
+		sock.shut(syscall.SHUT_RDWR)
+		return
+	}
+	_ = nc.Close()
+}
+
+// readFor ends reading after so long, 0 at once: whoever reads has an error then.
+func (c *Conn) readFor(d time.Duration) {
+	c.mu.Lock()
+	nc, sock := c.t.nc, c.t.sock
+	c.mu.Unlock()
+	switch {
+	case sock == nil:
+		_ = nc.SetReadDeadline(time.Now().Add(d))
+	case d == 0:
+		c.t.expire()
+	default:
+		time.AfterFunc(d, c.t.expire)
 	}
 }
 
@@ -440,8 +436,14 @@ func (c *Conn) saslContext() (context.Context, context.CancelFunc) {
 // Unread says whether something has come that nobody has read yet: the peer lives, and
 // this side is late. Where that cannot be seen it is false.
 func (c *Conn) Unread() (some bool) {
-	if c.t.raw != nil {
-		_ = c.t.raw.Control(func(fd uintptr) { some = rawUnread(fd) })
+	c.mu.Lock()
+	sock, raw := c.t.sock, c.t.raw
+	c.mu.Unlock()
+	if sock != nil {
+		return sock.unread()
+	}
+	if raw != nil {
+		_ = raw.Control(func(fd uintptr) { some = rawUnread(fd) })
 	}
 	return some
 }

@@ -10,7 +10,7 @@ import (
 
 // startHandshake sends the client's first bytes. Without SASL our open goes
 // along with the header: nothing in it depends on the peer. [2.4.1]
-func (c *Conn) startHandshake() error {
+func (c *Conn) startHandshake() {
 	c.mu.Lock()
 	if c.cfg.Login != nil {
 		c.appendHeader(wire.ProtoSASL)
@@ -22,7 +22,6 @@ func (c *Conn) startHandshake() error {
 	var b Batch
 	c.flush(&b)
 	b.Flush()
-	return nil
 }
 
 // recvHeader handles a protocol header. [2.2]

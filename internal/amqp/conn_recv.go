@@ -3,7 +3,6 @@ package amqp
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -96,7 +95,7 @@ func (c *Conn) linger() {
 	if cw, ok := c.t.nc.(interface{ CloseWrite() error }); ok {
 		_ = cw.CloseWrite()
 	}
-	_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
+	c.readFor(closeWriteTimeout)
 	for range lingerReads {
 		c.t.consumed(len(c.t.rbuf), 0)
 		if c.t.read() != nil {
@@ -239,7 +238,7 @@ func (c *Conn) recvFault(w *work, err error) (done bool, _ error) {
 	default:
 		c.closeWith(f.err)
 		// The peer's close, or the end of its socket, is awaited for so long.
-		_ = c.t.nc.SetReadDeadline(time.Now().Add(closeWriteTimeout))
+		c.readFor(closeWriteTimeout)
 	}
 	return false, nil
 }

@@ -66,7 +66,7 @@ func (c *Conn) checkOutLimit() {
 	if c.closeErr == nil {
 		c.closeErr = newError(wire.CondResourceLimitExceeded, "%d bytes of replies wait for a peer that does not read", c.out.len())
 	}
-	_ = c.t.nc.Close()
+	hangUp(c.t.nc, c.t.sock)
 }
 
 // encodePending encodes what was only noted down so far: outcomes, credit and
@@ -199,14 +199,14 @@ func (c *Conn) flush(b *Batch) {
 		c.mu.Unlock()
 
 		c.tapOut(&out)
-		n, err := c.t.tryWrite(&out)
+		n, err := c.t.tryWrite(&out, 0)
 		if err != nil {
 			out.free()
 			c.writeFailed(err)
 			return
 		}
 		if n < out.len() {
-			go c.writeRest(out, n, wake)
+			c.writeRest(&rest{out: out, n: n, wake: wake})
 			return
 		}
 		out.free()
@@ -239,34 +239,60 @@ func (c *Conn) takeOut() (out output, any bool) {
 // wrote ends a write. The caller holds mu.
 func (c *Conn) wrote() {
 	c.writing = false
+	if c.gone {
+		c.t.forget()
+	}
 	if c.drained != nil {
 		close(c.drained)
 		c.drained = nil
 	}
 }
 
-// writeRest is the writer on demand: it waits for a full socket so that nobody
-// else has to, and ends when there is nothing left to write.
-func (c *Conn) writeRest(out output, n int, wake []*Sender) {
-	var b Batch
-	for any := true; any; n = 0 {
-		err := c.t.write(&out, n)
-		out.free()
-		if err != nil {
-			c.writeFailed(err)
-			return
-		}
-		wakeSenders(&b, wake)
-		b.Flush() // before waiting again: it is for others, too
-		c.mu.Lock()
-		if out, any = c.takeOut(); any {
-			wake = c.takeBlocked()
-		} else {
-			c.wrote()
-		}
-		c.mu.Unlock()
-		c.tapOut(&out)
+// rest is what a full socket has left of a write.
+type rest struct {
+	out  output
+	n    int       // bytes of it that are written
+	wake []*Sender // wait for it
+}
+
+// writeRest sees to it that the rest is written once the socket has room: by the poller, or
+// by a goroutine that waits for it and ends when there is nothing left to write.
+func (c *Conn) writeRest(r *rest) {
+	if c.t.sock != nil {
+		c.awaitRoom(r)
+		return
 	}
+	go func() {
+		for r != nil {
+			err := c.t.write(&r.out, r.n)
+			var b Batch
+			r = c.restWritten(&b, r, err)
+			b.Flush() // before waiting again: it is for others, too
+		}
+	}()
+}
+
+// restWritten is called when all of r has been written, or could not be. It returns
+// what is to be written next, nil for nothing.
+func (c *Conn) restWritten(b *Batch, r *rest, err error) *rest {
+	r.out.free()
+	if err != nil {
+		c.writeFailed(err)
+		return nil
+	}
+	wakeSenders(b, r.wake)
+	c.mu.Lock()
+	out, any := c.takeOut()
+	if !any {
+		c.t.hasRoom()
+		c.wrote()
+		c.mu.Unlock()
+		return nil
+	}
+	wake := c.takeBlocked()
+	c.mu.Unlock()
+	c.tapOut(&out)
+	return &rest{out: out, wake: wake}
 }
 
 func (c *Conn) writeFailed(err error) {
@@ -302,7 +328,8 @@ func wakeSenders(b *Batch, wake []*Sender) {
 // drainOut waits until what was encoded has reached the socket, for a bounded
 // time. Only the reader calls it, as it leaves.
 func (c *Conn) drainOut() {
-	_ = c.t.nc.SetWriteDeadline(time.Now().Add(closeWriteTimeout))
+	late := time.AfterFunc(closeWriteTimeout, func() { c.shutSocket(nil) })
+	defer late.Stop()
 	var b Batch
 	for {
 		c.flush(&b)

@@ -69,9 +69,6 @@ func (c *Conn) tick() time.Duration {
 	return max(d, time.Millisecond)
 }
 
-// renewAfter is for how long nothing must have come for the reader to be renewed.
-const renewAfter = time.Second
-
 func (c *Conn) onTimer() {
 	var b Batch
 	c.mu.Lock()
@@ -102,9 +99,9 @@ func (c *Conn) onTimer() {
 		c.appendClose(e)
 		c.closeErr = e
 		c.mu.Unlock()
-		_ = c.t.nc.SetReadDeadline(time.Now())
 		c.flush(&b)
 		b.Flush()
+		c.readFor(0)
 		return
 	}
 	if c.peer != nil && c.peer.IdleTimeout > 0 && !c.wroteNow && !c.writing && !c.shut.Load() && c.out.len() == 0 {
@@ -112,10 +109,6 @@ func (c *Conn) onTimer() {
 	}
 	c.wroteNow = false
 	c.releaseIdle()
-	if c.renews && silent >= renewAfter && !c.shut.Load() && c.grown.CompareAndSwap(true, false) {
-		c.renew.Store(true)
-		_ = c.t.nc.SetReadDeadline(time.Now())
-	}
 	c.lookAgain()
 	c.mu.Unlock()
 	c.flush(&b)

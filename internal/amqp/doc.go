@@ -9,15 +9,17 @@
 //
 // # Who runs what
 //
-// [Conn.Run] is the reader: the one goroutine that a connection has. It alone
-// parses, and calls the handlers. One mutex guards what others reach: the output
+// A connection has one reader at a time: it alone parses, and calls the handlers. On
+// Linux that is the poller which watches its socket, and those of many others: a handler
+// must not wait. Elsewhere, and where there is no socket, it is a goroutine of the
+// connection's own. One mutex guards what others reach: the output
 // buffer, credit and windows, and the rings of unsettled deliveries. It is held
 // for a few dozen nanoseconds at a time, never across a system call or a call of
 // a handler, and never together with another connection's.
 //
 // A method that takes a [Batch] may be called from any goroutine that holds no
 // lock of this package; what it encodes is written when the batch is flushed.
-// The reader flushes its own batch after every read.
+// The reader flushes its own batch after every read, a poller after every round.
 //
 // # Where to look
 //
@@ -25,6 +27,8 @@
 //	conn_recv.go     bytes -> frames -> one method a frame
 //	conn_handshake.go, conn_sasl.go  protocol headers, SASL, open
 //	conn_send.go     the output buffer, flushing, the writer on demand
+//	transport.go     the reader's buffer
+//	poller_linux.go, socket_linux.go, conn_polled_linux.go  sockets that a poller watches
 //	conn_timer.go    idle-time-out both ways, handshake deadline
 //	tap.go           whoever wants to see each frame
 //	session.go       begin, end, windows

@@ -93,19 +93,24 @@ var writeOps = sync.Pool{New: func() any {
 	return op
 }}
 
-// tryWrite writes what the socket takes at once and returns how much that was.
-// It never waits; a full socket is n < o.len() and no error.
-func (t *transport) tryWrite(o *output) (int, error) {
-	if t.raw == nil {
+// tryWrite writes what the socket takes at once of all but the first n bytes, and returns how
+// much that was. It never waits; a full socket is less than there was and no error.
+func (t *transport) tryWrite(o *output, n int) (int, error) {
+	if t.raw == nil && t.sock == nil {
 		return t.tryPlain(o)
 	}
 	op := writeOps.Get().(*writeOp)
-	op.list, op.n, op.err = o.pieces(op.list[:0], 0), 0, nil
-	err := t.raw.Write(op.fn)
-	n := op.n
+	op.list, op.n, op.err = o.pieces(op.list[:0], n), 0, nil
+	var err error
+	if t.sock != nil {
+		op.fn(uintptr(t.sock.fd))
+	} else {
+		err = t.raw.Write(op.fn)
+	}
 	if err == nil {
 		err = op.err
 	}
+	n = op.n
 	clear(op.list)
 	op.err = nil
 	writeOps.Put(op)

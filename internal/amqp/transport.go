@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,8 +20,13 @@ import (
 // waits holds a small buffer, and every write is done by the writer goroutine, unless
 // the connection is a [tryWriter].
 type transport struct {
-	nc  net.Conn
-	raw syscall.RawConn // nil: the plain path
+	// One of these is set. They change once, under the connection's mu, when it is started.
+	nc   net.Conn
+	sock *socket // of a poller
+
+	raw           syscall.RawConn // of nc; nil: the plain path
+	local, remote net.Addr
+	expired       atomic.Bool // nothing is read any more; only of a poller's socket
 
 	// Owned by the reader.
 	readFn func(fd uintptr) bool
@@ -32,7 +38,7 @@ type transport struct {
 }
 
 func (t *transport) init(nc net.Conn) {
-	t.nc = nc
+	t.nc, t.local, t.remote = nc, nc.LocalAddr(), nc.RemoteAddr()
 	t.rsize = buf.Small
 	if sc, ok := nc.(syscall.Conn); ok && rawIO {
 		if raw, err := sc.SyscallConn(); err == nil {
@@ -126,7 +132,7 @@ func (t *transport) consumed(n, need int) {
 	rest := t.rbuf[n:]
 	reusable := t.rref.Alone()
 	if len(rest) == 0 {
-		if !reusable || cap(t.rbuf) != t.rsize || t.raw == nil {
+		if !reusable || cap(t.rbuf) != t.rsize || t.raw == nil && t.sock == nil {
 			t.release()
 			return
 		}

@@ -1,0 +1,167 @@
+package amqp
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// poller waits for many sockets, and handles what comes on its own goroutine: one connection
+// after the other, then one write for each that has something to say. There is one for each
+// processor.
+//
+// Sockets are looked at by level: what was not read is told again, so a read that took all there
+// was needs no second one to find that out. The epoll itself is a descriptor of the runtime's
+// poller: a goroutine that waited for it in a system call of its own would have the runtime look for
+// something else to do with the processor each time.
+type poller struct {
+	fd   int // the epoll
+	file *os.File
+	wait syscall.RawConn // of file
+
+	mu      sync.Mutex
+	sockets []*socket // by descriptor
+
+	idle atomic.Bool // run waits
+
+	// Owned by run.
+	events []syscall.EpollEvent
+	n      int       // how many of them there are
+	ready  []*socket // to which they belong
+	moved  time.Time // when a socket was given to another poller last
+}
+
+const (
+	// pollerEvents is how many sockets are handled before what they brought is written.
+	pollerEvents = 64
+	// pollerTurn is how many bytes of one socket are read before others have their turn.
+	pollerTurn = 256 << 10
+	// movePause is for how long a poller that gave a busy socket away keeps the others.
+	movePause = 10 * time.Millisecond
+)
+
+// pollers are those of the process; they live as long as it.
+var pollers struct {
+	once sync.Once
+	err  error
+	all  []*poller
+	next atomic.Uint32
+}
+
+// somePoller is the next poller in turn.
+func somePoller() (*poller, error) {
+	s := &pollers
+	s.once.Do(func() {
+		for range runtime.GOMAXPROCS(0) {
+			p, err := newPoller()
+			if err != nil {
+				s.err = err
+				return
+			}
+			s.all = append(s.all, p)
+		}
+		for _, p := range s.all {
+			go p.run() // ends with the process
+		}
+	})
+	if s.err != nil {
+		return nil, s.err
+	}
+	return s.all[s.next.Add(1)%uint32(len(s.all))], nil
+}
+
+func newPoller() (*poller, error) {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err == nil {
+		err = syscall.SetNonblock(fd, true) // else the runtime would not watch it
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("epoll", err)
+	}
+	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), events: make([]syscall.EpollEvent, pollerEvents)}
+	p.wait, err = p.file.SyscallConn()
+	return p, err
+}
+
+// run handles what comes, for ever.
+func (p *poller) run() {
+	w, look := new(work), p.look
+	for {
+		if err := p.wait.Read(look); err != nil {
+			panic("epoll: " + err.Error()) // it cannot fail: nobody closes it
+		}
+		p.find()
+		busy := (*socket)(nil)
+		full := 0
+		for i, s := range p.ready {
+			p.ready[i] = nil
+			if s.conn.onEvents(w, s, p.events[i].Events) {
+				busy, full = s, full+1
+			}
+		}
+		w.batch.Flush()
+		w.clear()
+		if full > 1 {
+			p.giveAway(busy)
+		}
+	}
+}
+
+// look takes what there is; false is nothing: the runtime waits, and calls again.
+func (p *poller) look(fd uintptr) bool {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p.events))), uintptr(len(p.events)), 0, 0, 0)
+	p.n = int(n)
+	some := errno == 0 && n > 0
+	p.idle.Store(!some)
+	return some
+}
+
+// find looks up to whom the events belong.
+func (p *poller) find() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ready = p.ready[:0]
+	for _, e := range p.events[:p.n] {
+		if s := p.sockets[e.Fd]; s != nil { // else it has been closed
+			p.events[len(p.ready)] = e
+			p.ready = append(p.ready, s)
+		}
+	}
+}
+
+// giveAway moves a busy socket, which is not the only one, to a poller that has nothing to do.
+func (p *poller) giveAway(s *socket) {
+	if time.Since(p.moved) < movePause {
+		return
+	}
+	for _, other := range pollers.all {
+		if other.idle.Load() {
+			p.moved = time.Now()
+			if err := s.move(other); err != nil {
+				s.conn.endAside(err)
+			}
+			return
+		}
+	}
+}
+
+func (p *poller) enter(s *socket) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.sockets) <= s.fd {
+		p.sockets = append(p.sockets, nil)
+	}
+	p.sockets[s.fd] = s
+}
+
+func (p *poller) leave(s *socket) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.fd < len(p.sockets) && p.sockets[s.fd] == s {
+		p.sockets[s.fd] = nil
+	}
+}
