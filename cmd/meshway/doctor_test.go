@@ -82,6 +82,27 @@ func TestEachFaultIsFound(t *testing.T) {
 	}
 }
 
+func TestWhatIsBrokenIsSaidFirst(t *testing.T) {
+	m := five()
+	m.producer(map[string]int{"link A": 50}, "A", "M0lonely", 1) // a remark
+	m.one(t, "C", "router.config.autoLink", "direction", "in")["operStatus"] = "failed"
+	m.one(t, "A", "router.node", "id", "E")["draining"] = true // a remark, looked for later
+	a := m.app()
+	a.want(t, 1, "doctor", "-o", "json")
+	lines := strings.Split(strings.TrimSpace(a.out.String()), "\n")
+	if len(lines) != 3 || !strings.HasPrefix(lines[0], `{"broken":true`) || !strings.Contains(lines[1], "lonely") || !strings.Contains(lines[2], "draining") {
+		t.Errorf("got\n%s", a.out)
+	}
+	m.one(t, "C", "router.config.autoLink", "direction", "in")["operStatus"] = "active"
+	conn := m.connect(map[string]int{"E": 20}, "E", "rabbit@two", "route-container", nil)
+	m.producer(map[string]int{"link E": 50}, "E", "M1stock", conn) // a queue that nobody takes from
+	a = m.app()
+	a.want(t, 0, "doctor")
+	if strings.Contains(a.out.String(), "stock") {
+		t.Errorf("a broker that keeps its messages is reported:\n%s", a.out)
+	}
+}
+
 func TestBlockedLinksAreManyAndStillFitAPage(t *testing.T) {
 	m := five()
 	for i := range 200 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/meshway/meshway/internal/client"
+	"github.com/meshway/meshway/internal/topoview"
 	"github.com/meshway/meshway/routing"
 )
 
@@ -164,6 +165,7 @@ func TestMistakesOfManagementCommands(t *testing.T) {
 		{[]string{"trace", "orders", "--from", "AA"}, 1, `there is no router "AA"; did you mean A?`},
 		{[]string{"topology", "--watch", "-o", "dot"}, 2, "--watch prints text"},
 		{[]string{"topology", "--path", "A"}, 2, "--path FROM TO"},
+		{[]string{"topology", "--path", "A", "C", "-o", "dot"}, 2, "a path is shown as text or json"},
 		{[]string{"ping", "Z"}, 1, `there is no router "Z"`},
 		{[]string{"ping", "B", "--count", "0"}, 2, "1 to 10000"},
 		{[]string{"shard", "orders", "x"}, 1, "has no shards"},
@@ -174,6 +176,25 @@ func TestMistakesOfManagementCommands(t *testing.T) {
 		a := m.app()
 		a.want(t, c.code, c.args...)
 		wantText(t, a.err, c.want)
+	}
+}
+
+func TestWhatIsNotKnownIsNeitherMoreNorLess(t *testing.T) {
+	rows := []client.Entity{{"name": "a", "n": int32(9)}, {"name": "b", "n": int32(10)}, {"name": "c"}}
+	for text, want := range map[string]string{"n<10": "a", "n<=10": "a b", "n>9": "b", "n>=9": "a b", "n=": "c", "n!=9": "b c", "name~A": "a"} {
+		f, err := parseFilter(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range rows {
+			if f.meets(e) {
+				got = append(got, e.Text("name"))
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
 	}
 }
 
@@ -192,6 +213,9 @@ func TestOneSilentRouterDoesNotHideTheOthers(t *testing.T) {
 	a.want(t, 1, "get", "status", "--all")
 	wantText(t, a.out, "A   A", "E   E")
 	wantText(t, a.err, `router "D" has not answered for 5s`)
+	a = m.app()
+	a.want(t, 1, "get", "vhosts", "--all") // nobody has any
+	wantText(t, a.err, "no vhosts", `router "D" has not answered`)
 	a = m.app()
 	a.want(t, 0, "topology")
 	wantText(t, a.out, "no answer", "does not answer: D")
@@ -235,8 +259,20 @@ func TestShards(t *testing.T) {
 }
 
 func TestPing(t *testing.T) {
-	a := five().app()
+	asked := map[string]int{}
+	m := five()
+	m.onQuery = func(router, kind string) {
+		if kind == "management" {
+			asked[router]++
+		}
+	}
+	a := m.app()
 	a.want(t, 0, "ping", "E", "--count", "2", "-o", "json")
+	for _, router := range []string{"A", "B", "C", "D", "E"} {
+		if asked[router] != 2 {
+			t.Errorf("%s was asked %d times, want 2", router, asked[router])
+		}
+	}
 	var list []pinged
 	if err := json.Unmarshal([]byte(a.out.String()), &list); err != nil {
 		t.Fatal(err)
@@ -248,11 +284,29 @@ func TestPing(t *testing.T) {
 	if got := strings.Join(hops, " "); got != "A B C D E" {
 		t.Errorf("went by %s, want A B C D E", got)
 	}
-	m := five()
+	m = five()
 	m.silent["C"] = true
 	a = m.app()
 	a.want(t, 0, "ping", "D", "--count", "2")
 	wantText(t, a.out, "no answer")
+	a = m.app()
+	a.want(t, 1, "ping", "C", "--count", "2")
+	wantText(t, a.err, "C did not answer 2 of 2 times")
+}
+
+func TestWhatAHopAddsIsItsTimeLessThatOfTheOneBefore(t *testing.T) {
+	ms := time.Millisecond
+	path := topoview.Path{Hops: []topoview.Hop{{Router: "A", Next: 3}, {Router: "B", Next: 4}, {Router: "C"}}}
+	p := pinged{Router: "B"}
+	p.sum([]time.Duration{9 * ms, 5 * ms, 7 * ms})
+	got := pingText(path, []pinged{{Router: "A", Least: ms, Middle: 2 * ms, Most: 3 * ms}, p, {Router: "C", Lost: 3}})
+	want := `HOP  ROUTER  COST     MEDIAN  ADDS  LEAST  MOST  LOST
+  0  A          -        2ms  +2ms    1ms   3ms     0
+  1  B          3        7ms  +5ms    5ms   9ms     0
+  2  C          4  no answer     -      -     -     3`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
 }
 
 func TestLog(t *testing.T) {

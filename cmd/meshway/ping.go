@@ -95,11 +95,16 @@ func (p *pinged) measure(ctx context.Context, mesh agents, router string, times 
 		}
 		took = append(took, time.Since(began))
 	}
+	p.sum(took)
+	return nil
+}
+
+// sum takes over how long the answers took.
+func (p *pinged) sum(took []time.Duration) {
 	if len(took) > 0 {
 		slices.Sort(took)
 		p.Least, p.Middle, p.Most = took[0], took[len(took)/2], took[len(took)-1]
 	}
-	return nil
 }
 
 func pingText(path topoview.Path, list []pinged) string {

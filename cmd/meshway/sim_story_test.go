@@ -20,6 +20,9 @@ func TestGetOfEveryKindOverAMesh(t *testing.T) {
 			b.WriteString(s.tell(all, wide))
 		}
 		golden(t, "testdata/mesh-get.txt", b.String())
+		if n := strings.Count(s.tell("get links --router C -o wide"), "inter-router"); n != 60 {
+			t.Errorf("the wide table has %d links between routers, want 20 for each of 3 connections", n)
+		}
 	})
 }
 
