@@ -62,7 +62,7 @@ func TestAnAddressIsOpenOnlyWhileTheBrokerHasAttachedIt(t *testing.T) {
 		k.into("q").act(func(b *amqp.Batch) { k.into("q").recv.Detach(b, nil) })
 		s.advance(3 * time.Second)
 		equal(s, "credit while it is refused", p.credit(), 0)
-		if !s.logged("warn", "not attached", "autoLink=out:q", "no queue q", "create it at the broker") {
+		if !s.logged("warn", "not attached", "autoLink=out:q", "no queue q", "create it again") {
 			t.Errorf("the refusal is not logged: %q", s.lines())
 		}
 		k.do(func() { clear(k.refuse) })
