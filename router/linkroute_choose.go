@@ -72,7 +72,10 @@ func (t *linkRoutes) choosePlace(l *routedLink) (place, *wire.Error) {
 	switch {
 	case len(places) > 0:
 	case keeper != "":
-		return place{}, noRoute(key, "the subscription is kept by the broker "+keeper+", which no router that can be reached is connected to; one made at another broker would be a second one, and empty")
+		reason := "the subscription is kept by the broker " + keeper + ", which no router that can be reached is connected to; one made at another broker would be a second one, and empty"
+		why := noRoute(key, reason)
+		why.Description += ": " + reason // a case that those clients do not know
+		return place{}, why
 	default:
 		return place{}, noRoute(key, "no container that serves the link route is connected to any router that can be reached")
 	}
@@ -208,7 +211,7 @@ func (t *linkRoutes) turn(key string, n int) int {
 // noRoute refuses a link for which no way is found now, in words that clients of the field
 // know; the rest is in the error's map.
 func noRoute(key, reason string) *wire.Error {
-	return &wire.Error{Condition: condNoRoute, Description: "No route to the destination node: " + reason, Info: wire.Map{
+	return &wire.Error{Condition: condNoRoute, Description: "No route to the destination node", Info: wire.Map{
 		{Key: wire.Symbol("linkRoute"), Value: key[2:]},
 		{Key: wire.Symbol("reason"), Value: reason},
 	}}

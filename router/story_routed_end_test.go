@@ -131,6 +131,9 @@ func TestWithoutAContainerAnAttachIsRefused(t *testing.T) {
 			s.settleDown()
 			equal(s.stage, "answered", p.Answer != nil, true)
 			sameError(s, "at "+at, p.end, "qd:no-route-to-dest")
+			if p.end != nil {
+				equal(s.stage, "in words that scripts know", p.end.Description, "No route to the destination node")
+			}
 		}
 		back := s.broker("C", "broker")
 		s.advance(time.Second)
