@@ -63,7 +63,7 @@ func (s *Session) recvWindow(w *work, p *wire.Flow) {
 	s.remoteWindow = remaining(p.IncomingWindow, p.NextIncomingID.Or(0), s.nextOutgoingID)
 	s.ask = askNot
 	if s.remoteWindow > 0 && len(s.stalled) > 0 {
-		w.wake = append(w.wake, s.takeStalled()...)
+		s.wakeStalled(w)
 	}
 }
 

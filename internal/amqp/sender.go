@@ -39,7 +39,8 @@ type Sender struct {
 	midSettled bool
 	midID      uint32
 	midFormat  uint32
-	owesAbort  bool // it was broken off, which the session's window does not let us say yet
+	owesAbort  bool   // it was broken off, which the session's window does not let us say yet
+	owed       []byte // the rest of a message that was sent whole, for which the window is too small
 }
 
 // SenderHandler is told what happens to a link by which messages go out.
@@ -137,12 +138,11 @@ func (l *Sender) Send(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint
 	c := s.conn
 	c.mu.Lock()
 	if res = l.can(m.Urgent); res == Sent {
-		frames := l.frames(len(m.Head) + len(m.Payload))
-		if frames > s.remoteWindow {
-			res = NoWindow
-		} else {
-			id, settled = l.startDelivery(m, origin, ref)
+		id, settled = l.startDelivery(m, origin, ref)
+		if frames := l.frames(len(m.Head) + len(m.Payload)); frames <= s.remoteWindow {
 			l.appendTransfers(m.Head, m.Payload, m.In, false, frames)
+		} else {
+			l.sendPart(b, m)
 		}
 	}
 	if res != Sent {
@@ -188,16 +188,18 @@ func (l *Sender) refused(b *Batch, res Result) {
 	case Grounded:
 		s.conn.flights.wait(l)
 	case NoWindow:
-		if !l.isStalled {
-			l.isStalled = true
-			s.stalled = append(s.stalled, l)
-		}
-		if s.ask == askNot {
-			s.ask = askNext
-			s.conn.flowSess = append(s.conn.flowSess, s)
-			b.touch(s.conn)
-		}
+		l.stall(b)
 	}
+}
+
+// stall has the link wait for the session's window. The caller holds mu.
+func (l *Sender) stall(b *Batch) {
+	s := l.session
+	if !l.isStalled {
+		l.isStalled = true
+		s.stalled = append(s.stalled, l)
+	}
+	s.askWindow(b)
 }
 
 // startDelivery takes credit and makes the record of a delivery. The caller

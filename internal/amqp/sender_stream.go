@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/meshway/meshway/internal/buf"
@@ -123,6 +124,38 @@ func (l *Sender) Abort(b *Batch) (unsettled bool) {
 		l.h.OnSendable(b, l)
 	}
 	return unsettled
+}
+
+// sendPart sends as much of a message as the session's window takes, and keeps the rest: the
+// window of some peers is never large enough for all of it. The caller holds mu, has begun the
+// delivery, and the window is open.
+func (l *Sender) sendPart(b *Batch, m *Outgoing) {
+	n := int(l.session.remoteWindow)*l.framePayload() - len(m.Head)
+	l.mid = true
+	l.owed = bytes.Clone(m.Payload[n:])
+	l.appendTransfers(m.Head, m.Payload[:n], m.In, true, l.session.remoteWindow)
+	l.stall(b)
+}
+
+// pay sends what the link owes, or as much of it as the window takes; true is all. The
+// caller holds mu, and the link lives.
+func (l *Sender) pay() bool {
+	switch {
+	case !l.owesAbort && l.owed == nil:
+		return true
+	case l.session.remoteWindow == 0:
+		return false
+	case l.owesAbort:
+		l.appendAbort()
+		return true
+	}
+	frames := min(l.frames(len(l.owed)), l.session.remoteWindow)
+	n := min(int(frames)*l.framePayload(), len(l.owed))
+	l.appendTransfers(nil, l.owed[:n], nil, n < len(l.owed), frames)
+	if l.owed = l.owed[n:]; len(l.owed) == 0 {
+		l.mid, l.owed = false, nil
+	}
+	return l.owed == nil
 }
 
 // appendAbort encodes the transfer that breaks off the delivery. It ignores the

@@ -201,19 +201,65 @@ func TestMessagesAreCutIntoThePeersFrames(t *testing.T) {
 	payload := strings.Repeat("a", per) + strings.Repeat("b", per) + "c"
 	opened(t, func(p *peer) {
 		p.attachReceiver("q", 0)
-		p.write(takesOf(takes(0, 2), 0, 0, 10))
-		p.send("q", payload, 0, NoWindow)
-		p.wantIdle("three frames do not fit into a window of two")
-		p.write(takes(0, 3))
+		p.write(takesOf(takes(0, 3), 0, 0, 10))
 		p.send("q", payload, 0, Sent)
-		p.want("three do",
-			with(&wire.Transfer{DeliveryID: wire.Some[uint32](0), DeliveryTag: []byte{0, 0, 0, 0}, MessageFormat: wire.Some[uint32](0), More: true}, payload[:per]),
+		p.want("three frames",
+			opening(payload[:per]),
 			with(&wire.Transfer{More: true}, payload[per:2*per]),
 			with(&wire.Transfer{}, "c"))
 		p.send("q", "x", 0, NoWindow)
 		p.write(takes(3, 1))
 		p.send("q", payload[:per], 0, Sent)
 		p.want("just one", sent(0, 1, payload[:per]))
+	}, saying(func(o *wire.Open) { o.MaxFrameSize = wire.Some[uint32](512) }))
+}
+
+// opening is the first frame of an unsettled message whose delivery is the first of all.
+func opening(payload string) frame {
+	return with(&wire.Transfer{DeliveryID: wire.Some[uint32](0), DeliveryTag: []byte{0, 0, 0, 0}, MessageFormat: wire.Some[uint32](0), More: true}, payload)
+}
+
+// The window of some peers is never as large as a message: it gets the frames that there is
+// room for, and is asked about each further one just once.
+func TestAMessageIsLargerThanTheWindowEverIs(t *testing.T) {
+	const per = 512 - maxTransferHeader
+	payload := strings.Repeat("a", per) + strings.Repeat("b", per) + strings.Repeat("c", per) + "d"
+	opened(t, func(p *peer) {
+		p.attachReceiver("q", 0)
+		p.write(takesOf(takes(0, 2), 0, 0, 10))
+		p.wantSendable("credit", "q", true)
+		p.send("q", payload, 7, Sent)
+		ask := incoming(0, 256)
+		ask.Echo = true
+		p.want("two frames, and how much more?", opening(payload[:per]), middle(0, payload[per:2*per]), ask)
+		p.send("q", "behind", 8, Busy)
+		p.write(takes(2, 0))
+		p.wantIdle("nothing more")
+		p.write(takes(2, 1))
+		p.want("one frame, and how much more?", middle(0, payload[2*per:3*per]), ask)
+		p.wantSendable("the link is still busy", "q", false)
+		p.write(takes(3, 5))
+		p.want("the rest", last(0, "d"))
+		p.wantSendable("the link is free", "q", true)
+		p.send("q", "behind", 8, Sent)
+		p.want("in order", sent(0, 1, "behind"))
+		p.write(outcome(0, 1, wire.StateAccepted))
+		p.heard("one outcome for each", "outcome 7,8 settled accepted")
+	}, saying(func(o *wire.Open) { o.MaxFrameSize = wire.Some[uint32](512) }), aboutWindows())
+}
+
+// What is left of such a message goes with its link.
+func TestALinkEndsInTheMiddleOfAMessageForWhichThereWasNoWindow(t *testing.T) {
+	const per = 512 - maxTransferHeader
+	opened(t, func(p *peer) {
+		p.attachReceiver("q", 0)
+		p.write(takesOf(takes(0, 1), 0, 0, 10))
+		p.send("q", strings.Repeat("a", per+1), 7, Sent)
+		p.want("one frame", opening(strings.Repeat("a", per)))
+		p.write(&wire.Detach{Handle: 0, Closed: true})
+		p.want("the link ends", &wire.Detach{Handle: 0, Closed: true})
+		p.write(takes(1, 10))
+		p.wantIdle("nothing comes behind it")
 	}, saying(func(o *wire.Open) { o.MaxFrameSize = wire.Some[uint32](512) }))
 }
 

@@ -176,7 +176,7 @@ func (c *Conn) bindSession(w *work, ch uint16, p *wire.Begin) (*Session, error) 
 			return nil, connFault(wire.CondNotAllowed, "begin on channel %d answers channel %d, on which we began none", ch, p.RemoteChannel.V)
 		}
 		s.acceptBegin(p)
-		w.wake = append(w.wake, s.takeStalled()...)
+		s.wakeStalled(w)
 		return s, nil
 	}
 	_, alone := p.Properties.Get(propertyAlone)
@@ -298,23 +298,27 @@ func (c *Conn) appendFlow(s *Session, f *wire.Flow) {
 	c.checkOutLimit()
 }
 
-// takeStalled returns the senders that waited for the peer's window. What they owe
+// wakeStalled wakes the senders that waited for the peer's window. What they owe
 // goes first. The caller holds mu.
-func (s *Session) takeStalled() []*Sender {
+func (s *Session) wakeStalled(w *work) {
 	waiting := s.stalled
 	s.stalled = nil
-	wake := waiting[:0]
 	for _, l := range waiting {
-		switch {
-		case !l.owesAbort || l.detached || s.over || s.conn.shut.Load():
-		case s.remoteWindow == 0:
+		if !l.detached && !s.over && !s.conn.shut.Load() && !l.pay() {
 			s.stalled = append(s.stalled, l)
+			s.askWindow(&w.batch)
 			continue
-		default:
-			l.appendAbort()
 		}
 		l.isStalled = false
-		wake = append(wake, l)
+		w.wake = append(w.wake, l)
 	}
-	return wake
+}
+
+// askWindow has the peer asked for its window, once until it answers. The caller holds mu.
+func (s *Session) askWindow(b *Batch) {
+	if s.ask == askNot {
+		s.ask = askNext
+		s.conn.flowSess = append(s.conn.flowSess, s)
+		b.touch(s.conn)
+	}
 }
