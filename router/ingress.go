@@ -344,6 +344,11 @@ func (in *ingress) settledWaiting(id uint32) {
 	})
 }
 
+// partedHold is how much may wait of a connection, of all its links, for what a sender leaves
+// behind to go on. Nobody would bound it otherwise: links come and go, and the connection could
+// send nothing any more.
+const partedHold = 256 << 10
+
 // OnDetach ends what the link leaves behind: receivers of its deliveries are told
 // that they are settled, and one that has not come whole is broken off. What waits and is
 // whole goes on, and is settled as it leaves, if its sender closed the link in peace. One that
@@ -365,7 +370,7 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 		}
 	}
 	in.peer.links.removeIn(in)
-	in.parted.Store(in.lets && in.link.Parted())
+	in.parted.Store(in.lets && in.link.Parted() && in.peer.conn.Held() <= partedHold)
 	in.over.Store(true)
 	in.forgetHops()
 	if !in.parted.Load() {

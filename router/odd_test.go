@@ -122,9 +122,13 @@ func TestLinksThatLeaveWithMessagesWaiting(t *testing.T) {
 	consumer.await(wire.CodeAttach)
 	c := rawDial(address).open()
 	defer c.close()
-	body := data(strings.Repeat("x", 10_000))
+	large, small := data(strings.Repeat("x", 10_000)), data(strings.Repeat("x", 1_000))
 	id := uint32(0)
-	for round := range 40 {
+	for round := range 60 {
+		body := large
+		if round >= 40 { // few enough to go on; those of many links are not
+			body = small
+		}
 		name := fmt.Sprint("link ", round)
 		c.write(sender(name, 0, ""))
 		if c.await(wire.CodeFlow).body == nil {

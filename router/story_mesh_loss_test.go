@@ -155,7 +155,7 @@ func TestMeshWhatWaitsForANeighbourGoesOnOnlyIfItsSenderLeftInPeace(t *testing.T
 					s.net.Between("A", "B").Set(slow, slow)
 					const n = 200
 					for range n {
-						p.send(long(6_000))
+						p.send(long(1_800)) // not more than may go on
 					}
 					s.advance(10 * time.Millisecond)
 					p.app.do(func() { p.Detach(closed, nil) })

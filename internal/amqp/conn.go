@@ -448,6 +448,14 @@ func (c *Conn) Unread() (some bool) {
 	return some
 }
 
+// Held is how many bytes of what has come wait for somebody to take them, those left out
+// that count by their session.
+func (c *Conn) Held() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held
+}
+
 // Backlog is how many bytes wait for the socket to take them.
 func (c *Conn) Backlog() int {
 	c.mu.Lock()
