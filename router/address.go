@@ -182,6 +182,9 @@ func (t *addressTable) entry(key string) *address {
 				x.tables.Watch(key)
 			}
 			a.findRemotes()
+			if topoRouter(key) != "" {
+				a.attend()
+			}
 		}
 		if s.m == nil {
 			s.m = make(map[string]*address)

@@ -7,6 +7,7 @@ import "github.com/meshway/meshway/internal/amqp"
 // alone, so that a million addresses at rest cost no time. In need of attention are:
 //
 //   - those with consumers at other routers, always: their costs and windows change;
+//   - those of another router by name, always: it may go, and come back;
 //   - those that have granted windows to other routers, as long as they do;
 //   - those that are open and whose consumers here have no credit, until they are closed.
 
@@ -40,7 +41,7 @@ func (a *address) isOpen() bool { return a.opened.Load() || a.openHere.Load() }
 func (a *address) leave() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.gone && (len(a.consumers.Load().remotes) > 0 || len(a.ingresses) > 0) {
+	if !a.gone && (len(a.consumers.Load().remotes) > 0 || len(a.ingresses) > 0 || topoRouter(a.key) != "") {
 		return false
 	}
 	s := shardOf(&a.router.table, a.key)

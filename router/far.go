@@ -101,23 +101,28 @@ func (x *mesh) onOwnersChanged(addr string) {
 		return
 	}
 	var b amqp.Batch
-	had := len(a.consumers.Load().remotes) > 0
-	for _, r := range a.findRemotes() {
-		r.excuse(&b)
-	}
-	set := a.consumers.Load()
-	a.consumersChanged(&b)
-	switch {
-	case set.hasCredit():
-		a.consumerAble(&b)
-	case had && !set.any(false):
-		a.closeCredit(&b, func() bool { return !a.consumers.Load().any(false) })
-	}
-	if a.busy.Load() > 0 {
-		a.drain(&b)
-	}
+	a.remotesChanged(&b)
 	b.Flush()
 	x.router.table.release(a)
+}
+
+// remotesChanged takes over which routers have consumers of the address now.
+func (a *address) remotesChanged(b *amqp.Batch) {
+	had := len(a.consumers.Load().remotes) > 0
+	for _, r := range a.findRemotes() {
+		r.excuse(b)
+	}
+	set := a.consumers.Load()
+	a.consumersChanged(b)
+	switch {
+	case set.hasCredit():
+		a.consumerAble(b)
+	case had && !set.any(false):
+		a.closeCredit(b, func() bool { return !a.consumers.Load().any(false) })
+	}
+	if a.busy.Load() > 0 {
+		a.drain(b)
+	}
 }
 
 // findRemotes makes the address's set of remotes what the mesh knows of it. It returns
@@ -169,7 +174,9 @@ func (x *mesh) remotesOf(a *address, old []*remote) (list []*remote) {
 		}
 		return list
 	case id != "":
-		add(id, addrtable.Open)
+		if _, there := x.forwarding.Load().routes.Topology().Index(id); there {
+			add(id, addrtable.Open)
+		}
 		return list
 	}
 	if !isMobile(a.key) {

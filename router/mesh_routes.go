@@ -203,6 +203,9 @@ func (x *mesh) retry() {
 		if a.treated().everywhere {
 			a.findRemotes() // routers may have come
 		}
+		if topoRouter(a.key) != "" {
+			a.remotesChanged(&b) // its router may have come or gone
+		}
 		set := a.consumers.Load()
 		if len(set.remotes) == 0 {
 			return

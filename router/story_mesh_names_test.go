@@ -187,3 +187,35 @@ func TestMeshAnnotationsAreForThoseWhoAskedAlone(t *testing.T) {
 		equal(s.stage, "bytes", string(c.got[0].bytes), string(text("x")))
 	})
 }
+
+// Somebody has replied to a router, which then cannot be reached, and can again. What is sent
+// meanwhile comes back, whether the router was ever asked before or not.
+func TestMeshReplyToARouterThatWasThereBefore(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		replies, address := s.at("A", "asks").dynamic(10)
+		any, named := s.at("B", "service").producer(""), s.at("B", "service with a link").producer(address)
+		s.known()
+		o := any.send(addressed(address, "before"))
+		replies.acceptAll()
+		ended(s.stage, "the reply", o, wire.StateAccepted)
+		equal(s.stage, "credit", named.credit() > 0, true)
+
+		s.cut("A", "B")
+		s.advance(2 * time.Second)
+		o = any.send(addressed(address, "too late"))
+		s.advance(time.Second)
+		ended(s.stage, "the reply", o, wire.StateReleased)
+		late := s.at("B", "service that comes later").producer(address)
+		equal(s.stage, "credit", named.credit()+late.credit(), 0)
+
+		s.heal("A", "B")
+		s.advance(10 * time.Second)
+		for _, p := range []*producer{any, named, late} {
+			equal(s.stage, "credit", p.credit() > 0, true)
+			o := p.send(addressed(address, "again"))
+			replies.acceptAll()
+			ended(s.stage, "the reply", o, wire.StateAccepted)
+		}
+		equal(s.stage, "came", replies.bodies(), "before again again again")
+	})
+}
