@@ -193,6 +193,7 @@ func TestMeshAnnotationsAreForThoseWhoAskedAlone(t *testing.T) {
 func TestMeshReplyToARouterThatWasThereBefore(t *testing.T) {
 	playMesh(t, "A-B", nil, func(s *meshStage) {
 		replies, address := s.at("A", "asks").dynamic(10)
+		others, other := s.at("A", "asks too").dynamic(10)
 		any, named := s.at("B", "service").producer(""), s.at("B", "service with a link").producer(address)
 		s.known()
 		o := any.send(addressed(address, "before"))
@@ -205,7 +206,7 @@ func TestMeshReplyToARouterThatWasThereBefore(t *testing.T) {
 		o = any.send(addressed(address, "too late"))
 		s.advance(time.Second)
 		ended(s.stage, "the reply", o, wire.StateReleased)
-		late := s.at("B", "service that comes later").producer(address)
+		late := s.at("B", "service that comes later").producer(other)
 		equal(s.stage, "credit", named.credit()+late.credit(), 0)
 
 		s.heal("A", "B")
@@ -214,8 +215,10 @@ func TestMeshReplyToARouterThatWasThereBefore(t *testing.T) {
 			equal(s.stage, "credit", p.credit() > 0, true)
 			o := p.send(addressed(address, "again"))
 			replies.acceptAll()
+			others.acceptAll()
 			ended(s.stage, "the reply", o, wire.StateAccepted)
 		}
-		equal(s.stage, "came", replies.bodies(), "before again again again")
+		equal(s.stage, "came", replies.bodies(), "before again again")
+		equal(s.stage, "came", others.bodies(), "again")
 	})
 }
