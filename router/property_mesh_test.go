@@ -8,7 +8,7 @@ import (
 )
 
 // usualMeshes is how many seeds are played without MESHWAY_SOAK.
-const usualMeshes = 120
+const usualMeshes = 200
 
 // TestLawsHoldInMeshes plays the applications of [TestLawsHoldWhateverApplicationsDo] at
 // the routers of random meshes of 2 to 20. Two seeds of three have faults: paths are cut,
