@@ -63,7 +63,7 @@ var rows = []row{
 		unit: unitKiB, target: 8, aim: 5, dispatch: "42.8", skupper: "37.9", experiment: "7.2-8.9"},
 	{key: "p9back", number: "P9", what: "the same: resident within 60 s of the close, of what it was before the first connection",
 		unit: unitPercent, target: 110, aim: 110, dispatch: "kept", skupper: "kept"},
-	{key: "p9again", number: "P9", what: "the same again on that router: of what it was before the second time (Go keeps descriptors of goroutines and sockets for reuse)",
+	{key: "p9again", number: "P9", what: "the same again on that router: of what it was before the second time (the runtime keeps what it needs to manage memory, for reuse)",
 		unit: unitPercent, noted: true},
 	{key: "p10", number: "P10", what: "connection set-up (SASL, open, begin, two attaches): CPU",
 		unit: unitMicros, target: 100, aim: 65, dispatch: "236", skupper: "210", experiment: "60-85"},
