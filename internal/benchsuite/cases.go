@@ -67,7 +67,7 @@ var routerCases = []testCase{
 			c := r.Idle.Costs[0]
 			return map[string]float64{"p9memory": c.PerConnection / 1024, "p9back": 100 * c.AfterShare}
 		},
-		// The runtime never frees its descriptors of goroutines and sockets; whether
+		// The runtime never frees what it manages memory by; whether
 		// anything else stays shows the second time, when they are there already.
 		again: func(_, second *loadgen.Result) map[string]float64 {
 			return map[string]float64{"p9again": 100 * second.Idle.Costs[0].AfterShare}
