@@ -205,6 +205,9 @@ func (r *run) measure(w *watch) (from, to counts, err error) {
 	}
 	r.progress.phase.Store(phaseMeasuring)
 	from = r.count(w)
+	if len(r.senders) == 0 && r.o.Warmup == 0 {
+		from.received, from.bytes = 0, 0 // others did not wait for us to be ready
+	}
 	r.began = from.at
 	r.measuring.Store(true)
 	r.setLimits(func(s *sender) uint64 {
