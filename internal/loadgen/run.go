@@ -107,6 +107,10 @@ func (r *run) runLoad() (*Result, error) {
 	defer stopProgress()
 	defer r.close()
 
+	if r.fromFirst() {
+		r.began = time.Now()
+		r.measuring.Store(true)
+	}
 	if err := r.connect(); err != nil {
 		return nil, err
 	}
@@ -124,6 +128,10 @@ func (r *run) runLoad() (*Result, error) {
 	res.Processes = w.usage(r.o.Receivers > 0, from, to)
 	return res, nil
 }
+
+// fromFirst says whether the measurement begins before the connections: what others send does
+// not wait until we are ready.
+func (r *run) fromFirst() bool { return len(r.senders) == 0 && r.o.Warmup == 0 }
 
 // connect opens every connection and waits until every link is attached: the
 // receivers first, so that nothing is sent to an address without one.
@@ -205,11 +213,12 @@ func (r *run) measure(w *watch) (from, to counts, err error) {
 	}
 	r.progress.phase.Store(phaseMeasuring)
 	from = r.count(w)
-	if len(r.senders) == 0 && r.o.Warmup == 0 {
-		from.received, from.bytes = 0, 0 // others did not wait for us to be ready
+	if r.fromFirst() {
+		from.at, from.received, from.bytes = r.began, 0, 0
+	} else {
+		r.began = from.at
+		r.measuring.Store(true)
 	}
-	r.began = from.at
-	r.measuring.Store(true)
 	r.setLimits(func(s *sender) uint64 {
 		if r.o.Count == 0 {
 			return math.MaxUint64
