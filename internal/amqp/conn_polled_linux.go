@@ -156,6 +156,9 @@ func (c *Conn) onWritable(b *Batch) {
 	c.mu.Lock()
 	r := c.rest
 	c.rest = nil
+	if r == nil {
+		c.t.hasRoom() // or the poller would hear of that for ever
+	}
 	c.mu.Unlock()
 	for r != nil {
 		n, err := c.t.tryWrite(&r.out, r.n)
