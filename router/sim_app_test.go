@@ -255,7 +255,7 @@ func (a *simApp) leave(on func(*meshtest.Session) bool, killed bool, how string)
 	}
 	for _, s := range a.sends {
 		if on == nil || on(s.Session) {
-			s.leaving, s.parted = true, s.parted || !s.leaving && !killed
+			l.ends(s, s.parted || !s.leaving && !killed)
 			s.killed = s.killed || killed && !s.gone
 		}
 	}

@@ -113,8 +113,9 @@ func (w *world) checkEnded(m *letter) {
 	}
 }
 
-// letGo says whether its sender left in peace without knowing what became of the letter.
-func (m *letter) letGo() bool { return m.from.parted && !m.heard }
+// letGo says whether its sender left in peace without knowing what became of the letter, which
+// must go on then.
+func (m *letter) letGo() bool { return m.from.parted && !m.from.laden && !m.heard }
 
 // mayBeLost says whether a presettled letter that nobody received could be lost:
 // at some moment nobody was sure to be there for it, or whoever had it died.
@@ -170,7 +171,7 @@ func (a *simApp) detachAll(senders bool) {
 	if senders {
 		for _, s := range a.senders() {
 			l.mu.Lock()
-			s.leaving, s.parted = true, true
+			l.ends(s, true)
 			l.mu.Unlock()
 			s.Detach(true, nil)
 		}

@@ -29,6 +29,7 @@ type sendLink struct {
 	// Guarded by the ledger.
 	leaving bool
 	parted  bool // in peace: what it had sent goes on
+	laden   bool // so much waited when it left that this need not go on
 	killed  bool
 	gone    bool
 }
@@ -301,10 +302,21 @@ func (a *simApp) detachSender() bool {
 	l.mu.Lock()
 	l.tick()
 	l.note("%v: detaches", s)
-	s.leaving, s.parted = true, a.rng.IntN(2) == 0
+	l.ends(s, a.rng.IntN(2) == 0)
 	l.mu.Unlock()
 	s.Detach(s.parted, nil)
 	return true
+}
+
+// ends notes that a link is about to end. The caller holds the ledger's lock.
+func (l *ledger) ends(s *sendLink, inPeace bool) {
+	waits := 0
+	for _, m := range l.letters {
+		if m.from.app == s.app && !m.heard && len(m.copies) == 0 {
+			waits += len(m.payload)
+		}
+	}
+	s.leaving, s.parted, s.laden = true, inPeace, waits > 128<<10
 }
 
 // ended is called when the link is over.
