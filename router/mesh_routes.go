@@ -200,11 +200,12 @@ func (x *mesh) retry() {
 	var b amqp.Batch
 	x.parking.retry(&b)
 	x.router.table.eachAttended(func(a *address) {
-		if a.treated().everywhere {
-			a.findRemotes() // routers may have come
-		}
 		if topoRouter(a.key) != "" {
 			a.remotesChanged(&b) // its router may have come or gone
+			return
+		}
+		if a.treated().everywhere {
+			a.findRemotes() // routers may have come
 		}
 		set := a.consumers.Load()
 		if len(set.remotes) == 0 {

@@ -113,6 +113,7 @@ type Conn struct {
 	parted    bool  // the peer closed it, for no other reason than that it was done
 	lingers   bool  // our last words must arrive though the peer may go on sending
 	lingering int   // reads that are left while they do
+	ended     error // why it is over; set by detachAll
 
 	// Set under mu, read anywhere: close was sent, and nothing is encoded after it.
 	shut atomic.Bool
@@ -255,7 +256,6 @@ func (c *Conn) serve() {
 		}
 		if over {
 			c.teardown(err)
-			c.done(err)
 			return
 		}
 	}
@@ -307,6 +307,7 @@ func (c *Conn) teardown(err error) {
 // detachAll ends what was on the connection. What it touches is for the caller to flush.
 func (c *Conn) detachAll(w *work, err error) {
 	c.stopTimer()
+	c.ended = err
 	var sessions []*Session
 	c.mu.Lock()
 	c.finished = true
@@ -323,10 +324,15 @@ func (c *Conn) detachAll(w *work, err error) {
 	w.batch.touch(c)
 }
 
-// leave closes the socket, and gives back what the connection holds.
+// leave closes the socket, gives back what the connection holds, and tells why it has ended.
 func (c *Conn) leave() {
 	c.shutSocket(nil)
 	c.t.release()
+	c.giveBack()
+	c.done(c.ended)
+}
+
+func (c *Conn) giveBack() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.free()

@@ -193,11 +193,10 @@ func (c *Conn) endWatched(w *work, err error) {
 	waits := c.lingers || c.writing && !c.dead
 	c.mu.Unlock()
 	if waits {
-		go c.lastWords(err) // ends when they are taken, or after a while
+		go c.lastWords() // ends when they are taken, or after a while
 		return
 	}
 	c.leave()
-	c.done(err)
 }
 
 // endAside is endWatched where nothing is in hand.
@@ -207,13 +206,11 @@ func (c *Conn) endAside(err error) {
 	putWork(w)
 }
 
-func (c *Conn) lastWords(err error) {
+func (c *Conn) lastWords() {
 	c.drainOut()
 	if c.lingers {
 		// Closing a socket with unread bytes in it would reset the connection, see linger.
 		c.lingering = lingerReads
-		done := c.done
-		c.done = func(error) { done(err) }
 		c.t.sock.shut(syscall.SHUT_WR)
 		c.readFor(closeWriteTimeout)
 		if c.t.sock.watch(pollIn) == nil {
@@ -221,7 +218,6 @@ func (c *Conn) lastWords(err error) {
 		}
 	}
 	c.leave()
-	c.done(err)
 }
 
 // lingerOn throws away what the peer still sends.
@@ -233,5 +229,4 @@ func (c *Conn) lingerOn() {
 	}
 	c.t.sock.ignore(pollIn)
 	c.leave()
-	c.done(nil)
 }
