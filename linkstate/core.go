@@ -174,8 +174,7 @@ func (c *Core) Tick(now time.Time) {
 // expire buries and forgets the routers whose time has come.
 func (c *Core) expire(now time.Time) {
 	c.expiry = time.Time{}
-	for _, id := range c.db.origins() {
-		r := c.db.records[id]
+	for _, r := range slices.Clone(c.db.order) {
 		switch at := r.expires(); {
 		case at.IsZero():
 		case now.Before(at):
@@ -183,7 +182,7 @@ func (c *Core) expire(now time.Time) {
 		case r.standing == unreachable:
 			c.bury(r, now)
 		default:
-			delete(c.db.records, id)
+			c.db.remove(r)
 		}
 	}
 }

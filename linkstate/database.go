@@ -2,8 +2,8 @@ package linkstate
 
 import (
 	"hash/fnv"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -36,6 +36,9 @@ type record struct {
 
 	standing standing
 	since    time.Time // when it became unreachable, or was buried
+
+	links []link // the adjacencies that both ends report, in the order of the other's id
+	spot  spot
 }
 
 func (r *record) expires() time.Time {
@@ -56,7 +59,9 @@ func (r *record) expires() time.Time {
 // that do not know yet learn it from headers.
 type database struct {
 	records map[string]*record
-	hash    uint64 // sum over all that are not buried
+	order   []*record // the same, by id
+	hash    uint64    // sum over all that are not buried
+	walks   uint64    // how often the graph was walked
 }
 
 // sum is a header's share of the hash.
@@ -80,14 +85,20 @@ func mix(x uint64) uint64 {
 // topology says otherwise.
 func (d *database) install(l *LSA, raw []byte, now time.Time) *record {
 	r := d.records[l.Origin]
+	same := r != nil && slices.Equal(r.lsa.Adjacencies, l.Adjacencies)
 	if r == nil {
 		r = &record{standing: unreachable}
 		d.records[l.Origin] = r
+		at, _ := d.place(l.Origin)
+		d.order = slices.Insert(d.order, at, r)
 	} else if r.standing != buried {
 		d.hash -= r.lsa.sum()
 	}
 	d.hash += l.sum()
 	r.lsa, r.raw = l, raw
+	if !same {
+		d.join(r)
+	}
 	if r.standing != reachable {
 		r.standing, r.since = unreachable, now
 	}
@@ -112,64 +123,35 @@ func (d *database) makeRoom() bool {
 		return true
 	}
 	var oldest *record
-	for _, r := range d.records {
+	for _, r := range d.order {
 		if r.standing == buried && (oldest == nil || r.since.Before(oldest.since)) {
 			oldest = r
 		}
 	}
 	if oldest != nil {
-		delete(d.records, oldest.lsa.Origin)
+		d.remove(oldest)
 	}
 	return oldest != nil
 }
 
-// origins are all ids, sorted.
-func (d *database) origins() []string { return slices.Sorted(maps.Keys(d.records)) }
+// remove forgets a router.
+func (d *database) remove(r *record) {
+	d.part(r)
+	at, _ := d.place(r.lsa.Origin)
+	d.order = slices.Delete(d.order, at, at+1)
+	delete(d.records, r.lsa.Origin)
+}
+
+// place is where in the order a router stands, or would.
+func (d *database) place(id string) (int, bool) {
+	return slices.BinarySearchFunc(d.order, id, func(r *record, id string) int { return strings.Compare(r.lsa.Origin, id) })
+}
 
 // entries are all headers, in the order of Origin.
 func (d *database) entries() []headerEntry {
-	list := make([]headerEntry, 0, len(d.records))
-	for _, id := range d.origins() {
-		r := d.records[id]
+	list := make([]headerEntry, 0, len(d.order))
+	for _, r := range d.order {
 		list = append(list, headerEntry{r.lsa.Header, r.standing == buried})
 	}
 	return list
-}
-
-// topology is what can be reached from self over adjacencies that both ends
-// report, and which routers cannot.
-func (d *database) topology(self string) *Topology {
-	place := map[string]int{self: 0}
-	reached := []*record{d.records[self]}
-	nodes := make([]Node, 0, len(d.records))
-	for i := 0; i < len(reached); i++ {
-		l := reached[i].lsa
-		n := Node{ID: l.Origin, Incarnation: l.Incarnation, Draining: l.Draining, Edges: make([]Edge, 0, len(l.Adjacencies))}
-		for _, a := range l.Adjacencies {
-			other := d.records[a.Neighbour]
-			if other == nil {
-				continue
-			}
-			back, both := other.lsa.cost(l.Origin)
-			if !both {
-				continue
-			}
-			to, known := place[a.Neighbour]
-			if !known {
-				to = len(reached)
-				place[a.Neighbour] = to
-				reached = append(reached, other)
-			}
-			n.Edges = append(n.Edges, Edge{To: to, Cost: max(a.Cost, back)})
-		}
-		nodes = append(nodes, n)
-	}
-	t := NewTopology(nodes)
-	for id, r := range d.records {
-		if _, ok := place[id]; !ok && r.standing != buried {
-			t.unreachable = append(t.unreachable, id)
-		}
-	}
-	slices.Sort(t.unreachable)
-	return t
 }

@@ -46,20 +46,18 @@ func (c *Core) compareAll(now time.Time) {
 // or unreachable by it.
 func (c *Core) publish(now time.Time) {
 	c.graphChanged = false
-	t := c.db.topology(c.own.id)
-	for i := range t.nodes {
-		if r := c.db.records[t.nodes[i].ID]; r.standing != reachable {
+	t := c.db.topology(c.own.id, c.topology)
+	for _, r := range c.db.order {
+		switch found := c.db.found(r); {
+		case found && r.standing != reachable:
 			c.db.move(r, reachable, now)
 			if r.lsa.Origin != c.own.id {
 				c.log(RouterReachable{r.lsa.Origin, r.lsa.Incarnation})
 			}
-		}
-	}
-	for _, id := range t.unreachable {
-		if r := c.db.records[id]; r.standing == reachable {
+		case !found && r.standing == reachable:
 			c.db.move(r, unreachable, now)
 			c.expiry = earlier(c.expiry, r.expires())
-			c.log(RouterUnreachable{id})
+			c.log(RouterUnreachable{r.lsa.Origin})
 		}
 	}
 	if !t.Equal(c.topology) {

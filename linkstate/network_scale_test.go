@@ -95,7 +95,7 @@ func BenchmarkTopology(b *testing.B) {
 			c := n.routers["R00"].core
 			b.ReportAllocs()
 			for b.Loop() {
-				c.db.topology("R00")
+				c.db.topology("R00", c.topology)
 			}
 		})
 	}

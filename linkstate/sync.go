@@ -143,8 +143,8 @@ func (c *Core) onHeaders(a *adjacency, f headersFrame, now time.Time) {
 	for _, e := range f.entries {
 		theirs[e.Origin] = e
 	}
-	for _, id := range c.db.origins() {
-		r := c.db.records[id]
+	for _, r := range c.db.order {
+		id := r.lsa.Origin
 		if id <= f.after || f.upto != "" && id > f.upto {
 			continue
 		}

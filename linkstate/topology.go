@@ -42,11 +42,10 @@ func NewTopology(nodes []Node) *Topology {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(nodes[a].ID, nodes[b].ID) })
-	t := &Topology{nodes: make([]Node, len(nodes)), index: make(map[string]int, len(nodes))}
+	t := &Topology{nodes: make([]Node, len(nodes))}
 	for at, old := range order {
 		place[old] = at
 		t.nodes[at] = nodes[old]
-		t.index[nodes[old].ID] = at
 	}
 	for i := range t.nodes {
 		edges := t.nodes[i].Edges
@@ -55,7 +54,20 @@ func NewTopology(nodes []Node) *Topology {
 		}
 		slices.SortFunc(edges, func(a, b Edge) int { return cmp.Compare(a.To, b.To) })
 	}
+	t.indexAs(nil)
 	return t
+}
+
+// indexAs makes the index, or takes that of a topology of the same routers.
+func (t *Topology) indexAs(o *Topology) {
+	if o != nil && slices.EqualFunc(t.nodes, o.nodes, func(a, b Node) bool { return a.ID == b.ID }) {
+		t.index = o.index
+		return
+	}
+	t.index = make(map[string]int, len(t.nodes))
+	for i := range t.nodes {
+		t.index[t.nodes[i].ID] = i
+	}
 }
 
 // Len is the number of routers.
