@@ -103,6 +103,20 @@ func (w *addressRow) remotes() []any {
 	return list
 }
 
+// undelivered is how many deliveries wait here.
+func (w *addressRow) undelivered() uint64 {
+	if w.a == nil {
+		return 0
+	}
+	w.a.mu.Lock()
+	defer w.a.mu.Unlock()
+	n := w.a.busy.Load()
+	if w.a.draining {
+		n--
+	}
+	return uint64(max(n, 0))
+}
+
 func (w *addressRow) priority() int {
 	if w.a == nil || w.a.treated().priority == nil {
 		return -1
@@ -138,6 +152,7 @@ var addressColumns = append(
 	addressCounter("deliveriesIngressRouteContainer", "deliveries that came from containers", func(t *traffic) uint64 { return t.inCont }),
 	addressCounter("deliveriesEgressRouteContainer", "deliveries that went to containers", func(t *traffic) uint64 { return t.outCont }),
 	addressCounter("deliveriesRedirectedToFallback", "deliveries that went to its fallback consumers", func(t *traffic) uint64 { return t.fallback }),
+	counter("undeliveredCount", "deliveries that wait at this router for its consumers", (*addressRow).undelivered),
 	always[*addressRow](typeList, "transitOutstanding", "always none", nil),
 	always[*addressRow](typeNumber, "trackedDeliveries", "always 0", int64(0)),
 	number("priority", "configured; -1 if none is", (*addressRow).priority),

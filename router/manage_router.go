@@ -124,7 +124,7 @@ var routerColumns = []management.Column[*routerRow]{
 	counter("deliveriesIngressRouteContainer", "deliveries that came from containers", func(w *routerRow) uint64 { return w.total[kindContainer].in.Deliveries }),
 	counter("deliveriesEgressRouteContainer", "deliveries that went to containers", func(w *routerRow) uint64 { return w.total[kindContainer].out.Deliveries }),
 	counter("deliveriesRedirectedToFallback", "deliveries that went to fallback consumers", func(w *routerRow) uint64 { return w.r.redirected.Load() }),
-	column(typeNumber, "time", "by the router's clock, in milliseconds since 1970", func(*routerRow) any { return time.Now().UnixMilli() }),
+	column(typeNumber, "time", "by the router's clock, in milliseconds since 1970", func(w *routerRow) any { return w.r.timeOfDay().UnixMilli() }),
 	gauge("uptimeSeconds", "since the start", func(w *routerRow) uint32 { return uint32(w.uptime() / time.Second) }),
 	column(typeNumber, "memoryUsage", "resident memory in bytes", func(*routerRow) any { return residentMemory() }),
 }

@@ -37,8 +37,9 @@ type Router struct {
 	undialled   sync.Map // of connectors to other routers: names -> why they failed last
 	listen      func(network, address string) (net.Listener, error)
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
-	mesh        *mesh  // nil for a router by itself
-	agent       *agent // after Start
+	timeOfDay   func() time.Time // the time of day: others are told it, nothing is decided by it
+	mesh        *mesh            // nil for a router by itself
+	agent       *agent           // after Start
 	frames      frameTracing
 
 	rules  atomic.Pointer[rules]
@@ -95,6 +96,10 @@ func (r *Router) full() bool {
 // the time of day, which jumps when a clock is set.
 func (r *Router) elapsed() int64 { return max(int64(time.Since(r.started)), 1) }
 
+// ClockBy makes the router tell others the time of day by f: by a clock that is not the
+// system's. Call it before Start.
+func (r *Router) ClockBy(f func() time.Time) { r.timeOfDay = f }
+
 // Endpoint is something that the router listens on.
 type Endpoint struct {
 	Name string
@@ -105,7 +110,7 @@ type Endpoint struct {
 // until Start.
 func New(cfg config.Config, log *zap.Logger) (*Router, error) {
 	r := &Router{
-		cfg: cfg, log: log, connLog: log.Named("connection"), started: time.Now(), listen: listenTCP, dial: dialTCP,
+		cfg: cfg, log: log, connLog: log.Named("connection"), started: time.Now(), listen: listenTCP, dial: dialTCP, timeOfDay: time.Now,
 		ownPrefixes: ownPrefixes(&cfg.Router),
 		budget:      amqp.NewBudget(waitingLimit),
 		frames:      newFrameTracing(log),

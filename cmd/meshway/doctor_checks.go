@@ -110,40 +110,6 @@ func (p *patient) autoLinksFailed() (list []finding) {
 	return list
 }
 
-// noConsumer looks for addresses that somebody sends to and nobody receives from. A broker
-// whose queue nobody takes from keeps its messages: that is what it is for.
-func (p *patient) noConsumer() (list []finding) {
-	senders := map[string]int{} // by key of address
-	at := map[string][]string{}
-	for _, id := range p.ids {
-		brokers := p.said[id].brokers()
-		for _, l := range p.said[id].links {
-			key := l.Text("owningAddr")
-			if l.Text("linkDir") == "in" && l.Text("linkType") == "endpoint" && strings.HasPrefix(key, "M") && !brokers[l.Text("connectionId")] {
-				senders[key]++
-				if !slices.Contains(at[key], id) {
-					at[key] = append(at[key], id)
-				}
-			}
-		}
-	}
-	taken := map[string]bool{}
-	for _, rows := range p.addresses {
-		for _, e := range rows {
-			if e.Number("subscriberCount")+e.Number("inProcess")+e.Number("remoteCount")+e.Number("containerCount") > 0 {
-				taken[e.Text("key")] = true
-			}
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(senders)) {
-		if !taken[key] {
-			list = append(list, finding{false, "no consumer", plainAddress(key), fmt.Sprintf("%s at %s, and nobody receives", howMany(senders[key], "sender", "senders"), names(at[key])),
-				"start a consumer, or see whether it uses another address: meshway trace " + plainAddress(key)})
-		}
-	}
-	return list
-}
-
 // brokers are the connections to brokers, by their identities.
 func (d *said) brokers() map[string]bool {
 	out := map[string]bool{}
@@ -161,15 +127,25 @@ const (
 	skewBound      = 2 * time.Second
 )
 
+// blocked looks for consumers that give no credit while messages wait for them: with the
+// link, or with the address at its router, wherever their senders are.
 func (p *patient) blocked() (list []finding) {
-	return p.links("blocked link", func(l client.Entity) (string, bool) {
-		waits := l.Number("zeroCreditSeconds") >= blockedSeconds && l.Number("undeliveredCount") > 0
-		return fmt.Sprintf("has had no credit for %s, and %s wait", age(l.Number("zeroCreditSeconds")), howMany(int(l.Number("undeliveredCount")), "message", "messages")), waits
+	waiting := map[string]map[string]float64{} // by router, by key of address
+	for id, rows := range p.addresses {
+		waiting[id] = map[string]float64{}
+		for _, e := range rows {
+			waiting[id][e.Text("key")] = e.Number("undeliveredCount")
+		}
+	}
+	return p.links("blocked link", func(id string, l client.Entity) (string, bool) {
+		n := l.Number("undeliveredCount") + waiting[id][l.Text("owningAddr")]
+		return fmt.Sprintf("has had no credit for %s, and %s", age(l.Number("zeroCreditSeconds")), howMany(int(n), "message waits", "messages wait")),
+			l.Text("linkDir") == "out" && l.Number("zeroCreditSeconds") >= blockedSeconds && n > 0
 	}, "its receiver takes nothing: see what it is busy with, or start another")
 }
 
 func (p *patient) stuck() (list []finding) {
-	return p.links("stuck deliveries", func(l client.Entity) (string, bool) {
+	return p.links("stuck deliveries", func(_ string, l client.Entity) (string, bool) {
 		n := int(l.Number("deliveriesStuck"))
 		return fmt.Sprintf("%s settled for more than 10 seconds", howMany(n, "delivery is not", "deliveries are not")), n > 0 && l.Text("linkDir") == "out"
 	}, "its receiver has them and does not settle: see what it is busy with; closing its connection gives them back: meshway delete connection")
@@ -177,7 +153,7 @@ func (p *patient) stuck() (list []finding) {
 
 // links reports the links of clients and brokers that are in some state, each by its address
 // and container.
-func (p *patient) links(fault string, is func(client.Entity) (string, bool), do string) (list []finding) {
+func (p *patient) links(fault string, is func(router string, l client.Entity) (string, bool), do string) (list []finding) {
 	const most = 10
 	for _, id := range p.ids {
 		containers := map[string]string{}
@@ -186,7 +162,7 @@ func (p *patient) links(fault string, is func(client.Entity) (string, bool), do 
 		}
 		n := 0
 		for _, l := range p.said[id].links {
-			what, there := is(l)
+			what, there := is(id, l)
 			if !there || l.Text("linkType") != "endpoint" {
 				continue
 			}

@@ -99,6 +99,9 @@ func plainAddress(key string) string {
 	return key
 }
 
+// fallbackKey is the key of the fallback consumers of an address.
+func fallbackKey(address string) string { return "M1" + address }
+
 // addressClass says what the letter in front of an address means.
 func addressClass(key string) string {
 	if key == "" {
@@ -235,7 +238,8 @@ func findKind(name string) (*kind, error) {
 	var all []string
 	for i := range kinds {
 		k := &kinds[i]
-		if k.name == name || k.entity == name || client.Long(k.entity) == name || slices.Contains(k.also, name) {
+		whole := k.only == nil && (k.entity == name || client.Long(k.entity) == name)
+		if k.name == name || whole || slices.Contains(k.also, name) {
 			return k, nil
 		}
 		all = append(append(all, k.name), k.also...)

@@ -33,6 +33,9 @@ key goes if it is lost.`,
 	return cmd
 }
 
+// shardKey is the key of what goes to one shard of an address.
+func shardKey(address, connection string) string { return "S" + address + "@" + connection }
+
 // sharding is how an address is spread over brokers.
 type sharding struct {
 	address     client.Entity

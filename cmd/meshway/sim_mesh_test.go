@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +30,9 @@ type simulation struct {
 	t       *testing.T
 	net     meshtest.Network
 	routers map[string]*router.Router
-	conns   []*amqp.Conn // of applications
+	order   []string                 // of their starts
+	ahead   map[string]*atomic.Int64 // by how many nanoseconds their clocks are
+	conns   []*amqp.Conn             // of applications
 }
 
 // simulated has a story told over the mesh:
@@ -36,12 +40,7 @@ type simulation struct {
 //	A --1-- B --2-- C --1-- D        and A --10-- C, D --3-- E; rabbit is a broker at C
 func simulated(t *testing.T, story func(s *simulation)) {
 	t.Helper()
-	sayVersion() // now, and not within the story
-	defer func(v string) { router.Version = v }(router.Version)
-	router.Version = "1.2.3"
-	synctest.Test(t, func(t *testing.T) {
-		s := &simulation{t: t, routers: map[string]*router.Router{}}
-		defer s.end()
+	inMemory(t, func(s *simulation) {
 		s.start("rabbit", "router: {id: rabbit}\nlisteners: [{host: rabbit}]\n")
 		s.start("A", s.interior("A", nil, ""))
 		s.start("B", s.interior("B", map[string]int{"A": 1}, ""))
@@ -57,15 +56,26 @@ autoLinks:
 	})
 }
 
+// inMemory has a story told of routers that it starts itself.
+func inMemory(t *testing.T, story func(s *simulation)) {
+	t.Helper()
+	sayVersion() // now, and not within the story
+	defer func(v string) { router.Version = v }(router.Version)
+	router.Version = "1.2.3"
+	synctest.Test(t, func(t *testing.T) {
+		s := &simulation{t: t, routers: map[string]*router.Router{}, ahead: map[string]*atomic.Int64{}}
+		defer s.end()
+		story(s)
+	})
+}
+
 // end closes what is there, the youngest first.
 func (s *simulation) end() {
 	for _, c := range s.conns {
 		_ = c.Close() // the story may have closed it
 	}
-	for _, id := range []string{"E", "D", "C", "B", "A", "rabbit"} {
-		if r := s.routers[id]; r != nil {
-			_ = r.Shutdown(context.Background()) // the story may have ended it
-		}
+	for _, id := range slices.Backward(s.order) {
+		_ = s.routers[id].Shutdown(context.Background()) // the story may have ended it
 	}
 	s.pass(time.Minute) // memberlist's last probes run out
 }
@@ -125,10 +135,12 @@ func (s *simulation) start(id, text string) {
 		time.Sleep(time.Duration(strings.Index("ABCDr", address[:1])) * time.Millisecond) // in this order, always
 		return s.net.Dial(ctx, id, address)
 	})
+	ahead := new(atomic.Int64)
+	r.ClockBy(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
 	if err := r.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.routers[id] = r
+	s.routers[id], s.ahead[id], s.order = r, ahead, append(s.order, id)
 	synctest.Wait()
 }
 

@@ -145,17 +145,7 @@ func (t *tracing) linkRoute(ctx context.Context, mesh agents, s *survey) (bool, 
 	if err != nil {
 		return false, err
 	}
-	var p routing.Patterns[client.Entity]
-	for _, r := range rows {
-		// What is wrong is none: the router has checked it.
-		switch key := r.Text("key"); {
-		case strings.HasPrefix(key, "C"):
-			_ = p.AddPrefix(key[1:], r)
-		case strings.HasPrefix(key, "E"):
-			_ = p.AddPattern(key[1:], r)
-		}
-	}
-	route, ok := p.Match(t.Address)
+	route, ok := linkRoutesOf(rows).Match(t.Address)
 	if !ok {
 		return false, nil
 	}
@@ -170,6 +160,21 @@ func (t *tracing) linkRoute(ctx context.Context, mesh agents, s *survey) (bool, 
 		t.Verdict += ": " + pathLine(way)
 	}
 	return true, nil
+}
+
+// linkRoutesOf are, of the addresses of a router, the link routes by which senders' links go.
+func linkRoutesOf(rows []client.Entity) *routing.Patterns[client.Entity] {
+	var p routing.Patterns[client.Entity]
+	for _, r := range rows {
+		// What is wrong is none: the router has checked it.
+		switch key := r.Text("key"); {
+		case strings.HasPrefix(key, "C"):
+			_ = p.AddPrefix(key[1:], r)
+		case strings.HasPrefix(key, "E"):
+			_ = p.AddPattern(key[1:], r)
+		}
+	}
+	return &p
 }
 
 // nearest is the way to the nearest router with a container for a link route; it has no hops
@@ -220,11 +225,7 @@ func treatmentOf(ctx context.Context, mesh agents, router, address string) (clie
 	if err != nil {
 		return nil, err
 	}
-	var p routing.Patterns[client.Entity]
-	for _, r := range rows {
-		_ = addPattern(&p, r, r) // the router has checked it
-	}
-	if e, ok := p.Match(address); ok {
+	if e, ok := treatmentsOf(rows).Match(address); ok {
 		return e, nil
 	}
 	status, err := mesh.Query(ctx, router, "router")
@@ -232,6 +233,15 @@ func treatmentOf(ctx context.Context, mesh agents, router, address string) (clie
 		return nil, errors.Join(err, errors.New("the router does not say how it treats addresses"))
 	}
 	return client.Entity{"distribution": cmp.Or(status[0].Text("defaultDistribution"), "balanced")}, nil
+}
+
+// treatmentsOf are the configured addresses of a router.
+func treatmentsOf(rows []client.Entity) *routing.Patterns[client.Entity] {
+	var p routing.Patterns[client.Entity]
+	for _, r := range rows {
+		_ = addPattern(&p, r, r) // the router has checked it
+	}
+	return &p
 }
 
 func describeTreatment(e client.Entity) string {
