@@ -127,6 +127,16 @@ func (a *Attacher) Stop() {
 	}
 }
 
+// Ails notes what is wrong with the link though it stands; empty, that nothing is any more.
+// It may be called from any goroutine.
+func (at *Attachment) Ails(why string) {
+	at.attacher.mu.Lock()
+	defer at.attacher.mu.Unlock()
+	if at.attempt.status.State == Active {
+		at.attempt.status.LastError = why
+	}
+}
+
 func (a *Attacher) wake() {
 	select {
 	case a.poke <- struct{}{}:

@@ -28,6 +28,8 @@ type frames struct {
 	mu     sync.Mutex
 	heard  []string
 	silent bool // begins are not answered
+	held   []wire.Attach
+	holds  bool // attaches are held, not answered
 	counts map[uint16]int
 	most   int // links on one session
 }
@@ -151,7 +153,15 @@ func (f *frames) answer(fr wire.Frame) {
 			f.t.Errorf("handle %d is above handle-max %d", p.Handle, f.handleMax)
 		}
 		p.Role = !p.Role
-		f.write(fr.Channel, &p)
+		f.mu.Lock()
+		holds := f.holds
+		if holds {
+			f.held = append(f.held, p)
+		}
+		f.mu.Unlock()
+		if !holds {
+			f.write(fr.Channel, &p)
+		}
 	case wire.CodeDetach:
 		f.note("detach")
 		f.mu.Lock()
@@ -176,6 +186,18 @@ func (f *frames) write(ch uint16, p wire.Performative) {
 		b = wire.AppendFrame(nil, ch, p)
 	}
 	_, _ = f.conn.Write(b)
+}
+
+// answerHeld answers the first n attaches that were held, which came on channel 0.
+func (f *frames) answerHeld(n int) {
+	f.mu.Lock()
+	list := f.held[:n]
+	f.held = f.held[n:]
+	f.mu.Unlock()
+	for i := range list {
+		f.write(0, &list[i])
+	}
+	synctest.Wait()
 }
 
 func (f *frames) count(what string) (n int) {
@@ -326,4 +348,61 @@ func TestWhatWasThereAndIsNotIsSaidToBeMissing(t *testing.T) {
 	if reasonOf(other, true, seen) != error(other) || reasonOf(e, false, seen) != error(e) {
 		t.Error("other reasons are said to be that")
 	}
+}
+
+// The first link's answer is not waited for.
+func TestMoreLinksFollowWhenTheSessionIsAnswered(t *testing.T) {
+	attaching(t, 10, func(f *frames, _ *Manners) { f.holds = true }, func(_ *frames, _ *Attacher, links []*Attachment) {
+		wantStates(t, "none is answered", links, "10 attaching")
+	})
+}
+
+func TestALinkThatLeavesMakesRoomForAnother(t *testing.T) {
+	attaching(t, 2, func(f *frames, _ *Manners) { f.handleMax, f.channels = 0, 1 }, func(f *frames, _ *Attacher, links []*Attachment) {
+		wantStates(t, "a handle on each of two sessions", links, "2 active")
+		f.write(0, &wire.Detach{Handle: 0, Closed: true})
+		time.Sleep(time.Minute)
+		wantStates(t, "when one was detached, and has been attached again", links, "2 active")
+	})
+}
+
+// 64 wait at a time; those that have waited for too long count no more, whatever becomes of them.
+func TestWhatIsAnsweredLateIsNotCountedTwice(t *testing.T) {
+	attaching(t, 300, func(f *frames, _ *Manners) { f.handleMax, f.holds = 1000, true }, func(f *frames, _ *Attacher, links []*Attachment) {
+		wantStates(t, "at once", links, "236 inactive, 64 attaching")
+		time.Sleep(answerWithin + time.Second)
+		wantStates(t, "when those are late", links, "128 attaching, 172 inactive")
+		f.answerHeld(64)
+		wantStates(t, "when the late ones are answered", links, "172 inactive, 64 active, 64 attaching")
+		f.answerHeld(10)
+		wantStates(t, "when others are", links, "162 inactive, 64 attaching, 74 active")
+	})
+}
+
+func TestALinkThatIsRemovedWhileItWaitsMakesRoomForAnother(t *testing.T) {
+	attaching(t, 100, func(f *frames, _ *Manners) { f.handleMax, f.holds = 1000, true }, func(f *frames, a *Attacher, links []*Attachment) {
+		var b amqp.Batch
+		for _, l := range links[:10] {
+			l.Remove(&b)
+		}
+		b.Flush()
+		a.wake()
+		wantStates(t, "the others", links[10:], "26 inactive, 64 attaching")
+		f.answerHeld(10)
+		wantStates(t, "when those are answered that nobody wants", links[10:], "26 inactive, 64 attaching")
+	})
+}
+
+func TestWaitsBetweenAttachesAreChanceInPart(t *testing.T) {
+	attaching(t, 0, func(*frames, *Manners) {}, func(_ *frames, a *Attacher, _ []*Attachment) {
+		began := time.Now()
+		var at []time.Duration // when it was tried
+		a.Add(Spec{Log: zap.NewNop(), Attach: func(*amqp.Batch, *amqp.Session, *Attachment) error {
+			at = append(at, time.Since(began))
+			return errors.New("no")
+		}})
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		wantChance(t, at[len(at)-6:])
+	})
 }

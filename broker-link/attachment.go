@@ -38,7 +38,7 @@ func (s AttachState) String() string {
 type AttachStatus struct {
 	State     AttachState
 	Since     time.Time // of the state
-	LastError string    // why it failed last, or has no answer; empty once it is active
+	LastError string    // why it failed last, or has no answer; once it is active, what is wrong with it all the same
 	Seen      time.Time // until when it stood last, also on an earlier connection; zero if it never did
 }
 

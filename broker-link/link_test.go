@@ -54,17 +54,19 @@ func perform(t *testing.T, story func(s *script), configured ...string) {
 			s.link.Run(ctx)
 		}()
 		s.mu.Lock()
+		defer func() { // also of a story that gives up
+			stop()
+			if s.try != nil {
+				s.end(nil)
+			}
+			s.mu.Unlock()
+			<-done
+			if got := s.link.Status().State; got != Stopped {
+				t.Errorf("in the end the link is %v", got)
+			}
+		}()
 		s.advance(0)
 		story(s)
-		stop()
-		if s.try != nil {
-			s.end(nil)
-		}
-		s.mu.Unlock()
-		<-done
-		if got := s.link.Status().State; got != Stopped {
-			t.Errorf("in the end the link is %v", got)
-		}
 	})
 }
 
@@ -97,7 +99,11 @@ func (s *script) serve(_ net.Conn, host string, t *Try) error {
 
 // end ends the connection.
 func (s *script) end(err error) {
+	s.t.Helper()
 	t := s.try
+	if t == nil {
+		s.t.Fatalf("there is no connection to end: dialled %q, %v", s.tries, s.link.Status().State)
+	}
 	s.try = nil
 	t.Ended(err)
 	s.advance(0)
@@ -177,6 +183,28 @@ func TestPausesGrowUntilAConnectionHasBeenStable(t *testing.T) {
 		s.advance(100 * time.Millisecond)
 		s.dialled("it held: the pause is short again", "a:5672")
 	}, "a:5672")
+}
+
+// Those that failed together come back one by one.
+func TestPausesAreChanceInPart(t *testing.T) {
+	perform(t, func(s *script) {
+		s.advance(2 * time.Minute)
+		s.tries, s.at = nil, nil
+		s.advance(5 * time.Minute)
+		wantChance(t, s.at)
+	}, "a:5672")
+}
+
+// wantChance wants the pauses between tries of somebody who has been waiting for long to differ.
+func wantChance(t *testing.T, at []time.Duration) {
+	t.Helper()
+	pauses := map[time.Duration]bool{}
+	for i := range at[1:] {
+		pauses[at[i+1]-at[i]] = true
+	}
+	if len(pauses) < 2 {
+		t.Errorf("all of %d pauses are the same: %v", len(at)-1, pauses)
+	}
 }
 
 // A standby that takes connections and closes them must not keep the others from their turn.

@@ -96,7 +96,10 @@ func (s *autoLinks) become(cfg *config.Config) {
 func (r *Router) newAutoLink(cfg config.AutoLink) *autoLink {
 	address := r.normalize(cfg.Address)
 	key := phaseKey(address, cfg.Phase)
-	if cfg.Fallback {
+	switch {
+	case cfg.Fallback && cfg.Direction == config.DirectionIn:
+		key = address // for the consumers that were not there
+	case cfg.Fallback:
 		key = fallbackKey(address)
 	}
 	if cfg.ExternalAddress == "" {
@@ -212,7 +215,7 @@ func (l *autoLink) leave(c *container) {
 }
 
 // status is how the link stands where it stands best; without any connection it is
-// inactive, for the reason why it ended last.
+// inactive, for the reason why it ended last, or because nobody is there for it.
 func (l *autoLink) status() brokerlink.AttachStatus {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -222,6 +225,9 @@ func (l *autoLink) status() brokerlink.AttachStatus {
 		if s := at.Status(); s.State == brokerlink.Active || best.State == brokerlink.Inactive {
 			best = s
 		}
+	}
+	if len(l.ends) == 0 && best.LastError == "" && l.cfg.ContainerID != "" {
+		best.LastError = fmt.Sprintf("no connected container has the id %q", l.cfg.ContainerID)
 	}
 	return best
 }
@@ -265,7 +271,12 @@ func (e *autoEnd) look(now time.Time) {
 		return
 	}
 	unsettled, credit := e.out.link.Load()
-	if since, say := e.thin.look(unsettled+credit == 0, now); say {
+	dry := unsettled+credit == 0
+	if !dry && !e.thin.said.IsZero() {
+		e.out.at.Ails("")
+	}
+	if since, say := e.thin.look(dry, now); say {
+		e.out.at.Ails("the broker grants no credit since " + e.thin.since.Format(time.DateTime))
 		e.log.Warn("the broker grants no credit: what is sent to the address waits with its senders", zap.Duration("for", since),
 			zap.String("do", "look whether the queue is full, or the broker short of memory or disk, and whether anybody consumes from it"))
 	}

@@ -83,7 +83,13 @@ func (e *autoEgress) OnRejected(_ *amqp.Batch, n int, err *wire.Error) {
 	if err != nil {
 		text = string(err.Condition)
 	}
-	if left, write := e.rejected.Write(text, time.Now(), rejectedEvery); write {
+	now := time.Now()
+	if left, write := e.rejected.Write(text, now, rejectedEvery); write {
+		why := "the broker rejected messages at " + now.Format(time.DateTime)
+		if err != nil {
+			why += ": " + err.Error()
+		}
+		e.at.Ails(why)
 		e.end.log.Warn("the broker rejects messages", zap.Int("messages", n), zap.Error(asError(err)), zap.Int("dispositions not logged before", left),
 			zap.String("do", "look into the broker's log, and at the limits of the queue; the senders are told, and must decide"))
 	}
@@ -130,7 +136,7 @@ type autoIngress struct {
 func (e *autoEnd) attachIn(b *amqp.Batch, s *amqp.Session, at *brokerlink.Attachment, a *address, name string) error {
 	p, l := e.container.peer, e.link
 	in := &autoIngress{
-		ingress: &ingress{peer: p, addr: a, flow: p.router.flows.Add(1), waiting: new(sources)},
+		ingress: &ingress{peer: p, addr: a, flow: p.router.flows.Add(1), kept: l.cfg.Fallback, waiting: new(sources)},
 		end:     e, at: at, asked: e.outcomesFor(),
 	}
 	source := &wire.Source{Address: wire.Some(l.cfg.ExternalAddress), Durable: l.durability(), Capabilities: l.capabilities(), Outcomes: in.asked}

@@ -99,7 +99,7 @@ func (f *front) pick(m *message) *address {
 		if i := f.plan.choose(m, f.shardHasConsumer); i >= 0 {
 			return f.shards[i]
 		}
-	case f.fallback != nil && !f.addr.consumers.Load().any(false):
+	case f.fallback != nil && !m.in.kept && !f.addr.consumers.Load().any(false):
 		return f.fallback
 	}
 	return f.addr
@@ -120,7 +120,7 @@ func (a *address) openTo(in *ingress) bool {
 		open = open || f.local.opened.Load()
 	case f.plan != nil:
 		open = slices.ContainsFunc(f.shards, func(p *address) bool { return p.opened.Load() })
-	case f.fallback != nil && !a.consumers.Load().any(false):
+	case f.fallback != nil && !in.kept && !a.consumers.Load().any(false):
 		open = f.fallback.opened.Load()
 	}
 	if f.direct == nil || in.sends == wire.SndUnsettled {

@@ -20,6 +20,7 @@ type ingress struct {
 	flow     uint32 // label of what it sends to other routers
 	sends    wire.SenderSettleMode
 	trunk    bool // the peer is a neighbour, which says of each message where it goes
+	kept     bool // it comes out of its address's fallback, and goes there no more
 	lets     bool // a sender that closes the link lets go of what is not settled: a client, not a broker
 
 	hops atomic.Pointer[[]*hop] // to the egress routers that it has sent to

@@ -86,7 +86,7 @@ var (
 	autoLinkColumns = []management.Column[*configured]{
 		column(typeText, "linkRef", "the identity of its link", func(c *configured) any { return c.autoLinkRef() }),
 		text("operStatus", "inactive, attaching, failed or active", func(c *configured) string { return c.autoLink().State.String() }),
-		text("lastError", "why it failed last", func(c *configured) string { return withoutCondition(c.autoLink().LastError) }),
+		text("lastError", "why it failed last; of an active one, what is wrong with it all the same", func(c *configured) string { return withoutCondition(c.autoLink().LastError) }),
 	}
 	linkRouteColumns = []management.Column[*configured]{
 		always[*configured](typeText, "distribution", "always linkBalanced", "linkBalanced"),

@@ -34,6 +34,7 @@ type scriptedBroker struct {
 	endsSession  bool                   // for a refused attach
 	halfRefused  bool                   // attaches are answered without a terminus, and no detach follows yet
 	emptyTermini bool                   // then they have one that names nothing
+	noOutcomes   bool                   // the termini of answers list none
 	mute         map[string]bool        // attaches to these addresses get no answer, nor does what comes after
 	speak        chan struct{}          // closed when they do
 	deaf         bool                   // connections are accepted, and nothing is said
@@ -210,6 +211,10 @@ func (c *brokerConn) OnAttach(b *amqp.Batch, r *amqp.AttachRequest) {
 
 func (l *brokerLink) accept(b *amqp.Batch, r *amqp.AttachRequest, credit uint32) {
 	answer := &amqp.Answer{Source: r.Attach.Source, Target: r.Attach.Target, SndSettleMode: wire.SndMixed}
+	if l.of.broker.noOutcomes && answer.Source != nil {
+		source := *answer.Source
+		source.Outcomes, answer.Source = nil, &source
+	}
 	if l.of.broker.halfRefused {
 		answer.Source, answer.Target = nil, nil
 		if l.of.broker.emptyTermini {

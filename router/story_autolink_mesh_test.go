@@ -54,6 +54,22 @@ func TestAQueueIsAnAddressOfTheWholeMeshWhileItIsAttached(t *testing.T) {
 	})
 }
 
+// A queue that takes nothing now is there all the same: what is for it waits, and is not given back
+// as if there were nobody.
+func TestAQueueWithoutCreditIsKnownToTheWholeMesh(t *testing.T) {
+	playBrokers(t, "C", func(s *meshStage, k *scriptedBroker) {
+		k.do(func() { k.credit = 0 })
+		k.restart()
+		s.advance(5 * time.Second)
+		o := s.at("A", "sender").producer("").send(addressed("way", "x"))
+		s.advance(time.Second)
+		equal(s.stage, "settled before the queue takes anything", o.Settled, false)
+		k.into("way").act(func(b *amqp.Batch) { k.into("way").recv.SetWindow(b, 10) })
+		s.advance(time.Second)
+		ended(s.stage, "when it does", o, wire.StateAccepted)
+	})
+}
+
 func TestRoutersShareWhatGoesIntoAQueueAndTheBrokerSeesOneConnectionOfEach(t *testing.T) {
 	playBrokers(t, "AC", func(s *meshStage, k *scriptedBroker) {
 		var devices []*producer

@@ -71,6 +71,34 @@ func TestAnAddressIsOpenOnlyWhileTheBrokerHasAttachedIt(t *testing.T) {
 	}, out("q"))
 }
 
+func TestABrokerThatSaysNoOutcomesHearsThoseThatItWasAskedFor(t *testing.T) {
+	for _, product := range []string{"", "qpid-cpp"} {
+		want := map[string]string{"": "released", "qpid-cpp": "modified"}[product]
+		playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+			k.do(func() {
+				k.noOutcomes = true
+				k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: product}}
+			})
+			k.restart()
+			c := s.app("receiver").consumer("q", 10)
+			k.outOf("q").put(text("x"))
+			c.settle(0, wire.DeliveryState{Kind: wire.StateModified})
+			equal(s, "of modified it hears as "+product, k.outOf("q").heard(), want)
+		}, config.AutoLink{Address: "q", Direction: config.DirectionIn})
+	}
+}
+
+func TestAnAutoLinkToAnAddressThatIsUnavailable(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		s.advance(time.Minute)
+		equal(s, "attached", k.count("attached"), 0)
+		s.app("manager").manager("$management").wantLink("refused by ourselves", "out:unavailable", "failed", "unavailable", "change its distribution")
+		if !s.logged("warn", "not attached", "autoLink=out:unavailable", "change its distribution") {
+			t.Errorf("it is not logged: %q", s.lines())
+		}
+	}, out("unavailable"))
+}
+
 // [2.6.3] However long the detach behind it takes.
 func TestAnAnswerWithoutATerminusIsARefusal(t *testing.T) {
 	for _, empty := range []bool{false, true} { // none at all, or one that names nothing
@@ -91,71 +119,6 @@ func anAnswerIsARefusal(t *testing.T, empty bool) {
 		}
 		equal(s, "with it", s.router.AutoLinks()["failed"], 2)
 	}, out("way"), in("way"))
-}
-
-func TestARefusedAutoLinkIsTriedAgainLessAndLessOften(t *testing.T) {
-	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
-		k.do(func() { k.refuse["bad"] = &wire.Error{Condition: wire.CondNotFound} })
-		k.restart()
-		s.advance(10 * time.Minute)
-		n := k.count("refused bad")
-		if n < 20 || n > 35 {
-			t.Errorf("tried %d times in ten minutes", n)
-		}
-		equal(s, "attached once, whatever becomes of others", k.count("attached good"), 1)
-		equal(s, "sessions", k.sessions(), 1)
-		if lines := s.count("not attached"); lines > 4 {
-			t.Errorf("logged %d times", lines)
-		}
-	}, out("bad"), out("good"))
-}
-
-func TestABrokerThatEndsTheSessionForARefusedAttachIsUnderstoodAfterOnce(t *testing.T) {
-	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
-		k.do(func() { k.refuse["bad"], k.endsSession = &wire.Error{Condition: wire.CondNotFound}, true })
-		k.restart()
-		p := s.app("sender").producer("good")
-		s.advance(5 * time.Second)
-		ended(s, "in spite of it", p.send(text("x")), wire.StateAccepted)
-		k.forget()
-		s.advance(time.Minute)
-		equal(s, "attached once more", k.count("attached good"), 0)
-		if n := k.count("refused bad"); n < 2 {
-			t.Errorf("the bad one was tried %d times", n)
-		}
-		k.restart()
-		equal(s, "on the next connection it is known", k.sessionsOf("good", "fine"), 2)
-	}, out("good"), out("bad"), out("fine"))
-}
-
-func TestEachLinkHasASessionOfItsOwnAtABrokerKnownToEndThem(t *testing.T) {
-	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
-		k.do(func() {
-			k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: "RabbitMQ"}}
-			k.refuse["bad"], k.endsSession = &wire.Error{Condition: wire.CondNotFound}, true
-		})
-		k.restart()
-		s.advance(time.Minute)
-		equal(s, "a good one was attached", k.count("attached good"), 1)
-		equal(s, "sessions", k.sessionsOf("good", "fine"), 2)
-	}, out("bad"), out("good"), out("fine"))
-}
-
-func TestWhenChannelsRunOutLinksShareAfterAll(t *testing.T) {
-	var links []config.AutoLink
-	for i := range 12 {
-		links = append(links, out(fmt.Sprint("q", i)))
-	}
-	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
-		k.do(func() {
-			k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: "RabbitMQ"}}
-			k.conf.ChannelMax = 4
-		})
-		k.restart()
-		s.advance(time.Second)
-		equal(s, "attached", k.count("attached q"), 12)
-		equal(s, "sessions", k.sessions(), 5)
-	}, links...)
 }
 
 // However the broker ends things, with a reason or without: what it ended is had again.
@@ -294,6 +257,31 @@ func TestABrokerHasCreditOnlyWhileSomebodyConsumes(t *testing.T) {
 	}, config.AutoLink{Address: "q", Direction: config.DirectionIn})
 }
 
+// What one queue has sent narrows the window of its own session, not of the connection.
+func TestAQueueWithSlowConsumersHoldsUpNoOther(t *testing.T) {
+	back := func(address string) config.AutoLink {
+		return config.AutoLink{Address: address, Direction: config.DirectionIn}
+	}
+	playBroker(t, func(c *config.Config) { c.Connectors[0].MaxSessionFrames = 40 }, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: "RabbitMQ"}} })
+		k.restart()
+		slow, quick := s.app("slow").consumer("slow", 1), s.app("quick").consumer("quick", 100)
+		put := func(queue string) (n int) {
+			for n < 100 && k.outOf(queue).put(long(15<<10)) == 1 {
+				n++
+			}
+			return n
+		}
+		if n := put("slow"); n == 100 {
+			t.Errorf("%d messages of 15 KiB wait in the router, and the queue is not held up", n)
+		}
+		equal(s, "what the other queue has sent meanwhile", put("quick"), 100)
+		equal(s, "what its consumer has", len(quick.got), 100)
+		quick.acceptAll()
+		slow.detach()
+	}, back("slow"), back("quick"))
+}
+
 func TestABrokerThatSendsMoreThanItMay(t *testing.T) {
 	playBroker(t, func(c *config.Config) { c.Connectors[0].LinkCapacity = 2 }, func(s *stage, k *scriptedBroker) {
 		s.app("receiver").consumer("q", 10)
@@ -310,6 +298,21 @@ func TestABrokerThatSendsMoreThanItMay(t *testing.T) {
 	}, config.AutoLink{Address: "q", Direction: config.DirectionIn})
 }
 
+// RabbitMQ counts credit without what is on its way inside of it.
+func TestABrokerThatSendsAWindowMoreThanItMayKeepsItsLink(t *testing.T) {
+	playBroker(t, func(c *config.Config) { c.Connectors[0].LinkCapacity = 2 }, func(s *stage, k *scriptedBroker) {
+		c := s.app("receiver").consumer("q", 10)
+		from := k.outOf("q")
+		from.force(4)
+		s.advance(2 * time.Second)
+		equal(s, "received of 2 that it may send and 2 more", len(c.got), 4)
+		if k.outOf("q") != from || s.count("not attached") != 0 {
+			t.Errorf("the link was cut off: %q", s.lines())
+		}
+		c.acceptAll()
+	}, config.AutoLink{Address: "q", Direction: config.DirectionIn})
+}
+
 func TestAContainerIsMeantByItsIdWhereverItConnects(t *testing.T) {
 	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
 		k.into("q")
@@ -319,6 +322,20 @@ func TestAContainerIsMeantByItsIdWhereverItConnects(t *testing.T) {
 		}
 	}, config.AutoLink{Address: "q", Direction: config.DirectionOut, ContainerID: brokerHost},
 		config.AutoLink{Address: "nobody", Direction: config.DirectionOut, ContainerID: "other"})
+}
+
+// The container may be the one that is not connected yet.
+func TestNoIdIsSaidToBeWrongWhileABrokerIsNotConnected(t *testing.T) {
+	playBroker(t, func(c *config.Config) {
+		c.Connectors = append(c.Connectors, toBroker("second", "second"+brokerPort))
+	}, func(s *stage, k *scriptedBroker) {
+		s.advance(time.Minute)
+		equal(s, "lines", s.count("no connected container has the id"), 0)
+		second := s.newBroker("second")
+		defer second.die()
+		s.advance(time.Minute)
+		equal(s, "lines when all are connected", s.count("no connected container has the id"), 1)
+	}, config.AutoLink{Address: "nobody", Direction: config.DirectionOut, ContainerID: "other"})
 }
 
 func TestAContainerThatConnectsToTheRouter(t *testing.T) {
@@ -339,43 +356,6 @@ func TestAContainerThatConnectsToTheRouter(t *testing.T) {
 		a.Do(func() { equal(s, "it has", got, "outside x") })
 		a.kill()
 	}, config.AutoLink{Address: "inside", Direction: config.DirectionOut, ExternalAddress: "outside", Connection: "containers"})
-}
-
-func TestAttachesToABrokerThatComesBackArePaced(t *testing.T) {
-	var links []config.AutoLink
-	for i := range 300 {
-		links = append(links, out(fmt.Sprint("q", i)))
-	}
-	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
-		equal(s, "attached", k.count("attached q"), 300)
-		equal(s, "active", s.router.AutoLinks()["active"], 300)
-		k.do(func() { k.mute["q7"] = true })
-		k.restart()
-		equal(s, "attaches under way at a broker that does not answer", s.router.AutoLinks()["attaching"], 64)
-		s.advance(15 * time.Second)
-		equal(s, "when the first ones have waited for long", s.router.AutoLinks()["attaching"], 128)
-		if !s.logged("warn", "not attached", "has not answered the attach for 10s") {
-			t.Error("it is not logged")
-		}
-		k.do(func() { clear(k.mute); close(k.speak); k.speak = make(chan struct{}) })
-		s.advance(time.Second)
-		equal(s, "active when it answers", s.router.AutoLinks()["active"], 300)
-	}, links...)
-}
-
-func TestAFallbackDestinationIsAtTheBroker(t *testing.T) {
-	playBroker(t, func(c *config.Config) {
-		c.Addresses = append(c.Addresses, config.Address{Prefix: "fb", Distribution: config.Balanced, EnableFallback: true})
-	}, func(s *stage, k *scriptedBroker) {
-		p := s.app("sender").producer("fb")
-		ended(s, "nobody else takes it", p.send(text("a")), wire.StateAccepted)
-		equal(s, "the broker has it", k.into("fb").has(), "a")
-		c := s.app("receiver").consumer("fb", 10)
-		p.send(text("b"))
-		equal(s, "somebody does", c.bodies(), "b")
-		equal(s, "the broker has", k.into("fb").has(), "a")
-		c.acceptAll()
-	}, config.AutoLink{Address: "fb", Direction: config.DirectionOut, Fallback: true})
 }
 
 func TestAutoLinksAndConnectorsComeAndGoWhileTheRouterRuns(t *testing.T) {

@@ -110,6 +110,27 @@ func TestABrokerMayOverrunItsCreditByAWindow(t *testing.T) {
 	}, config(func(c *Config) { c.Overrun = true }))
 }
 
+// Nobody settles them.
+func TestPresettledDeliveriesAreNotInFlight(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.attachReceiver("q", 0)
+		p.write(grant(0, 0, 1000))
+		l := p.sender("q")
+		p.do(func(b *Batch) {
+			for range 50 {
+				if _, _, res := l.Send(b, &Outgoing{Settled: true, Payload: []byte("m")}, p.h, 1); res != Sent {
+					t.Errorf("a presettled one is not sent: %v", res)
+					return
+				}
+			}
+		})
+		p.skip()
+		if n := p.sends(l, 50); n != 10 {
+			t.Errorf("%d of 10 are in flight behind presettled ones", n)
+		}
+	}, inFlight(10))
+}
+
 // Whatever order things happen in, the sums are those of the links, the bound holds, and
 // no link is kept from its share.
 func TestTheCountOfDeliveriesInFlightIsExact(t *testing.T) {

@@ -45,15 +45,18 @@ func (p *parser) complete(e Entity, where string) bool {
 // predecessor's form the former is to be left out, and the latter may be right: the
 // container may have several stages of a chain.
 func (p *parser) checkOtherLinks(ends map[string]string, l *AutoLink, where string) (leaveOut bool) {
-	end := func(d Direction) string {
-		return fmt.Sprintf("%s %q %d %t %q %q %q", d, l.Address, l.Phase, l.Fallback, l.externalAddress(), l.Connection, l.ContainerID)
+	end := func(d Direction, fallback bool) string {
+		return fmt.Sprintf("%s %q %d %t %q %q %q", d, l.Address, l.Phase, fallback, l.externalAddress(), l.Connection, l.ContainerID)
 	}
-	back := DirectionIn
-	if l.Direction == DirectionIn {
-		back = DirectionOut
+	var back []string
+	switch {
+	case l.Direction == DirectionOut:
+		back = []string{end(DirectionIn, false)} // what comes out of a fallback destination goes into none
+	case !l.Fallback:
+		back = []string{end(DirectionOut, false), end(DirectionOut, true)}
 	}
 	line := p.lineOf(where, "direction")
-	if first, ok := ends[end(l.Direction)]; ok {
+	if first, ok := ends[end(l.Direction, l.Fallback)]; ok {
 		what := "is between the same address and the same place at the broker as %s; remove one"
 		if p.legacy {
 			p.doubt(line, where, what+": this one is left out", p.at(first, p.lines[first]))
@@ -62,11 +65,13 @@ func (p *parser) checkOtherLinks(ends map[string]string, l *AutoLink, where stri
 		}
 		return p.legacy
 	}
-	if first, ok := ends[end(back)]; ok {
-		p.doubt(p.lineOf(where, "phase"), where, "is the way back of %s, in the same phase: messages would go round for ever; remove the phase of both to get 1 with direction in and 0 with out", p.at(first, p.lines[first]))
-		return false
+	for _, other := range back {
+		if first, ok := ends[other]; ok {
+			p.doubt(p.lineOf(where, "phase"), where, "is the way back of %s, in the same phase: messages would go round for ever; remove the phase of both to get 1 with direction in and 0 with out, or give both fallback: true", p.at(first, p.lines[first]))
+			return false
+		}
 	}
-	ends[end(l.Direction)] = where
+	ends[end(l.Direction, l.Fallback)] = where
 	return false
 }
 
