@@ -296,7 +296,7 @@ func TestALegacyFileMaySayTheSameTwice(t *testing.T) {
 		t.Errorf("%d connectors, want both", len(c.Connectors))
 	}
 	warnings := []string{
-		"f:14: autoLink: is the way back of autoLink (line 4), in the same phase: messages would go round for ever; remove the phase of both to get 1 with direction in and 0 with out",
+		"f:14: autoLink: is the way back of autoLink (line 4), in the same phase: messages would go round for ever; remove the phase of both to get 1 with direction in and 0 with out, or give both fallback: true",
 		"f:19: autoLink: is between the same address and the same place at the broker as autoLink (line 4); remove one: this one is left out",
 		"f:33: connector.port: leads to b:5672 as connector (line 28) does; one of the two connections carries everything, and the other stands by",
 	}
