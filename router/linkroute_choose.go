@@ -63,27 +63,47 @@ func (t *linkRoutes) choose(l *routedLink) (linkWay, *wire.Error) {
 	return linkWay{place: at, server: s}, nil
 }
 
-// choosePlace chooses among the nearest places where the link was not refused yet: in turns,
-// but for a link that must be found again, which has one broker only, and for a coordinator,
-// which goes where such links of its client go, if that is as near.
+// choosePlace chooses among the nearest places where the link was not refused yet, in turns.
+// A link that must be found again has one place only, however far; and a coordinator goes
+// where such links of its client go, if a broker that is as near as others has them.
 func (t *linkRoutes) choosePlace(l *routedLink) (place, *wire.Error) {
-	key, keeper := l.to.key, t.keeper(l)
-	places := t.nearest(t.places(l, keeper))
-	switch {
-	case len(places) > 0:
-	case keeper != "":
+	key := l.to.key
+	if keeper := t.keeper(l); keeper != "" {
+		if at, ok := t.kept(l, keeper); ok {
+			return at, nil
+		}
 		reason := "the subscription is kept by the broker " + keeper + ", which no router that can be reached is connected to; one made at another broker would be a second one, and empty"
 		why := noRoute(key, reason)
 		why.Description += ": " + reason // a case that those clients do not know
 		return place{}, why
-	default:
+	}
+	places := t.nearest(t.places(l, ""))
+	if len(places) == 0 {
 		return place{}, noRoute(key, "no container that serves the link route is connected to any router that can be reached")
 	}
 	if l.coordinates() {
 		broker := rendezvous(l.client, places, func(p place) string { return p.broker })
+		if at, ok := t.kept(l, broker); ok && broker != "" {
+			return at, nil
+		}
 		places = slices.DeleteFunc(places, func(p place) bool { return p.broker != broker })
 	}
 	return places[t.turn(key, len(places))], nil
+}
+
+// kept is the place by which a client's links go to a broker that keeps something for them,
+// among those that can be reached: the same wherever the client connects. A broker knows a
+// subscription by the container that it was made for as well, and that is the router which is
+// connected to it. [2.6.1]
+func (t *linkRoutes) kept(l *routedLink, keeper string) (place, bool) {
+	places := slices.DeleteFunc(t.places(l, keeper), func(p place) bool {
+		_, reached := t.costTo(p.router)
+		return !reached
+	})
+	if len(places) == 0 {
+		return place{}, false
+	}
+	return place{rendezvous(l.client, places, func(p place) string { return p.router }), keeper}, true
 }
 
 // rendezvous is the name that a client's links keep to, among those of a list that is not
@@ -252,17 +272,26 @@ func (x *mesh) linkHop(egress string, from *adjacency) *adjacency {
 // leads says whether a mirror leads to where a link may go, and by which link route if that
 // is a container of this router.
 func (t *linkRoutes) leads(m *mirror, l *routedLink) (*linkRoute, bool) {
-	id, chosen := t.router.cfg.Router.ID, place{l.to.egress, l.to.broker}
+	id, chosen, keeper := t.router.cfg.Router.ID, place{l.to.egress, l.to.broker}, t.keeper(l)
 	if m.container == nil {
 		if chosen.router != "" {
 			return nil, chosen == m.place
 		}
-		return nil, slices.Contains(t.places(l, t.keeper(l)), m.place)
+		if keeper != "" {
+			at, _ := t.kept(l, keeper)
+			return nil, at == m.place
+		}
+		return nil, slices.Contains(t.places(l, ""), m.place)
 	}
 	if chosen.router != "" && chosen.router != id {
 		return nil, false
 	}
-	broker := cmp.Or(l.to.broker, t.keeper(l))
+	if keeper != "" {
+		if at, _ := t.kept(l, keeper); at.router != id {
+			return nil, false
+		}
+	}
+	broker := cmp.Or(l.to.broker, keeper)
 	if l.lasting() {
 		s := t.chooseServer(l, broker)
 		return s.route, s.container == m.container

@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,7 +205,7 @@ func TestADetachIsAnsweredThoughTheContainerSaysNothing(t *testing.T) {
 }
 
 func TestALostPathDetachesBothEnds(t *testing.T) {
-	for _, lost := range []string{"client", "broker", "A-B", "B-C", "B"} {
+	for _, lost := range []string{"client", "broker", "broker, which says why", "A-B", "B-C", "B"} {
 		t.Run(lost, func(t *testing.T) {
 			line(t, func(s *meshStage, b *broker) {
 				app := s.at("A", "app")
@@ -218,6 +219,8 @@ func TestALostPathDetachesBothEnds(t *testing.T) {
 					app.kill()
 				case "broker":
 					b.kill()
+				case "broker, which says why":
+					b.app.do(func() { b.Close(why) })
 				case "B":
 					s.net.Between("A", "B").Cut()
 					s.net.Between("B", "C").Cut()
@@ -230,7 +233,8 @@ func TestALostPathDetachesBothEnds(t *testing.T) {
 					sameError(s, "the client's receiver", c.end, "qd:routed-link-lost")
 					equal(s.stage, "closed", p.Closed && c.Closed, true)
 				}
-				if lost != "broker" {
+				atBroker := strings.HasPrefix(lost, "broker")
+				if !atBroker {
 					sameError(s, "the receiver at the container", b.in[0].end, "qd:routed-link-lost")
 					sameError(s, "the sender at the container", b.out[0].end, "qd:routed-link-lost")
 					equal(s.stage, "closed, which would end what is durable", b.in[0].Closed || b.out[0].Closed, false)
@@ -238,7 +242,7 @@ func TestALostPathDetachesBothEnds(t *testing.T) {
 				for _, path := range [][2]string{{"A", "B"}, {"B", "C"}} {
 					s.net.Between(path[0], path[1]).Heal()
 				}
-				if lost == "broker" {
+				if atBroker {
 					b = s.broker("C", "broker")
 				}
 				s.advance(5 * time.Second)
@@ -281,6 +285,13 @@ func TestShutdownEndsRoutedLinksWithAReason(t *testing.T) {
 				done := make(chan error, 1)
 				go func() { done <- s.routers[id].Shutdown(context.Background()) }()
 				s.settleDown()
+				late := app.producer("tx/q")
+				s.settleDown()
+				condition := wire.Symbol(wire.CondConnectionForced)
+				if id == "C" {
+					condition = "qd:no-route-to-dest" // A has heard that no way leads there
+				}
+				sameError(s, "one that is attached meanwhile", late.end, condition)
 				b.settleIn(0)
 				s.advance(20 * time.Second)
 				if err := <-done; err != nil {
@@ -290,6 +301,7 @@ func TestShutdownEndsRoutedLinksWithAReason(t *testing.T) {
 				sameError(s, "the sender", p.end, wire.CondConnectionForced)
 				sameError(s, "the receiver", c.end, wire.CondConnectionForced)
 				sameError(s, "at the container", b.in[0].end, wire.CondConnectionForced)
+				equal(s.stage, "senders that came to the container", len(b.in), 1)
 			})
 		})
 	}

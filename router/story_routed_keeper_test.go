@@ -150,6 +150,39 @@ func TestADurableSubscriptionGoesByAnotherRouterToItsBroker(t *testing.T) {
 	})
 }
 
+// A broker tells subscriptions apart by the containers that they were made for too, which are
+// the routers that are connected to it: so a client's go by one of these, and not by the nearest.
+func TestADurableSubscriptionGoesByOneRouterWhereverItsClientConnects(t *testing.T) {
+	routes := append(both("tx", "one"), both("tx", "two")...)
+	brokersAt(t, containersAt(routes, "C", "D"), func(s *meshStage, oneAtC, twoAtD *broker) {
+		ways := []*broker{oneAtC, twoAtD, s.broker("D", "one"), s.broker("C", "two")}
+		s.advance(time.Second)
+		used := map[int]int{}
+		for i := range 16 {
+			name := fmt.Sprint("app", i)
+			for _, router := range []string{"A", "B", "C", "D", "A"} {
+				a := s.at(router, name)
+				a.producer("tx/q") // the session leads to a broker already
+				c := a.subscribe("news", "tx/news")
+				s.settleDown()
+				equal(s.stage, name+" at "+router, c.Live(), true)
+				a.kill()
+				s.settleDown()
+			}
+			for k, b := range ways {
+				if times := b.has(name + "/news"); times == 5 {
+					used[k]++
+				} else if times != 0 {
+					t.Errorf("%s was %d of 5 times at broker %s by one of its two routers", name, times, b.Name)
+				}
+			}
+		}
+		if len(used) != 4 {
+			t.Errorf("ways to brokers by which subscriptions went: %v, want all four", used)
+		}
+	})
+}
+
 // A client declares transactions where its durable subscriptions are, if both brokers are as
 // near, though the coordinator is attached first.
 func TestACoordinatorIsWhereTheDurableSubscriptionsOfItsClientAre(t *testing.T) {
@@ -174,6 +207,32 @@ func TestACoordinatorIsWhereTheDurableSubscriptionsOfItsClientAre(t *testing.T) 
 		for k, b := range brokers {
 			if len(b.asked)%3 != 0 || len(b.asked) == 0 {
 				t.Errorf("broker %d has %d links: not three of each of some clients", k, len(b.asked))
+			}
+		}
+	})
+}
+
+// So it is where each broker is connected to several routers.
+func TestACoordinatorGoesByTheRouterOfItsClientsDurableSubscriptions(t *testing.T) {
+	routes := append(both("tx", "one"), both("tx", "two")...)
+	for _, id := range []string{"one", "two"} {
+		routes = append(routes, both("$coordinator", id)[0])
+	}
+	playMesh(t, "A-B B-C B-D", containersAt(routes, "C", "D"), func(s *meshStage) {
+		ways := []*broker{s.broker("C", "one"), s.broker("C", "two"), s.broker("D", "one"), s.broker("D", "two")}
+		s.advance(time.Second)
+		for i := range 10 {
+			name := fmt.Sprint("app", i)
+			for _, router := range []string{"A", "C"} { // as near to both routers, and not
+				a := s.at(router, name)
+				a.producerWith(meshtest.SenderOptions{Name: "txn", Target: &wire.Target{Coordinator: true}})
+				a.subscribe("news", "tx/news")
+				s.settleDown()
+				a.kill()
+				s.settleDown()
+			}
+			for _, b := range ways {
+				equal(s.stage, name+": coordinators and subscriptions by one way to broker "+b.Name, b.has(name+"/txn"), b.has(name+"/news"))
 			}
 		}
 	})

@@ -104,9 +104,15 @@ func TestPrefixesAreAddedAndRemoved(t *testing.T) {
 		p, w := app.producer("east/q"), app.producer("west")
 		c := app.consumer("east/q/x", 1)
 		s.settleDown()
-		equal(s.stage, "target", b.asked[0].Target.Address.V, "queue://q")
-		equal(s.stage, "target", b.asked[1].Target.Address.V, "topic.west")
-		equal(s.stage, "source", b.asked[2].Source.Address.V, "q/x")
+		var at []string
+		for _, a := range b.asked {
+			if a.Role == wire.RoleSender {
+				at = append(at, "to "+a.Target.Address.V)
+			} else {
+				at = append(at, "from "+a.Source.Address.V)
+			}
+		}
+		equal(s.stage, "attached at the container", fmt.Sprint(at), "[to queue://q to topic.west from q/x]")
 		equal(s.stage, "answer", p.Answer.Target.Address.V, "east/q")
 		equal(s.stage, "answer", w.Answer.Target.Address.V, "west")
 		equal(s.stage, "answer", c.Answer.Source.Address.V, "east/q/x")
@@ -137,9 +143,18 @@ func TestADynamicTerminusIsRoutedByTheAddressThatItNames(t *testing.T) {
 		name, _ := got.(wire.Map).Get("x-opt-qd.address")
 		equal(s.stage, "by", name, any("here"))
 		equal(s.stage, "made", c.Answer.Source.Address.V, "temporary/made-up")
+		byLink := &consumer{app: s.at("A", "by its link")}
+		byLink.app.do(func() {
+			byLink.Receiver = byLink.app.sessions[0].AttachReceiverWith(&wire.Attach{
+				Name: "n", Source: &wire.Source{Dynamic: true}, Target: new(wire.Target),
+				Properties: wire.Map{{Key: wire.Symbol("x-opt-qd.address"), Value: "temporary/link"}},
+			}, byLink.options())
+		})
+		s.settleDown()
+		equal(s.stage, "attached at the container by a property of the link", len(b.asked), 2)
 		own := s.at("A", "other").consumerWith(meshtest.ReceiverOptions{Source: &wire.Source{Dynamic: true}})
 		s.settleDown()
-		equal(s.stage, "attached at the container", len(b.asked), 1)
+		equal(s.stage, "attached at the container", len(b.asked), 2)
 		equal(s.stage, "made by the router", own.Live(), true)
 	})
 }

@@ -42,7 +42,7 @@ func TestALinkIsAttachedAtTheContainerWithAllThatItsClientSaid(t *testing.T) {
 		want := ask
 		want.Name, want.Role, want.Handle = "app/sub", wire.RoleReceiver, got.Handle
 		if a, b := string(got.Append(nil)), string(want.Append(nil)); a != b {
-			t.Errorf("attached with\n%+v, want\n%+v", got, want)
+			t.Errorf("attached with\n%+v, source %+v, target %+v; want\n%+v, source %+v, target %+v", got, got.Source, got.Target, want, want.Source, want.Target)
 		}
 		a := c.Answer
 		if a == nil {

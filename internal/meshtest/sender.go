@@ -98,6 +98,9 @@ func (l *Sender) Credit() uint32 {
 	return uint32(max(left, 0))
 }
 
+// Presume has the sender act as if it had been given n more credit than it was.
+func (l *Sender) Presume(n uint32) { l.limit += n }
+
 // Room is Credit without regard to what was given to Send and is not begun.
 func (l *Sender) Room() uint32 { return l.limit - l.deliveryCount }
 
