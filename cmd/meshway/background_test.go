@@ -21,9 +21,13 @@ import (
 // argsEnv makes the test program the program itself, with this command line.
 const argsEnv = "MESHWAY_TEST_ARGS"
 
+// versionEnv makes it another version.
+const versionEnv = "MESHWAY_TEST_VERSION"
+
 func TestMain(m *testing.M) {
 	if args := os.Getenv(argsEnv); args != "" {
 		os.Args = append(os.Args[:1], strings.Split(args, "\n")...)
+		version = os.Getenv(versionEnv)
 		os.Exit(mainCode())
 	}
 	os.Exit(m.Run())

@@ -121,6 +121,18 @@ stderr: meshway: 1 thing is broken, 0 remarks`,
 		code:   1,
 		mended: func(s *ward) { s.command("delete auto-link closed-out -r C") },
 	},
+	"a broker that does not answer an attach": {
+		happens: func(s *ward) {
+			s.net.Between("C", "rabbit").Silence()
+			s.command("create auto-link late-out -r C address=late direction=out connection=rabbit")
+			s.pass(time.Second)
+		},
+		says: `
+! C: auto-link not active: auto-link out of late is attaching
+    see that the queue is there and that the login may use it; without a connection it waits for the broker: meshway get brokers --router C
+4 routers asked: nothing is broken, 1 remark`,
+		mended: func(s *ward) { s.net.Between("C", "rabbit").Heal(); s.command("delete auto-link late-out -r C") },
+	},
 	"senders without a consumer": {
 		happens: func(s *ward) {
 			s.sends(s.app("one", "A"), "lonely", 0)
