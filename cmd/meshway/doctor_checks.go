@@ -81,10 +81,7 @@ func (p *patient) shardsLost() (list []finding) {
 					continue
 				}
 				seen[address+"\x00"+name] = true
-				what := fmt.Sprintf("%s of %s is connected at no router; its keys wait", name, address)
-				if sh.onLoss == "move" {
-					what = fmt.Sprintf("%s of %s is connected at no router; its keys go to the others", name, address)
-				}
+				what := fmt.Sprintf("%s of %s is connected at no router; its keys %s", name, address, sh.fate())
 				list = append(list, finding{true, "shard lost", id, what, "bring the broker back, or see why no router connects to it: meshway get brokers --all"})
 			}
 		}

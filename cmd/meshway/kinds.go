@@ -99,8 +99,10 @@ func plainAddress(key string) string {
 	return key
 }
 
-// fallbackKey is the key of the fallback consumers of an address.
-func fallbackKey(address string) string { return "M1" + address }
+// fallbackPhase is the phase by which routers show the fallback consumers of an address.
+const fallbackPhase = "1"
+
+func fallbackKey(address string) string { return "M" + fallbackPhase + address }
 
 // addressClass says what the letter in front of an address means.
 func addressClass(key string) string {

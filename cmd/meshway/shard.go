@@ -57,6 +57,14 @@ func shardingOf(e client.Entity) *sharding {
 	return &sharding{address: e, connections: names, key: shards.Text("key"), onLoss: shards.Text("onLoss")}
 }
 
+// fate is what the keys of a lost shard do.
+func (sh *sharding) fate() string {
+	if sh.onLoss == "move" {
+		return "go to the others"
+	}
+	return "wait"
+}
+
 func (a *app) shard(ctx context.Context, mesh agents, address, key string) error {
 	configured, err := treatmentOf(ctx, mesh, "", address)
 	if err != nil {

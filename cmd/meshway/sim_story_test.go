@@ -79,3 +79,30 @@ func TestDoctorOverAMesh(t *testing.T) {
 		golden(t, "testdata/mesh-doctor.txt", text)
 	})
 }
+
+// What stands for an address's own consumers takes messages too: shards, a waypoint that
+// nobody takes from, a fallback; and what is lost of them is said.
+func TestTraceToWhatStandsForConsumers(t *testing.T) {
+	hospital(t, func(s *ward) {
+		text := "# shards, and nobody behind them\n\n" + s.tell("trace invoices", "trace invoices --from D -o json")
+		s.takes(s.app("clerk", "D"), "invoices", 10)
+		s.pass(time.Second)
+		text += "# a consumer behind them\n\n" + s.tell("trace invoices")
+		s.stop("raven")
+		s.pass(2 * time.Second)
+		text += "# a shard is lost\n\n" + s.tell("trace invoices")
+		text += "# a fallback alone\n\n" + s.tell("trace spare")
+		s.takes(s.app("first choice", "D"), "spare", 10)
+		s.pass(time.Second)
+		text += "# a consumer of its own\n\n" + s.tell("trace spare")
+		for _, c := range s.conns[:2] { // the workers
+			_ = c.Close()
+		}
+		s.pass(time.Second)
+		text += "# a queue that nobody takes from\n\n" + s.tell("trace queue")
+		s.stop("rabbit")
+		s.pass(2 * time.Second)
+		text += "# no broker\n\n" + s.tell("trace queue", "trace invoices")
+		golden(t, "testdata/ward-trace.txt", text)
+	})
+}

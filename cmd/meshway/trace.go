@@ -53,24 +53,6 @@ type tracing struct {
 	mesh topoview.Mesh
 }
 
-// traceLeg is one phase of an address: of a waypoint there are two.
-type traceLeg struct {
-	Phase     string       `json:"phase"`
-	Title     string       `json:"title"`
-	Consumers []traceEnd   `json:"consumers"`
-	Problems  []string     `json:"problems,omitempty"`
-	Chosen    []string     `json:"chosen"`
-	ends      map[int]bool // those that would be chosen
-}
-
-// traceEnd is a router with consumers.
-type traceEnd struct {
-	Router    string        `json:"router"`
-	Consumers int           `json:"consumers"`
-	Credit    float64       `json:"credit"` // of all together; -1: not asked
-	Path      topoview.Path `json:"path"`
-}
-
 func (a *app) trace(ctx context.Context, m managing, address, from, output string) error {
 	if err := checkOutput(output); err != nil {
 		return err
@@ -115,27 +97,14 @@ func (t *tracing) look(ctx context.Context, mesh agents, s *survey) error {
 		t.Verdict = "it would be refused: the address is configured as unavailable"
 		return nil
 	}
-	in, out := phases(configured)
-	t.Legs = []traceLeg{{Phase: in, Title: "to consumers"}}
-	if in != out {
-		t.Legs = []traceLeg{{Phase: in, Title: "into the waypoint"}, {Phase: out, Title: "from the waypoint to consumers"}}
-	}
+	t.Legs = legsOf(t.Address, configured)
 	for i := range t.Legs {
 		if err := t.leg(ctx, mesh, s, &t.Legs[i]); err != nil {
 			return err
 		}
 	}
-	t.judge()
+	t.judge(configured)
 	return nil
-}
-
-// phases are those of senders and receivers.
-func phases(configured client.Entity) (in, out string) {
-	in, out = cmp.Or(configured.Text("ingressPhase"), "0"), cmp.Or(configured.Text("egressPhase"), "0")
-	if configured.Text("waypoint") == "true" && in == out {
-		out = "1"
-	}
-	return in, out
 }
 
 // linkRoute reports whether links to the address are routed as they are: then no message is
@@ -260,135 +229,6 @@ func describeTreatment(e client.Entity) string {
 	return text
 }
 
-// leg finds the consumers of one phase, and the ways to them.
-func (t *tracing) leg(ctx context.Context, mesh agents, s *survey, l *traceLeg) error {
-	key := "M" + l.Phase + t.Address
-	row, err := readAddress(ctx, mesh, s.via(t.From), key)
-	if err != nil {
-		return err
-	}
-	routers := row.List("remoteHostRouters")
-	switch {
-	case len(row) == 0: // nobody has used it there, so that router was not told who has consumers
-		routers = s.ids
-	case row.Number("subscriberCount") > 0:
-		routers = append([]string{t.From}, routers...)
-	}
-	ends := make([]traceEnd, len(routers))
-	errs := each(routers, func(i int, id string) error {
-		ends[i] = traceEnd{Router: id, Path: pathBetween(t.mesh, t.From, id)}
-		return ends[i].ask(ctx, mesh, s.via(id), key)
-	})
-	for i, err := range errs {
-		if err != nil {
-			l.Problems = append(l.Problems, fmt.Sprintf("%s: %v", routers[i], err))
-		}
-	}
-	if len(row) == 0 {
-		ends = slices.DeleteFunc(ends, func(e traceEnd) bool { return e.Consumers == 0 })
-	}
-	slices.SortStableFunc(ends, func(x, y traceEnd) int { return cmp.Compare(x.Path.Cost, y.Path.Cost) })
-	l.Consumers = ends
-	l.choose(t.Distribution)
-	return nil
-}
-
-// readAddress reads an address at a router; one that the router does not know is empty.
-func readAddress(ctx context.Context, mesh agents, router, key string) (client.Entity, error) {
-	e, err := mesh.Read(ctx, router, "router.address", client.Key{Identity: key})
-	if client.HasStatus(err, client.StatusNotFound) {
-		return client.Entity{}, nil
-	}
-	return e, err
-}
-
-// ask asks a router for its consumers of an address.
-func (e *traceEnd) ask(ctx context.Context, mesh agents, router, key string) error {
-	row, err := readAddress(ctx, mesh, router, key)
-	if err != nil {
-		return err
-	}
-	e.Consumers = int(row.Number("subscriberCount"))
-	if e.Consumers == 0 {
-		return nil
-	}
-	links, err := mesh.Query(ctx, router, "router.link", "linkDir", "owningAddr", "creditAvailable")
-	if err != nil {
-		return err
-	}
-	for _, l := range links {
-		if l.Text("linkDir") == "out" && l.Text("owningAddr") == key {
-			e.Credit += l.Number("creditAvailable")
-		}
-	}
-	return nil
-}
-
-// usable are the ends that could take a message.
-func (l *traceLeg) usable(i int) bool {
-	e := l.Consumers[i]
-	return e.Consumers > 0 && len(e.Path.Hops) > 0
-}
-
-// choose says which routers would get a message.
-func (l *traceLeg) choose(distribution string) {
-	l.ends = map[int]bool{}
-	least := -1
-	for i, e := range l.Consumers {
-		if !l.usable(i) {
-			continue
-		}
-		if distribution == "closest" && least >= 0 && int(e.Path.Cost) > least {
-			continue
-		}
-		least = int(e.Path.Cost)
-		l.ends[i] = true
-		l.Chosen = append(l.Chosen, e.Router)
-	}
-}
-
-// judge says what would become of a message.
-func (t *tracing) judge() {
-	for _, l := range t.Legs {
-		switch {
-		case len(l.Consumers) == 0:
-			t.Verdict = fmt.Sprintf("no sender would get credit, and a message sent without would be released: there is no consumer %s anywhere in the mesh", l.whom())
-			return
-		case len(l.Chosen) == 0:
-			t.Verdict = "it would be released: none of the routers with consumers can be reached"
-			return
-		}
-		credit := 0.0
-		for i := range l.ends {
-			credit += l.Consumers[i].Credit
-		}
-		if credit == 0 {
-			t.Verdict = fmt.Sprintf("it would wait: no consumer %s gives credit", l.whom())
-			return
-		}
-	}
-	t.Delivered = true
-	last := t.Legs[len(t.Legs)-1]
-	routers := strings.Join(last.Chosen, ", ")
-	switch {
-	case t.Distribution == "multicast":
-		t.Verdict = "every consumer would get a copy: those at " + routers
-	case len(last.Chosen) == 1:
-		t.Verdict = "a consumer at " + routers + " would get it"
-	case t.Distribution == "closest":
-		t.Verdict = "it would go to one of the nearest, in turn: " + routers
-	default:
-		t.Verdict = "it would go to the consumer with the fewest outstanding deliveries plus cost, at one of " + routers
-	}
-}
-
-func (l traceLeg) whom() string {
-	if l.Title == "into the waypoint" {
-		return "that feeds the waypoint (an auto-link out of the mesh)"
-	}
-	return "of it"
-}
-
 // text is the trace for people.
 func (t *tracing) text() string {
 	var b strings.Builder
@@ -406,21 +246,6 @@ func (t *tracing) text() string {
 	}
 	fmt.Fprintf(&b, "\n%s", t.Verdict)
 	return b.String()
-}
-
-func (l traceLeg) table() string {
-	var rows [][]string
-	for i, e := range l.Consumers {
-		mark, cost, path, instead := "", fmt.Sprint(e.Path.Cost), pathLine(e.Path), insteadLine(e.Path)
-		if l.ends[i] {
-			mark = "→"
-		}
-		if len(e.Path.Hops) == 0 {
-			cost, path = "-", "no path: "+e.Path.Why
-		}
-		rows = append(rows, []string{mark, e.Router, fmt.Sprint(e.Consumers), fmt.Sprint(e.Credit), cost, path, cmp.Or(instead, "-")})
-	}
-	return tabular([]string{"", "ROUTER", "CONSUMERS", "CREDIT", "COST", "PATH", "IF LOST"}, rows, []bool{false, false, true, true, true, false, false})
 }
 
 // pathLine is a path in a line, with what each adjacency costs.
