@@ -203,6 +203,9 @@ func listingInPages(m *manager) {
 			for _, row := range page {
 				names = append(names, row["name"])
 			}
+			if len(names) > len(whole) {
+				m.Fatalf("pages of %d go on beyond the %d rows that there are: %v", count, len(whole), names)
+			}
 			if int64(len(page)) < count {
 				break
 			}

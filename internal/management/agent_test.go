@@ -26,13 +26,17 @@ type things struct {
 func newThings() *things {
 	t := new(things)
 	t.Table = NewTable(Type{Name: "thing", Base: BaseConfiguration, Help: "a thing", Operations: []string{"CREATE", "READ", "UPDATE", "DELETE"}},
-		[]Column[*thing]{
-			{Attribute{Name: "name", Type: "string", Create: true}, func(x *thing) any { return x.name }},
-			{Attribute{Name: "identity", Type: "string"}, func(x *thing) any { return x.id }},
-			{Attribute{Name: "size", Type: "integer", Create: true, Update: true, Required: true}, func(x *thing) any { return int32(x.size) }},
-			{Attribute{Name: "password", Type: "string", Secret: true, Create: true}, func(*thing) any { return "hunter2" }},
-		}, func(Client) []*thing { return t.list })
+		t.columns(), func(Client) []*thing { return t.list })
 	return t
+}
+
+func (*things) columns() []Column[*thing] {
+	return []Column[*thing]{
+		{Attribute{Name: "name", Type: "string", Create: true}, func(x *thing) any { return x.name }},
+		{Attribute{Name: "identity", Type: "string"}, func(x *thing) any { return x.id }},
+		{Attribute{Name: "size", Type: "integer", Create: true, Update: true, Required: true}, func(x *thing) any { return int32(x.size) }},
+		{Attribute{Name: "password", Type: "string", Secret: true, Create: true}, func(*thing) any { return "hunter2" }},
+	}
 }
 
 func (t *things) Create(_ Client, values wire.Map) (any, error) {

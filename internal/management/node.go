@@ -1,6 +1,7 @@
 package management
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -157,7 +158,7 @@ func (a *Agent) query(r *Request) (any, *Error) {
 		return nil, err
 	}
 	if !limited {
-		count = mostRows
+		count = math.MaxInt32 // all, and if those are too many the answer says so
 	}
 	rows := a.pages.get(a.node.Now(), r, offset, count, func() []row { return list(r.Client, types) })
 	if len(rows) > mostRows {
