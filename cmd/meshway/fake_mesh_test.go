@@ -23,6 +23,7 @@ type fakeMesh struct {
 	asked   []string // changes, as they came
 	answer  any      // of operations of the agent
 	refuses error    // what changes are answered with
+	fails   error    // what queries are answered with
 	onQuery func(router, kind string)
 }
 
@@ -37,6 +38,8 @@ func (m *fakeMesh) entities(router, kind string) ([]client.Entity, error) {
 		m.onQuery(router, kind)
 	}
 	switch {
+	case m.fails != nil:
+		return nil, m.fails
 	case m.silent[router]:
 		return nil, &client.SilentError{Router: router, After: 5 * time.Second}
 	case m.at[router] == nil:

@@ -35,7 +35,26 @@ func golden(t *testing.T, file, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s\nif that is right: go test ./cmd/meshway -run %s -update", file, got, want, t.Name())
+		t.Errorf("%s is not what the commands say:\n%sif that is right: go test ./cmd/meshway -run %s -update", file, difference(got, string(want)), t.Name())
+	}
+}
+
+// difference is the first line in which two transcripts differ, and in what of them it is: the
+// command, or the heading.
+func difference(got, want string) string {
+	has, wants, within := strings.Split(got, "\n"), strings.Split(want, "\n"), ""
+	line := func(list []string, i int) string {
+		if i < len(list) {
+			return list[i]
+		}
+		return "(nothing more)"
+	}
+	for i := 0; ; i++ {
+		if g, w := line(has, i), line(wants, i); g != w {
+			return fmt.Sprintf("%s\nline %d\n got %s\nwant %s\n", within, i+1, g, w)
+		} else if strings.HasPrefix(w, "$ ") || strings.HasPrefix(w, "#") {
+			within = w
+		}
 	}
 }
 
@@ -199,11 +218,16 @@ func TestWhatIsNotKnownIsNeitherMoreNorLess(t *testing.T) {
 }
 
 func TestWhoMayNotIsTold(t *testing.T) {
-	m := five()
-	m.refuses = &client.StatusError{Operation: "CREATE", Code: client.StatusForbidden, Description: "Forbidden"}
-	a := m.app()
-	a.want(t, 1, "create", "listener", "x", "port=1")
-	wantText(t, a.err, "does not allow CREATE", `the attribute "management" of the listener`)
+	for _, command := range []string{"create listener x port=1", "update log MESH enable=debug+", "delete auto-link queue-in -r C", "delete connection worker-E -r E", "reload", "config save"} {
+		m := five()
+		m.refuses = &client.StatusError{Operation: "CHANGES", Code: client.StatusForbidden, Description: "Forbidden"}
+		a := m.app()
+		a.want(t, 1, strings.Fields(command)...)
+		wantText(t, a.err, "does not allow CHANGES", `the attribute "management" of the listener`)
+		if said := a.out.String(); said != "" {
+			t.Errorf("%s is refused, and says %q", command, said)
+		}
+	}
 }
 
 func TestOneSilentRouterDoesNotHideTheOthers(t *testing.T) {
