@@ -3,6 +3,7 @@ package router_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -222,6 +223,9 @@ func TestWhatCannotChangeIsNamedAndNothingChanges(t *testing.T) {
 		const want = "router.id, router.mode, log.format cannot change while the router runs; nothing was changed: restart it, or undo that"
 		if _, ok := errors.AsType[*router.RestartError](err); !ok || err.Error() != want {
 			t.Errorf("got %v", err)
+		}
+		if _, err := s.router.Preview(s.with(func(c *config.Config) { c.Router.ID = "B" })); err == nil || !strings.HasPrefix(err.Error(), "router.id cannot change") {
+			t.Errorf("a preview of what cannot change says %v", err)
 		}
 		equal(s, "somebody listens at the new port", s.connects("5673"), false)
 		changes, err := s.router.Preview(s.with(func(c *config.Config) { c.Listeners = append(c.Listeners, another("more", "5673")) }))

@@ -27,7 +27,12 @@ func TestThePidFileIsThereWhileTheRouterRuns(t *testing.T) {
 		return &fakeRunner{atShutdown: func() {
 			text, _ := os.ReadFile(file)
 			during = string(text)
-		}, atStart: cancel}, nil
+		}, atStart: func() {
+			if _, err := os.Stat(file); err == nil {
+				t.Error("the pid file is there before the router listens")
+			}
+			cancel()
+		}}, nil
 	}
 	if code := a.run(ctx, []string{"run", "-P", file}); code != 0 || during != strconv.Itoa(os.Getpid())+"\n" {
 		t.Errorf("exit code %d, the file had %q; said %s", code, during, a.err)

@@ -345,6 +345,11 @@ func TestLog(t *testing.T) {
 	a = m.app()
 	a.want(t, 0, "log", "--level", "warn", "--module", "mesh", "--limit", "1")
 	wantText(t, a.out, "three")
+	a = m.app()
+	a.want(t, 0, "log", "--all", "--level", "warn") // and worse
+	if got := a.out.String(); strings.Contains(got, "one") || !strings.Contains(got, "two") || !strings.Contains(got, "three") {
+		t.Errorf("of level warn and worse are two and three, got\n%s", got)
+	}
 }
 
 func TestAFollowedLogRepeatsNothing(t *testing.T) {

@@ -124,7 +124,16 @@ func TestReceiveReplies(t *testing.T) {
 	}
 	a := newTestApp("")
 	a.router.incoming = []*amqp.Message{request()}
+	a.router.answer = func(*amqp.Message) *amqp.Message { // to the reply: somebody has heard it
+		if len(a.router.outcomes) > 0 {
+			t.Error("the request was accepted before it was answered: who dies in between leaves it without an answer")
+		}
+		return nil
+	}
 	a.want(t, 0, "receive", "q", "--count", "1", "--reply")
+	if len(a.router.outcomes) != 1 {
+		t.Errorf("the request was settled %d times", len(a.router.outcomes))
+	}
 	got := a.router.sent[0]
 	if *got.Properties.To != "temp.9" || got.Properties.CorrelationID != "id" || got.Value != "ping" || got.ApplicationProperties["k"] != "v" {
 		t.Errorf("echoed %+v", got)

@@ -17,6 +17,13 @@ func TestHelpAndVersion(t *testing.T) {
 	a := newTestApp("")
 	a.want(t, 0, "version")
 	wantText(t, a.out, "meshway ", runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
+	defer func(was string) { version = was }(version)
+	version = "v1.2.3" // as the linker sets it
+	for _, args := range [][]string{{"version"}, {"run", "--version"}} {
+		a := newTestApp("")
+		a.want(t, 0, args...)
+		wantText(t, a.out, "meshway v1.2.3")
+	}
 }
 
 func TestCompletion(t *testing.T) {
@@ -53,7 +60,7 @@ func TestPace(t *testing.T) {
 	}
 	for i, want := range []time.Duration{100, 200, 300} {
 		if d := p.due(start); d != want*time.Millisecond {
-			t.Errorf("number %d asked for at once waits %v, want %v ms", i+2, d, want)
+			t.Errorf("number %d asked for at once waits %v, want %v", i+2, d, want*time.Millisecond)
 		}
 	}
 	late := start.Add(405 * time.Millisecond)

@@ -119,8 +119,9 @@ func TestSendEnvelope(t *testing.T) {
 func TestSendOverAnAnonymousLink(t *testing.T) {
 	a := newTestApp("")
 	a.want(t, 0, "send", "orders", "x", "--anonymous")
-	if !reflect.DeepEqual(a.router.links, []string{">"}) || *a.router.sent[0].Properties.To != "orders" {
-		t.Errorf("got links %v, to %v", a.router.links, *a.router.sent[0].Properties.To)
+	to := a.router.sent[0].Properties.To
+	if !reflect.DeepEqual(a.router.links, []string{">"}) || to == nil || *to != "orders" {
+		t.Errorf("got links %v, to %v; want a link without an address, and a message to orders", a.router.links, to)
 	}
 }
 

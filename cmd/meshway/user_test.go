@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +16,9 @@ import (
 func (a *testApp) typing(answers ...string) *testApp {
 	a.inTerm = true
 	a.readPassword = func(context.Context) ([]byte, error) {
+		if len(answers) == 0 {
+			return nil, errors.New("nobody types any more")
+		}
 		next := answers[0]
 		answers = answers[1:]
 		return []byte(next), nil

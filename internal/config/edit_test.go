@@ -69,6 +69,10 @@ func TestEntitiesChangeAndGo(t *testing.T) {
 	if changed, err = changed.Delete("listener", "devices"); err != nil || len(changed.Listeners) != 0 || len(changed.Warnings) != 1 {
 		t.Errorf("a router without listeners: got %+v, warnings %v, %v", changed.Listeners, changed.Warnings, err)
 	}
+	three := parsed(t, edited+"addresses: [{name: a, prefix: a}, {name: b, prefix: b}, {name: c, prefix: c}]\n")
+	if less, err := three.Delete("address", "b"); err != nil || len(less.Addresses) != 2 || less.Addresses[0].Name != "a" || less.Addresses[1].Name != "c" {
+		t.Errorf("of three without the second there are %+v, %v", less.Addresses, err)
+	}
 	if string(Save(c)) != before {
 		t.Errorf("the configuration that was changed is another now:\n%s", Save(c))
 	}

@@ -359,3 +359,21 @@ func TestWhereALegacyFileHasLogLinesGo(t *testing.T) {
 		}
 	}
 }
+
+// Where several of the predecessor's modules are one here, the more talkative one counts.
+func TestWhatALegacyFileLogs(t *testing.T) {
+	for file, want := range map[string]string{
+		"log {\n  module: DEFAULT\n  enable: debug+\n}\n":                                                  "debug map[]",
+		"log {\n  enable: warning+\n}\n":                                                                   "warn map[]",
+		"log {\n  module: ROUTER_LS\n  enable: trace+\n}\n":                                                "info map[mesh:debug]",
+		"log {\n  module: ROUTER_LS\n  enable: error\n}\nlog {\n  module: ROUTER_MA\n  enable: info+\n}\n": "info map[mesh:info]",
+		"log {\n  module: AGENT\n  enable: default\n}\n":                                                   "info map[]",
+	} {
+		got, err := Parse("etc/f", []byte("listener {\n}\n"+file))
+		if err != nil {
+			t.Errorf("%q: %v", file, err)
+		} else if said := fmt.Sprint(got.Log.Level, " ", got.Log.Modules); said != want {
+			t.Errorf("%q logs %s, want %s", file, said, want)
+		}
+	}
+}
