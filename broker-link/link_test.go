@@ -292,6 +292,32 @@ func TestTheLogSaysTheSameOnlyNowAndThen(t *testing.T) {
 	}, "a:5672", "b:5672")
 }
 
+// However many places peers name, one after the other, what is remembered of each is bounded.
+func TestPlacesThatManyPeersNameAreForgottenByTheLogToo(t *testing.T) {
+	perform(t, func(s *script) {
+		s.up["a:5672"] = true
+		for round := range 10 {
+			var named []any
+			for i := range mostLearned {
+				named = append(named, entry("network-host", fmt.Sprintf("host-%d-%d", round, i), "port", "5672"))
+			}
+			s.open = open(named)
+			s.advance(time.Minute)
+			s.is("connected", Up)
+			s.up["a:5672"] = false
+			s.end(errors.New("lost"))
+			s.advance(time.Second)
+			s.up["a:5672"] = true
+		}
+		if len(s.tries) < 10*mostLearned {
+			t.Errorf("only %d places were dialled", len(s.tries))
+		}
+		if n := len(s.link.said); n > 2+mostLearned {
+			t.Errorf("%d places are remembered", n)
+		}
+	}, "a:5672")
+}
+
 func TestEachReasonHasItsAdvice(t *testing.T) {
 	seen := map[string]bool{}
 	for _, err := range []error{

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -61,7 +62,59 @@ func TestABrokerThatGoesAwayWhileNothingIsUnderWay(t *testing.T) {
 		k.restart()
 		s.advance(30 * time.Second)
 		equal(s, "lines of losses", s.count("on their way"), 0)
+		equal(s, "lines of links, beside that of the connection", s.count("not attached"), 0)
 	}, out("way"), in("way"))
+}
+
+// Neither a close nor a reset comes from a machine that has lost its power.
+func TestABrokerThatVanishesIsNoticed(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		p := s.app("sender").producer("q")
+		equal(s, "credit with the broker", p.credit(), capacity)
+		s.net.Between(listenHost, brokerHost).Silence()
+		s.advance(30 * time.Second)
+		equal(s, "credit without it", p.credit(), 0)
+		row := s.app("manager").manager("$management").only("connector", "name", "broker")
+		equal(s, "the connector's status", row["connectionStatus"], any("CONNECTING"))
+		s.net.Between(listenHost, brokerHost).Heal()
+		s.advance(time.Minute)
+		ended(s, "when it is back", p.send(text("x")), wire.StateAccepted)
+	}, out("q"))
+}
+
+// Once a minute is enough.
+func TestABrokerThatGoesAwayAgainAndAgainFillsNoLog(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.outcome = nil })
+		p := s.app("sender").producer("q")
+		for range 4 {
+			s.advance(6 * time.Second)
+			o := p.send(text("x"))
+			equal(s, "with the broker", k.into("q").has(), "x")
+			k.restart()
+			ended(s, "lost", o, wire.StateModified)
+		}
+		equal(s, "lines of losses within a minute", s.count("on their way to the broker"), 1)
+		s.advance(time.Minute)
+		p.send(text("x"))
+		k.die()
+		equal(s, "lines later", s.count("on their way to the broker"), 2)
+		if !s.logged("warn", "on their way to the broker", "not logged before=3") {
+			t.Errorf("how many were not logged is not told: %q", s.lines())
+		}
+	}, out("q"))
+}
+
+// A link that has held for long and ends for the same reason as before is news, and one that is
+// refused over and over is not.
+func TestALinkThatEndsAgainAfterItHasHeldIsToldOf(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		for want := 1; want <= 3; want++ {
+			s.advance(10 * time.Second)
+			k.into("q").act(func(b *amqp.Batch) { k.into("q").detach(b, nil) })
+			equal(s, "lines", s.count("the broker ended the link, and gave no reason"), want)
+		}
+	}, out("q"))
 }
 
 // The queue was there, and is not when the broker is back: that is more than a name that is

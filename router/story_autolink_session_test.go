@@ -93,21 +93,24 @@ func TestEachLinkHasASessionOfItsOwnAtABrokerKnownToEndThem(t *testing.T) {
 	}, out("good"), out("fine"), out("bad"))
 }
 
+// Whether they are the broker's or those that the connector allows.
 func TestWhenChannelsRunOutLinksShareAfterAll(t *testing.T) {
 	var links []config.AutoLink
 	for i := range 12 {
 		links = append(links, out(fmt.Sprint("q", i)))
 	}
-	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
-		k.do(func() {
-			k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: "RabbitMQ"}}
-			k.conf.ChannelMax = 4
-		})
-		k.restart()
-		s.advance(time.Second)
-		equal(s, "attached", k.count("attached q"), 12)
-		equal(s, "sessions", k.sessions(), 5)
-	}, links...)
+	for _, most := range []struct{ broker, connector, sessions int }{{4, 256, 5}, {255, 3, 3}} {
+		playBroker(t, func(c *config.Config) { c.Connectors[0].MaxSessions = most.connector }, func(s *stage, k *scriptedBroker) {
+			k.do(func() {
+				k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: "RabbitMQ"}}
+				k.conf.ChannelMax = uint16(most.broker)
+			})
+			k.restart()
+			s.advance(time.Second)
+			equal(s, "attached", k.count("attached q"), 12)
+			equal(s, "sessions", k.sessions(), most.sessions)
+		}, links...)
+	}
 }
 
 func TestAttachesToABrokerThatComesBackArePaced(t *testing.T) {
