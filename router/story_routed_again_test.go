@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -43,6 +44,9 @@ func TestAnAttachThatOneBrokerRefusesIsTriedAtTheOthers(t *testing.T) {
 	refusals := map[string]func(b *broker){
 		"it has no such queue":         func(b *broker) { b.refuse = notFound },
 		"it is full":                   func(b *broker) { b.refuse = full },
+		"it has lost it":               func(b *broker) { b.refuse = &wire.Error{Condition: wire.CondResourceDeleted} },
+		"it has a fault":               func(b *broker) { b.refuse = &wire.Error{Condition: wire.CondInternalError} },
+		"it is being stopped":          func(b *broker) { b.refuse = &wire.Error{Condition: wire.CondConnectionForced} },
 		"it ends the whole session":    func(b *broker) { b.refuse, b.endsSession = notFound, true },
 		"it detaches without a reason": func(b *broker) { b.refuse = new(wire.Error); b.noReason = true },
 	}
@@ -56,7 +60,10 @@ func TestAnAttachThatOneBrokerRefusesIsTriedAtTheOthers(t *testing.T) {
 				c := app.consumer("tx/q", 3)
 				p := app.producer("tx/q")
 				s.settleDown()
-				equal(s.stage, "attached", p.Live() && c.Live(), true)
+				if !p.Live() || !c.Live() {
+					t.Errorf("not attached at the broker that takes it: the sender ended with %v, the receiver with %v", p.end, c.end)
+					return
+				}
 				equal(s.stage, "each was asked once; the second link follows the first", asks(brokers), [3]int{1, 1, 2})
 				p.send(text("to"))
 				brokers[2].app.do(func() { brokers[2].out[0].Send(&meshtest.Out{Payload: text("from"), Settled: true}) })
@@ -68,6 +75,40 @@ func TestAnAttachThatOneBrokerRefusesIsTriedAtTheOthers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a broker does not have it does not have by another way either.
+func TestABrokerThatLacksAQueueIsNotAskedByAnotherRouter(t *testing.T) {
+	routes := append(both("tx", "one"), both("tx", "two")...)
+	playMesh(t, "A-B B-C B-D:5", containersAt(routes, "C", "D"), func(s *meshStage) {
+		near, byOther, two := s.broker("C", "one"), s.broker("D", "one"), s.broker("D", "two")
+		near.refuse, byOther.refuse = notFound, notFound
+		s.advance(time.Second)
+		for i := range 4 {
+			p := s.at("A", fmt.Sprint("app", i)).producer("tx/q")
+			s.settleDown()
+			equal(s.stage, "attached", p.Live(), true)
+		}
+		equal(s.stage, "asked: the one nearby, by another router, the other", asks([]*broker{near, byOther, two}), [3]int{4, 0, 4})
+	})
+}
+
+func TestAnAttachThatOneContainerOfAListenerRefusesIsTriedAtTheOthers(t *testing.T) {
+	routes := both("tx", "")
+	for i := range routes {
+		routes[i].Connection = "containers"
+	}
+	playMesh(t, "A-B", containersAt(routes, "B"), func(s *meshStage) {
+		one, two := s.broker("B", "one"), s.broker("B", "two")
+		one.refuse = full
+		s.advance(time.Second)
+		for i := range 4 {
+			p := s.at("A", fmt.Sprint("app", i)).producer("tx/q")
+			s.settleDown()
+			equal(s.stage, "attached", p.Live(), true)
+		}
+		equal(s.stage, "at the second", len(two.in), 4)
+	})
 }
 
 func TestAnAttachThatAllBrokersRefuseIsRefusedOnce(t *testing.T) {

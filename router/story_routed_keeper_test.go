@@ -15,10 +15,11 @@ import (
 
 // subscribe attaches a durable subscription.
 func (a *app) subscribe(name, address string) *consumer {
-	return a.consumerWith(meshtest.ReceiverOptions{
-		Name: name, Snd: wire.SndMixed, Credit: 1,
-		Source: &wire.Source{Address: wire.Some(address), Durable: wire.DurableUnsettled, ExpiryPolicy: wire.Some(wire.ExpireNever)},
-	})
+	return a.subscribeBy(name, wire.Source{Address: wire.Some(address), Durable: wire.DurableUnsettled, ExpiryPolicy: wire.Some(wire.ExpireNever)})
+}
+
+func (a *app) subscribeBy(name string, source wire.Source) *consumer {
+	return a.consumerWith(meshtest.ReceiverOptions{Name: name, Snd: wire.SndMixed, Credit: 1, Source: &source})
 }
 
 // has is how many links of that name were attached at a container.
@@ -53,18 +54,25 @@ func brokersAt(t *testing.T, change func(*config.Config), story func(s *meshStag
 func TestADurableSubscriptionIsFoundAgainWhereverItsClientConnects(t *testing.T) {
 	twoBrokers(t, func(s *meshStage, one, two *broker) {
 		const clients = 12
+		address := wire.Some("tx/news")
+		lasting := []wire.Source{
+			{Address: address, Durable: wire.DurableConfiguration},
+			{Address: address, ExpiryPolicy: wire.Some(wire.ExpireNever)},
+			{Address: address, Durable: wire.DurableUnsettled, ExpiryPolicy: wire.Some(wire.ExpireNever)},
+		}
 		at := map[string]int{}
 		for i := range clients {
 			name := fmt.Sprint("app", i)
 			for _, router := range []string{"A", "B", "C", "D", "A"} {
 				a := s.at(router, name)
-				c := a.subscribe("news", "tx/news")
+				c, other := a.subscribeBy("news", lasting[i%len(lasting)]), a.subscribe("other", "tx/other")
 				s.settleDown()
-				equal(s.stage, name+" at "+router, c.Live(), true)
+				equal(s.stage, name+" at "+router, c.Live() && other.Live(), true)
 				a.kill()
 				s.settleDown()
 			}
 			times := one.has(name + "/news")
+			equal(s.stage, name+"'s other subscription, at the broker of the first", one.has(name+"/other"), times)
 			if times != 0 && times != 5 {
 				t.Errorf("%s was %d of 5 times at the first broker", name, times)
 			}
@@ -121,6 +129,9 @@ func TestADurableSubscriptionWaitsForItsBroker(t *testing.T) {
 				s.settleDown()
 				equal(s.stage, "a link that is not durable", p.Live(), true)
 				if s.routers["C"] != nil {
+					here := s.at("C", name).subscribe("news", "tx/news")
+					s.settleDown()
+					sameError(s, "the subscription, at the router of its broker", here.end, "qd:no-route-to-dest")
 					one = s.broker("C", "one")
 					s.advance(time.Second)
 					again := a.subscribe("news", "tx/news")
@@ -131,6 +142,23 @@ func TestADurableSubscriptionWaitsForItsBroker(t *testing.T) {
 			})
 		})
 	}
+}
+
+// It does not wait for ever.
+func TestADurableSubscriptionIsMadeAnewWhenItsBrokerIsForgotten(t *testing.T) {
+	twoBrokers(t, func(s *meshStage, one, two *broker) {
+		name := s.keptBy(one)
+		s.killRouter("C")
+		one.kill()
+		s.advance(9 * time.Minute)
+		early := s.at("B", name).subscribe("news", "tx/news")
+		s.settleDown()
+		sameError(s, "the subscription", early.end, "qd:no-route-to-dest")
+		s.advance(2 * time.Minute)
+		c := s.at("B", name).subscribe("news", "tx/news")
+		s.settleDown()
+		equal(s.stage, "attached at the other broker", c.Live() && two.has(name+"/news") == 1, true)
+	})
 }
 
 // A broker that several routers are connected to is the same one by its name.
@@ -251,6 +279,7 @@ func TestADurableSubscriptionComesBackToOneOfTheContainersOfAListener(t *testing
 			name := fmt.Sprint("app", i)
 			for range 3 {
 				a := s.at("A", name)
+				a.producer("tx/q") // the session leads to one of them already
 				a.subscribe("news", "tx/news")
 				s.settleDown()
 				a.kill()

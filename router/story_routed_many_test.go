@@ -126,3 +126,31 @@ func TestClientsThatLeaveBeforeABrokerAnswersUseUpNoTurns(t *testing.T) {
 		equal(s.stage, "attached", p.Live(), true)
 	})
 }
+
+// Nor do attaches whose session the broker ends, or that nobody answers in time.
+func TestAttachesThatHaveNoAnswerUseUpNoTurns(t *testing.T) {
+	for name, answer := range map[string]func(b *broker){
+		"the session ends": func(b *broker) { b.refuse, b.endsSession = notFound, true },
+		"silence":          func(b *broker) { b.silent = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			playMesh(t, "A-B", linkRouted("B", both("tx", "broker")...), func(s *meshStage) {
+				s.channels = 1000
+				b := s.broker("B", "broker")
+				answer(b)
+				s.advance(time.Second)
+				_, links := s.crowd(300, 1)
+				s.advance(11 * time.Second)
+				for i, p := range links {
+					if p.end == nil {
+						t.Fatalf("link %d still waits for an answer", i)
+					}
+				}
+				b.app.do(func() { b.refuse, b.silent = nil, false })
+				p := s.at("A", "other").producer("tx/q")
+				s.settleDown()
+				equal(s.stage, "attached when it answers", p.Live(), true)
+			})
+		})
+	}
+}

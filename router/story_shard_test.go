@@ -32,6 +32,7 @@ func playThreeShards(t *testing.T, a config.Address, story func(s *shardStage), 
 	t.Helper()
 	play(t, func(c *config.Config) {
 		c.Addresses, c.AutoLinks = append(c.Addresses, a), append(c.AutoLinks, links...)
+		c.Listeners[0].StripAnnotations = config.StripNone // else the head of each message is looked at anyway
 		for _, name := range shardNames {
 			c.Connectors = append(c.Connectors, toBroker(name, name+brokerPort))
 		}
@@ -288,6 +289,90 @@ func TestWithoutAKeyAShardWithRoomIsTaken(t *testing.T) {
 	})
 }
 
+func TestWithoutAKeyTheMessagesOfALinkKeepTogetherAndLinksSpread(t *testing.T) {
+	playThreeShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
+		const senders = 12
+		for i := range senders {
+			p := s.app(fmt.Sprint("sender", i)).producer("shards")
+			for n := range 3 {
+				p.send(text(fmt.Sprintf("link%d:%d", i, n)))
+			}
+		}
+		at, came := s.placed()
+		used := map[int]bool{}
+		for i := range senders {
+			link := fmt.Sprint("link", i)
+			equal(s.stage, link, came[link], "012")
+			used[at[link]] = true
+		}
+		if len(used) < 2 {
+			t.Errorf("%d links are all at %s", senders, shardNames[at["link0"]])
+		}
+	})
+}
+
+// Where a shard is reached in several ways, the messages of a link keep to one of them, and
+// wait there: else the second might overtake the first.
+func TestAShardThatIsReachedTwiceKeepsTheOrderOfALink(t *testing.T) {
+	a := sharded(config.ShardBySubject, config.ShardWait)
+	a.Shards.Connections = []string{"containers"}
+	play(t, func(c *config.Config) {
+		linkRouted("R")(c)
+		c.Listeners[1].Host = listenHost
+		c.Addresses = append(c.Addresses, a)
+	}, func(s *stage) {
+		m := &meshStage{stage: s}
+		ways := []*broker{m.broker(listenHost, "one"), m.broker(listenHost, "two")}
+		for _, b := range ways {
+			b.in[0].app = b.app // the attach came before the stage had it
+			b.in[0].grant(3)
+		}
+		p := s.app("sender").producer("shards")
+		for n := range 10 {
+			p.send(keyed("key", fmt.Sprint(n)))
+		}
+		taken, other := ways[0].in[0], ways[1].in[0]
+		if len(taken.got) == 0 {
+			taken, other = other, taken
+		}
+		equal(s, "messages by one way, as far as its credit goes", len(taken.got), 3)
+		equal(s, "messages by the other way, which has credit", len(other.got), 0)
+		taken.acceptAll()
+		taken.grant(100)
+		equal(s, "messages by the one way", len(taken.got), 10)
+		taken.acceptAll()
+		for _, b := range ways {
+			b.kill()
+		}
+	})
+}
+
+// What is sent to a shard is to outlive its broker.
+func TestShardsAreAttachedDurable(t *testing.T) {
+	playThreeShards(t, sharded(config.ShardBySubject, config.ShardWait), func(s *shardStage) {
+		for _, k := range s.brokers {
+			equal(s.stage, "durability of the queue that is sent to", k.into("shards").attach.Target.Durable, wire.DurableConfiguration)
+			equal(s.stage, "durability of the queue that is received from", k.outOf("shards").attach.Source.Durable, wire.DurableConfiguration)
+		}
+	})
+}
+
+func TestAShardThatNoConnectorOfTheRouterLeadsToIsLogged(t *testing.T) {
+	play(t, func(c *config.Config) {
+		c.Addresses = append(c.Addresses, sharded(config.ShardBySubject, config.ShardWait))
+		c.Connectors = append(c.Connectors, toBroker("b1", "b1"+brokerPort))
+	}, func(s *stage) {
+		for _, missing := range []string{"b2", "b3"} {
+			if !s.logged("info", "a shard's connection is none of this router", "address=shards", "connection="+missing) {
+				t.Errorf("that %s is none of the router's is not logged: %q", missing, s.lines())
+			}
+		}
+		if s.logged("info", "a shard's connection is none of this router", "connection=b1") {
+			t.Error("a connection of the router is said to be none")
+		}
+	})
+}
+
 func TestALongMessageGoesToTheShardOfItsKey(t *testing.T) {
 	playThreeShards(t, sharded(config.ShardByProperty, config.ShardWait), func(s *shardStage) {
 		p := s.app("sender").producer("shards")
@@ -297,6 +382,21 @@ func TestALongMessageGoesToTheShardOfItsKey(t *testing.T) {
 		ended(s.stage, "a long one", o, wire.StateAccepted)
 		_, came := s.placed()
 		equal(s.stage, "bytes of it", len(came[key]), 1+300_000)
+		for i, name := range shardNames { // one broker is that of the link's messages without a key
+			key := s.keysOf(i)[0]
+			late := wire.Message{
+				ApplicationProperties: wire.Map{{Key: "much", Value: strings.Repeat("y", 40_000)}, {Key: "k", Value: key}},
+				Data:                  [][]byte{[]byte(key + ":" + strings.Repeat("z", 300_000))},
+			}
+			b, err := late.Append(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended(s.stage, "one whose key comes late", p.send(b), wire.StateAccepted)
+			at, came := s.placed()
+			equal(s.stage, "the broker of one whose key comes late", shardNames[at[key]], name)
+			equal(s.stage, "the end of what came", came[key][len(came[key])-1:], "z")
+		}
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/Azure/go-amqp"
 
@@ -24,6 +25,7 @@ func main() { stage.Play("smart-routing", files, run) }
 const (
 	port     = "5694" // of the file
 	readings = 1000
+	patience = time.Second // of who looks whether the alarm waits
 )
 
 func run(ctx context.Context, s *stage.Stage) error {
@@ -59,6 +61,12 @@ func run(ctx context.Context, s *stage.Stage) error {
 	go func() { alarmed <- alarm(ctx, sensor) }() // ends when it is accepted, or with ctx
 	if err := see(ctx, s, dashboard, readings, 0); err != nil {
 		return err
+	}
+	select {
+	case err := <-alarmed:
+		return errors.Join(errors.New("the alarm did not wait for RabbitMQ"), err)
+	case <-time.After(patience):
+		s.Say("  the alarm waits")
 	}
 	s.Say("\nRabbitMQ starts again.")
 	if err := errors.Join(broker.Start(ctx), <-alarmed); err != nil {
