@@ -29,6 +29,8 @@ type fakeMesh struct {
 
 func (m *fakeMesh) Close() {}
 
+func (m *fakeMesh) ReplyTo() string { return "temp.own" }
+
 // entities are those of a router, or why it does not answer.
 func (m *fakeMesh) entities(router, kind string) ([]client.Entity, error) {
 	if router == "" {

@@ -26,6 +26,7 @@ type agents interface {
 	Node(ctx context.Context, router, operation string, properties map[string]any) (any, error)
 	Routers(ctx context.Context, router string) ([]string, error)
 	Log(ctx context.Context, router string, limit int) ([]client.LogLine, error)
+	ReplyTo() string
 	Close()
 }
 

@@ -115,7 +115,7 @@ func pingText(path topoview.Path, list []pinged) string {
 		if i > 0 {
 			cost = fmt.Sprint(path.Hops[i-1].Next)
 		}
-		if p.Middle == 0 {
+		if p.Middle == 0 && p.Lost > 0 {
 			rows = append(rows, []string{fmt.Sprint(i), p.Router, cost, "no answer", "-", "-", "-", fmt.Sprint(p.Lost)})
 			continue
 		}

@@ -221,7 +221,16 @@ func (s *simulation) traffic() {
 }
 
 // run is the program at A; it returns what it said, and the exit code.
-func (s *simulation) run(args ...string) string {
+func (s *simulation) run(args ...string) string { return s.runIn(s.t.Context(), args...) }
+
+// runFor is the program, interrupted after a time.
+func (s *simulation) runFor(d time.Duration, args ...string) string {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	defer time.AfterFunc(d, cancel).Stop()
+	return s.runIn(ctx, args...)
+}
+
+func (s *simulation) runIn(ctx context.Context, args ...string) string {
 	a := newTestApp("")
 	a.now = time.Now
 	a.manage = func(ctx context.Context, _ target, timeout time.Duration) (agents, error) {
@@ -232,7 +241,7 @@ func (s *simulation) run(args ...string) string {
 		c, err := client.New(ctx, conn, timeout)
 		return connected{c, conn}, err
 	}
-	code := a.run(s.t.Context(), args)
+	code := a.run(ctx, args)
 	synctest.Wait()
 	text := "$ meshway " + strings.Join(args, " ") + "\n" + a.out.String()
 	if said := a.err.String(); said != "" {

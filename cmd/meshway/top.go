@@ -50,7 +50,7 @@ type sample struct {
 	at      time.Time
 	ids     []string
 	routers map[string]client.Entity
-	address map[string]client.Entity // by key; the counters of all routers together
+	address map[string]client.Entity // by key; the counters of all routers together, but not of what we ask
 }
 
 // topCounters are what is added up over routers.
@@ -108,12 +108,17 @@ func takeSample(ctx context.Context, mesh agents) (*sample, error) {
 		addresses[i], err = mesh.Query(ctx, via(ids, self, id), "router.address", append([]string{"key"}, topCounters...)...)
 		return err
 	})
+	reply := mesh.ReplyTo()
+	reply = reply[strings.LastIndex(reply, "/")+1:] // at its router it goes by the name alone
 	for i, id := range ids {
 		if status[i] != nil {
 			s.routers[id] = status[i]
 		}
 		for _, e := range addresses[i] {
 			key := e.Text("key")
+			if strings.Contains(key, "$management") || strings.HasSuffix(key, reply) {
+				continue
+			}
 			if s.address[key] == nil {
 				s.address[key] = client.Entity{}
 			}
@@ -167,7 +172,7 @@ func topAddresses(before, now *sample, most int, seconds float64) string {
 			old = client.Entity{} // it is new: all of it is of this time
 		}
 		l := line{key, perSecond(old, e, "deliveriesIngress", seconds), perSecond(old, e, "deliveriesEgress", seconds), e}
-		if l.in+l.out > 0 && !strings.Contains(key, "$management") {
+		if l.in+l.out > 0 {
 			list = append(list, l)
 		}
 	}

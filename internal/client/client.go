@@ -91,6 +91,9 @@ func (c *Client) read(ctx context.Context) {
 	}
 }
 
+// ReplyTo is the address to which replies come, as its router knows it.
+func (c *Client) ReplyTo() string { return c.receiver.Address() }
+
 // correlation reads the id of our request out of a reply, in whichever width it came.
 func correlation(m *amqp.Message) (uint64, bool) {
 	if m.Properties == nil {
@@ -170,7 +173,7 @@ func Agent(router string) string {
 
 // send returns when the agent, or nobody, has taken the request.
 func (c *Client) send(ctx context.Context, r Request, id uint64) error {
-	to, replyTo := c.agent(r.Router), c.receiver.Address()
+	to, replyTo := c.agent(r.Router), c.ReplyTo()
 	m := &amqp.Message{
 		Properties:            &amqp.MessageProperties{To: &to, ReplyTo: &replyTo, CorrelationID: id},
 		ApplicationProperties: map[string]any{"operation": r.Operation},
