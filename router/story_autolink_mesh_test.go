@@ -70,6 +70,36 @@ func TestAQueueWithoutCreditIsKnownToTheWholeMesh(t *testing.T) {
 	})
 }
 
+// A queue at C keeps what is sent at A while there is no consumer, until there is one at A.
+func TestWhatAFallbackHasKeptComesBackAcrossTheMesh(t *testing.T) {
+	playMesh(t, "A-B B-C", func(c *config.Config) {
+		c.Addresses = append(c.Addresses, config.Address{Prefix: "fb", Distribution: config.Balanced, EnableFallback: true})
+		if c.Router.ID != "C" {
+			return
+		}
+		c.Connectors = append(c.Connectors, toBroker("broker", brokerHost+brokerPort))
+		for _, d := range []config.Direction{config.DirectionOut, config.DirectionIn} {
+			c.AutoLinks = append(c.AutoLinks, config.AutoLink{Name: string(d), Address: "fb", Direction: d, Connection: "broker", Fallback: true})
+		}
+	}, func(s *meshStage) {
+		k := s.newBroker(brokerHost)
+		s.advance(30 * time.Second)
+		ended(s.stage, "while nobody is there", s.at("A", "sender").producer("fb").send(text("a")), wire.StateAccepted)
+		equal(s.stage, "what the queue may send", k.outOf("fb").put(text("a")), 0)
+		c := s.at("A", "receiver").consumer("fb", 10)
+		s.advance(time.Second)
+		equal(s.stage, "what it may send to somebody", k.outOf("fb").put(text("a")), 1)
+		equal(s.stage, "who gets it", c.bodies(), "a")
+		c.acceptAll()
+		equal(s.stage, "the queue hears", k.outOf("fb").heard(), "accepted")
+		c.detach()
+		s.advance(5 * time.Second)
+		equal(s.stage, "what it may send when nobody is there any more", k.outOf("fb").put(text("b")), 0)
+		equal(s.stage, "all that was put into it", k.into("fb").has(), "a")
+		k.die()
+	})
+}
+
 func TestRoutersShareWhatGoesIntoAQueueAndTheBrokerSeesOneConnectionOfEach(t *testing.T) {
 	playBrokers(t, "AC", func(s *meshStage, k *scriptedBroker) {
 		var devices []*producer
