@@ -90,3 +90,56 @@ func TestAttributeNamesMayBeAnArray(t *testing.T) {
 		t.Errorf("got %d %s: %v", r.Code, r.Text, r.Body)
 	}
 }
+
+// What a request may leave out or say otherwise, and what it must not.
+func TestRequestsOnEntitiesMeanOneThing(t *testing.T) {
+	x := newThings()
+	a := NewAgent(Node{}, x)
+	m := func(pairs ...any) (m wire.Map) {
+		for i := 0; i < len(pairs); i += 2 {
+			m = append(m, wire.Pair{Key: pairs[i], Value: pairs[i+1]})
+		}
+		return m
+	}
+	for i, step := range []struct {
+		code       int
+		operation  string
+		body       wire.Map
+		properties []string
+		says       string
+	}{
+		{201, "CREATE", m("type", Prefix+"thing", "name", "x", "size", uint16(1)), nil, ""},
+		{201, "CREATE", m("name", "y", "size", int64(1), "password", nil, "identity", nil), []string{"type", "thing"}, ""},
+		{400, "CREATE", m("type", "other", "size", int64(1)), []string{"type", "thing"}, "another one"},
+		{400, "CREATE", m("colour", "red", "size", int64(1)), []string{"type", "thing"}, `no attribute "colour"`},
+		{200, "UPDATE", m("size", "7"), []string{"name", "x"}, "size=7"},
+		{201, "CREATE", m("name", "x", "size", int64(1)), []string{"type", "thing"}, ""},
+		{400, "READ", nil, []string{"name", "x"}, "2 entities have name x"},
+		{200, "READ", nil, []string{"type", "management"}, "identity=self"},
+		{204, "DELETE", nil, []string{"name", "y"}, ""},
+	} {
+		r := handle(a, full, step.body, step.operation, step.properties...)
+		text := r.Text
+		if body, ok := r.Body.(wire.Map); ok {
+			for _, p := range body {
+				text += fmt.Sprintf(" %v=%v", p.Key, p.Value)
+			}
+		} else {
+			t.Errorf("step %d: the answer's body is %T, want a map", i, r.Body)
+		}
+		if r.Code != step.code || !strings.Contains(text, step.says) {
+			t.Errorf("step %d, %s %v %v: %d %s, want %d and %q", i, step.operation, step.properties, step.body, r.Code, text, step.code, step.says)
+		}
+	}
+	words := &Attribute{Name: "colour", Values: []string{"red", "green"}}
+	if v, err := words.convert(int32(1)); v != "green" || err != nil {
+		t.Errorf("the second word is %v, %v", v, err)
+	}
+	if v, err := (&Attribute{Name: "port", Type: "string"}).convert(uint16(5672)); v != "5672" || err != nil {
+		t.Errorf("a port that is a number is %v, %v", v, err)
+	}
+	changes, err := row{x, &thing{}}.changes(m("size", nil))
+	if err != nil || len(changes) != 1 || changes[0].Value != nil {
+		t.Errorf("null is to take a value away, got %v, %v", changes, err)
+	}
+}
