@@ -163,7 +163,7 @@ func TestRatesAreOfEachWayOfAnAdjacency(t *testing.T) {
 			if kind == "connection" && router == "B" {
 				looks++ // for the picture, before and after
 				m.one(t, "B", "connection", "container", "C")["deliveriesOut"] = 5000 * looks
-				m.one(t, "B", "connection", "container", "A")["deliveriesOut"] = 100 - looks // it was restarted
+				m.one(t, "B", "connection", "container", "A")["deliveriesOut"] = 1000 - 300*looks // it was restarted
 			}
 		}
 		a := m.app()
@@ -190,4 +190,20 @@ func TestRatesAreOfEachWayOfAnAdjacency(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAPageOfTopOfWhatIsOdd(t *testing.T) {
+	start := time.Unix(0, 0)
+	before := &sample{at: start, ids: []string{"A", "B"}, routers: map[string]client.Entity{"A": {"deliveriesIngress": uint64(500)}, "B": {}}, address: map[string]client.Entity{}}
+	now := &sample{at: start.Add(2 * time.Second), ids: []string{"A", "B"}, routers: map[string]client.Entity{"A": {"deliveriesIngress": uint64(10)}},
+		address: map[string]client.Entity{"M0a": {"deliveriesIngress": uint64(2)}, "M0b": {"deliveriesIngress": uint64(8)}, "M0c": {"deliveriesIngress": uint64(6)}}}
+	var got []string
+	for line := range strings.Lines(topText(before, now, 2)) {
+		got = append(got, words(line))
+	}
+	want := []string{"ROUTER IN/S OUT/S TRANSIT/S RELEASED/S REJECTED/S CONNS BLOCKED STUCK", "A 0 0 0 0 0", "B no answer", "",
+		"ADDRESS CLASS IN/S OUT/S CONSUMERS", "b mobile 4.0 0", "c mobile 3.0 0", "and 1 more"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("a router started anew, one that does not answer, and three new addresses of which two fit: got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }

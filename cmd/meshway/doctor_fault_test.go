@@ -136,10 +136,11 @@ stderr: meshway: 1 thing is broken, 0 remarks`,
 	"senders without a consumer": {
 		happens: func(s *ward) {
 			s.sends(s.app("one", "A"), "lonely", 0)
-			s.sends(s.app("other", "D"), "lonely", 0)
+			s.sends(s.app("second", "A"), "lonely", 0)
+			s.sends(s.app("third", "D"), "lonely", 0)
 		},
 		says: `
-! lonely: no consumer: 2 senders at A, D, and nobody receives
+! lonely: no consumer: 3 senders at A, D, and nobody receives
     start a consumer, or see whether it uses another address: meshway trace lonely
 4 routers asked: nothing is broken, 1 remark`,
 		mended: func(s *ward) { s.takes(s.app("company", "B"), "lonely", 1) },

@@ -50,7 +50,7 @@ func (s *ward) says(fault string) bool {
 
 func TestALinkIsBlockedAfterTenSecondsWithoutCreditWhileMessagesWait(t *testing.T) {
 	hospital(t, func(s *ward) {
-		s.idler = s.takes(s.app("idler", "D"), "work", 1)
+		s.idler = s.takes(s.app("idler", "A"), "work", 1) // so that the sender's link tells of what waits, too
 		s.pass(time.Second)
 		s.leaves(s.app("maker", "A"), "work", 1)
 		s.settles(1)
@@ -62,7 +62,7 @@ func TestALinkIsBlockedAfterTenSecondsWithoutCreditWhileMessagesWait(t *testing.
 		s.pass(8 * time.Second) // and one above
 		s.well("a link has had no credit for 9 seconds")
 		s.pass(time.Second)
-		if text := s.run("doctor"); !strings.Contains(text, "has had no credit for 10s, and 2 messages wait") {
+		if text := s.run("doctor"); !strings.Contains(text, "has had no credit for 10s, and 2 messages wait") || strings.Count(text, "blocked link") != 1 {
 			t.Errorf("a link has had no credit for 10 seconds while 2 messages waited: got\n%s", text)
 		}
 		s.more(1)

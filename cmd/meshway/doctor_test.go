@@ -83,6 +83,14 @@ func TestEachFaultIsFound(t *testing.T) {
 }
 
 func TestWhatIsBrokenIsSaidFirst(t *testing.T) {
+	early := five()
+	early.one(t, "B", "connection", "container", "C")["cost"] = int32(7) // a remark, looked for before
+	early.one(t, "C", "router.config.autoLink", "direction", "in")["operStatus"] = "failed"
+	first := early.app()
+	first.want(t, 1, "doctor", "-o", "json")
+	if !strings.HasPrefix(first.out.String(), `{"broken":true`) {
+		t.Errorf("a remark comes before what is broken:\n%s", first.out)
+	}
 	m := five()
 	m.producer(map[string]int{"link A": 50}, "A", "M0lonely", 1) // a remark
 	m.one(t, "C", "router.config.autoLink", "direction", "in")["operStatus"] = "failed"
@@ -115,4 +123,21 @@ func TestBlockedLinksAreManyAndStillFitAPage(t *testing.T) {
 		t.Errorf("%d lines of blocked links, want 10 and one for the rest", n)
 	}
 	wantText(t, a.out, "190 more links")
+}
+
+func TestABrokerThatConnectedItselfIsNoLostShard(t *testing.T) {
+	m := five()
+	m.add("B", "router.config.address", client.Entity{"prefix": "invoices", "shards": map[string]any{"key": "group-id", "connections": "rabbit-1 rabbit-2", "onLoss": "wait"}})
+	m.connect(map[string]int{"E": 30}, "E", "rabbit@two", "route-container", client.Entity{"place": "rabbit-2"}) // the listener's name
+	a := m.app()
+	a.want(t, 0, "doctor")
+	wantText(t, a.out, "all is well")
+}
+
+func TestAConnectionThatStandsBySaysNoCost(t *testing.T) {
+	m := five()
+	m.connect(map[string]int{"B": 30}, "B", "C", "inter-router", client.Entity{"cost": int32(9), "active": false})
+	a := m.app()
+	a.want(t, 0, "doctor")
+	wantText(t, a.out, "all is well")
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/meshway/meshway/internal/client"
 	"github.com/meshway/meshway/internal/topoview"
 )
 
@@ -66,4 +67,30 @@ func TestAConsumerWithoutCreditKeepsAMessageWaitingOnlyIfNoOtherGivesAny(t *test
 			t.Errorf("a third consumer with credit: got\n%s", got)
 		}
 	})
+}
+
+func TestAPathByARouterThatDrainsCostsWhatItCosts(t *testing.T) {
+	m := five()
+	m.one(t, "A", "router.node", "id", "D")["draining"] = true
+	a := m.app()
+	a.want(t, 0, "topology", "--path", "A", "E")
+	wantText(t, a.out, "cost 7")
+}
+
+func TestWaysThatCostTheSameAreBothShown(t *testing.T) {
+	m := five()
+	for _, ends := range []string{"AC", "CA"} {
+		m.one(t, "A", "router.node", "id", ends[:1])["costs"].(map[string]any)[ends[1:]] = int32(3)
+	}
+	a := m.app()
+	a.want(t, 0, "topology", "--path", "A", "C", "-o", "json")
+	wantText(t, a.out, `"equal": [`)
+}
+
+func TestAConnectorWithoutAConnectionIsDrawn(t *testing.T) {
+	m := five()
+	m.add("D", "connector", client.Entity{"name": "to-f", "role": "inter-router", "host": "f.example", "port": "55672", "connectionStatus": "CONNECTING"})
+	a := m.app()
+	a.want(t, 0, "topology")
+	wantText(t, a.out, "adjacency down: D–f.example:55672")
 }
