@@ -73,6 +73,7 @@ func TestAHealthyRouterIsAliveAndReady(t *testing.T) {
 		s.wantPage("/healthz", 200, "OK\n")
 		s.wantPage("/readyz", 200, "OK\n")
 		s.wantPage("/", 200, "/metrics\n/healthz\n/readyz\n")
+		s.wantMetrics(`meshway_draining{} 0`, `meshway_listener_up{place="normal"} 1`)
 		s.wantPage("/nonsense", 404, "")
 		s.wantPage("/debug/pprof/", 404, "")
 	})
@@ -125,6 +126,7 @@ func TestADrainingRouterIsAliveAndNotReady(t *testing.T) {
 		go func() { done <- s.router.Shutdown(ctx) }()
 		synctest.Wait()
 		s.wantPage("/healthz", 200, "OK")
+		s.wantMetrics(`meshway_draining{} 1`, `meshway_listener_up{place="normal"} 0`, `meshway_listener_up{place="ops"} 1`)
 		s.wantPage("/readyz", 503, "the router drains: it is shutting down and takes no more messages\nlistener normal accepts no connections\n")
 		cancel()
 		<-done
