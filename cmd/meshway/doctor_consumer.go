@@ -20,7 +20,7 @@ func (p *patient) noConsumer() (list []finding) {
 		brokers, sentAt := p.said[id].brokers(), entrance{linkRoutesOf(p.addresses[id]), treatmentsOf(p.configs[id]), taken}
 		for _, l := range p.said[id].links {
 			key := l.Text("owningAddr")
-			if l.Text("linkDir") != "in" || l.Text("linkType") != "endpoint" || !strings.HasPrefix(key, "M") || brokers[l.Text("connectionId")] || sentAt.received(key) {
+			if l.Text("linkDir") != "in" || !strings.HasPrefix(key, "M") || brokers[l.Text("connectionId")] || sentAt.received(key) {
 				continue
 			}
 			senders[key]++

@@ -102,6 +102,7 @@ func plainAddress(key string) string {
 // fallbackPhase is the phase by which routers show the fallback consumers of an address.
 const fallbackPhase = "1"
 
+// fallbackKey is the key of the fallback consumers of an address.
 func fallbackKey(address string) string { return "M" + fallbackPhase + address }
 
 // addressClass says what the letter in front of an address means.
