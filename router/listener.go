@@ -166,6 +166,9 @@ func (l *listener) bind() error {
 		}
 		return fmt.Errorf("listener %s: %w", l.cfg.Name, err)
 	}
+	if l.http == nil {
+		ln = amqp.Accepting(ln)
+	}
 	l.ln = ln
 	l.router.connLog.Info("listening", zap.String("listener", l.cfg.Name), zap.Stringer("address", ln.Addr()))
 	return nil
@@ -251,7 +254,9 @@ func (l *listener) close() {
 // watch lets the system find out about a silent peer where idle-time-out does not:
 // a minute after its last sign of life.
 func (l *listener) watch(nc net.Conn) {
-	if tc, ok := nc.(*net.TCPConn); ok && l.cfg.IdleTimeout == 0 {
+	if tc, ok := nc.(interface {
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	}); ok && l.cfg.IdleTimeout == 0 {
 		_ = tc.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3})
 	}
 }

@@ -326,22 +326,28 @@ func (c *Conn) detachAll(w *work, err error) {
 
 // leave closes the socket, gives back what the connection holds, and tells why it has ended.
 func (c *Conn) leave() {
-	c.shutSocket(nil)
+	if c.t.sock == nil {
+		c.shutSocket(nil)
+	}
 	c.t.release()
 	c.giveBack()
 	c.done(c.ended)
 }
 
+// giveBack lets go of the socket, unless somebody is writing: that is its end then.
 func (c *Conn) giveBack() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.free()
-	c.gone = true
-	if c.rest != nil {
+	c.dead, c.gone = true, true
+	switch {
+	case c.rest != nil:
 		c.rest.out.free()
 		c.rest = nil
 		c.wrote()
-	} else if !c.writing {
+	case c.writing:
+		c.t.abandon()
+	default:
 		c.t.forget()
 	}
 }

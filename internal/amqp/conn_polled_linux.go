@@ -14,7 +14,7 @@ import (
 
 // watched hands the connection to a poller, if its socket is one for it.
 func (c *Conn) watched() bool {
-	if c.t.raw == nil {
+	if _, ok := c.t.nc.(*accepted); !ok && c.t.raw == nil {
 		return false
 	}
 	c.mu.Lock()
@@ -177,6 +177,14 @@ func (t *transport) hasRoom() {
 	}
 }
 
+// abandon leaves the descriptor to who is writing, and then forgets it.
+func (t *transport) abandon() {
+	if t.sock != nil {
+		t.sock.ignore(pollIn)
+		t.sock.shut(syscall.SHUT_RDWR)
+	}
+}
+
 // forget closes the descriptor, which nobody uses any more.
 func (t *transport) forget() {
 	if t.sock != nil {
@@ -186,13 +194,13 @@ func (t *transport) forget() {
 
 // endWatched ends the connection, at once if it need not wait for its last words to be taken.
 func (c *Conn) endWatched(w *work, err error) {
-	c.t.sock.ignore(pollIn)
 	c.detachAll(w, err)
 	w.batch.Flush()
 	c.mu.Lock()
 	waits := c.lingers || c.writing && !c.dead
 	c.mu.Unlock()
 	if waits {
+		c.t.sock.ignore(pollIn)
 		go c.lastWords() // ends when they are taken, or after a while
 		return
 	}

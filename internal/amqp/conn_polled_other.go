@@ -15,4 +15,5 @@ func (c *Conn) awaitRoom(*rest) {}
 
 func (t *transport) expire()  {}
 func (t *transport) hasRoom() {}
+func (t *transport) abandon() {}
 func (t *transport) forget()  {}

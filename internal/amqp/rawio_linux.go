@@ -20,6 +20,14 @@ func sysWrite(fd uintptr, b []byte) (int, syscall.Errno) {
 	return int(n), errno
 }
 
+// sysClose gives a descriptor back.
+func sysClose(fd int) { _, _, _ = syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0) }
+
+// sysShutdown ends a stream in one or both directions.
+func sysShutdown(fd, how int) {
+	_, _, _ = syscall.RawSyscall(syscall.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0)
+}
+
 // ioVector writes several pieces in one call.
 type ioVector struct{ iov []syscall.Iovec }
 

@@ -31,6 +31,13 @@ func newSocket(nc net.Conn, raw syscall.RawConn) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a, ok := nc.(*accepted); ok {
+		fd, ok := a.take()
+		if !ok {
+			return nil, net.ErrClosed
+		}
+		return &socket{fd: fd, poller: p}, nil
+	}
 	fd := -1
 	var errno syscall.Errno
 	if err := raw.Control(func(old uintptr) {
@@ -108,7 +115,7 @@ func (s *socket) shut(how int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
-		_ = syscall.Shutdown(s.fd, how)
+		sysShutdown(s.fd, how)
 	}
 }
 
@@ -126,6 +133,6 @@ func (s *socket) close() {
 	if !s.closed {
 		s.closed = true
 		s.poller.leave(s)
-		_ = syscall.Close(s.fd)
+		sysClose(s.fd)
 	}
 }

@@ -233,13 +233,17 @@ func TestASocketThatFallsSilentIsClosed(t *testing.T) {
 	say(&wire.Open{ContainerID: "peer", IdleTimeout: wire.Some[uint32](300)}, begin(), sending("q", 0))
 	e.need(8)
 	e.in = e.in[8:]
-	for id := range uint32(2) {
-		say(message(0, id, "x"), &wire.Flow{Handle: wire.Some[uint32](0), DeliveryCount: wire.Some(id + 1), Echo: true})
+	hear := func(delivered uint32) {
 		for {
-			if f, ok := e.frame().body.(*wire.Flow); ok && f.DeliveryCount.V == id+1 {
-				break
+			if f, ok := e.frame().body.(*wire.Flow); ok && f.DeliveryCount.V == delivered {
+				return
 			}
 		}
+	}
+	hear(0) // there is credit
+	for id := range uint32(2) {
+		say(message(0, id, "x"), &wire.Flow{Handle: wire.Some[uint32](0), DeliveryCount: wire.Some(id + 1), Echo: true})
+		hear(id + 1)
 	}
 	var b Batch
 	c.Close(&b, nil)

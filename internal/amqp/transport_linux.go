@@ -1,6 +1,9 @@
 package amqp
 
-import "syscall"
+import (
+	"syscall"
+	"unsafe"
+)
 
 // tcpNotsentLowat is TCP_NOTSENT_LOWAT, which package syscall does not name.
 const tcpNotsentLowat = 25
@@ -9,7 +12,10 @@ const tcpNotsentLowat = 25
 // own marks: beyond this much the socket counts as full. What is not a TCP
 // socket refuses the option, which does no harm.
 func tuneSocket(raw syscall.RawConn) {
-	_ = raw.Control(func(fd uintptr) {
-		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpNotsentLowat, 128<<10)
-	})
+	_ = raw.Control(tune)
+}
+
+func tune(fd uintptr) {
+	lowat := int32(128 << 10)
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, fd, syscall.IPPROTO_TCP, tcpNotsentLowat, uintptr(unsafe.Pointer(&lowat)), unsafe.Sizeof(lowat), 0)
 }
