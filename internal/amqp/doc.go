@@ -28,7 +28,9 @@
 //	conn_handshake.go, conn_sasl.go  protocol headers, SASL, open
 //	conn_send.go     the output buffer, flushing, the writer on demand
 //	transport.go     the reader's buffer
+//	accept_linux.go  sockets that are accepted for a poller
 //	poller_linux.go, socket_linux.go, conn_polled_linux.go  sockets that a poller watches
+//	poller_load_linux.go  which poller has which
 //	conn_timer.go    idle-time-out both ways, handshake deadline
 //	tap.go           whoever wants to see each frame
 //	session.go       begin, end, windows

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 	"unsafe"
 )
 
@@ -26,13 +25,15 @@ type poller struct {
 	mu      sync.Mutex
 	sockets []*socket // by descriptor
 
-	idle atomic.Bool // run waits
+	idle    atomic.Bool  // run waits
+	share   atomic.Int32 // of a window that it worked, in percent
+	counted atomic.Int64 // when that window ended
 
 	// Owned by run.
 	events []syscall.EpollEvent
 	n      int       // how many of them there are
 	ready  []*socket // to which they belong
-	moved  time.Time // when a socket was given to another poller last
+	load   load
 }
 
 const (
@@ -40,8 +41,6 @@ const (
 	pollerEvents = 64
 	// pollerTurn is how many bytes of one socket are read before others have their turn.
 	pollerTurn = 256 << 10
-	// movePause is for how long a poller that gave a busy socket away keeps the others.
-	movePause = 10 * time.Millisecond
 )
 
 // pollers are those of the process; they live as long as it.
@@ -52,7 +51,7 @@ var pollers struct {
 	next atomic.Uint32
 }
 
-// somePoller is the next poller in turn.
+// somePoller is the one for a new socket: the first, unless that has more than enough to do.
 func somePoller() (*poller, error) {
 	s := &pollers
 	s.once.Do(func() {
@@ -70,6 +69,9 @@ func somePoller() (*poller, error) {
 	})
 	if s.err != nil {
 		return nil, s.err
+	}
+	if home := s.all[0]; home.busy(now()) < fullShare {
+		return home, nil
 	}
 	return s.all[s.next.Add(1)%uint32(len(s.all))], nil
 }
@@ -94,20 +96,18 @@ func (p *poller) run() {
 		if err := p.wait.Read(look); err != nil {
 			panic("epoll: " + err.Error()) // it cannot fail: nobody closes it
 		}
+		p.load.begin(now())
 		p.find()
-		busy := (*socket)(nil)
-		full := 0
+		full := false
 		for i, s := range p.ready {
-			p.ready[i] = nil
 			if s.conn.onEvents(w, s, p.events[i].Events) {
-				busy, full = s, full+1
+				full = true
 			}
 		}
 		w.batch.Flush()
 		w.clear()
-		if full > 1 {
-			p.giveAway(busy)
-		}
+		p.balance(now(), full)
+		clear(p.ready)
 	}
 }
 
@@ -117,6 +117,7 @@ func (p *poller) look(fd uintptr) bool {
 	p.n = int(n)
 	some := errno == 0 && n > 0
 	p.idle.Store(!some)
+	p.load.rests = p.load.rests || !some
 	return some
 }
 
@@ -129,22 +130,7 @@ func (p *poller) find() {
 		if s := p.sockets[e.Fd]; s != nil { // else it has been closed
 			p.events[len(p.ready)] = e
 			p.ready = append(p.ready, s)
-		}
-	}
-}
-
-// giveAway moves a busy socket, which is not the only one, to a poller that has nothing to do.
-func (p *poller) giveAway(s *socket) {
-	if time.Since(p.moved) < movePause {
-		return
-	}
-	for _, other := range pollers.all {
-		if other.idle.Load() {
-			p.moved = time.Now()
-			if err := s.move(other); err != nil {
-				s.conn.endAside(err)
-			}
-			return
+			p.load.meet(s)
 		}
 	}
 }

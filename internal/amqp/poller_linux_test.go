@@ -122,7 +122,7 @@ func whose(c *Conn) *poller {
 }
 
 // Two connections that are busy all the time do not share a poller while another one has
-// nothing to do; whoever moves goes on where it was.
+// nothing to do, and do when there is little; whoever moves goes on where it was.
 func TestABusySocketMovesToAnIdlePoller(t *testing.T) {
 	cfg := &Config{ContainerID: "engine", MaxFrameSize: 4096}
 	hello := wire.AppendFrame(wire.ProtoAMQP[:], 0, &wire.Open{ContainerID: "peer"})
@@ -164,6 +164,15 @@ func TestABusySocketMovesToAnIdlePoller(t *testing.T) {
 	}
 	close(stop)
 	writers.Wait()
+	for end := time.Now().Add(patience); whose(conns[0]) != pollers.all[0] || whose(conns[1]) != pollers.all[0]; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Error("one stays away")
+			break
+		}
+		for _, nc := range both {
+			_, _ = nc.Write(heartbeat[:])
+		}
+	}
 	for i, nc := range both {
 		e := &wireEnd{t: t, nc: nc, b: make([]byte, 4096)}
 		e.write(frame{body: begin()}.encode(nil))

@@ -13,6 +13,7 @@ import (
 type socket struct {
 	fd   int
 	conn *Conn // whose it is; set before it is watched
+	seen int64 // the window of its poller's load in which it had something last; its poller's
 
 	mu     sync.Mutex
 	poller *poller
