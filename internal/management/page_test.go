@@ -45,9 +45,9 @@ func TestTheListingOfOneClientIsNotThatOfAnother(t *testing.T) {
 		{"me", "thing", 0, "a b", []*thing{{name: "x"}, {name: "y"}, {name: "z"}}},
 		{"you", "thing", 0, "x y", []*thing{}},
 		{"me", "other", 0, "o1 o2", nil},
-		{"me", "thing", 2, "c", nil},
-		{"me", "other", 2, "o3", nil},
 		{"you", "thing", 2, "z", nil},
+		{"me", "other", 2, "o3", nil},
+		{"me", "thing", 2, "c", nil},
 	} {
 		if got := queried(t, a, step.client, step.entityType, step.offset, 2); got != step.want {
 			t.Errorf("step %d: %s asks for %ss from %d and gets %q, want %q", i, step.client, step.entityType, step.offset, got, step.want)
