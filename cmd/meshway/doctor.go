@@ -23,7 +23,8 @@ func (a *app) doctorCommand() *cobra.Command {
 
   routers that cannot be reached, or do not answer; two parts of a mesh
   adjacencies that only one end has, that are not in use, or whose ends say other costs
-  connectors without a connection, shards and auto-links without their broker
+  connectors without a connection, shards and auto-links without their broker,
+    auto-links whose queue takes nothing, or rejects
   addresses with senders and no consumer
   links that are blocked, or hold deliveries that nobody settles
   clocks and versions that differ

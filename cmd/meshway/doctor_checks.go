@@ -92,13 +92,17 @@ func (p *patient) shardsLost() (list []finding) {
 func (p *patient) autoLinksFailed() (list []finding) {
 	for _, id := range p.ids {
 		for _, l := range p.autoLinks[id] {
-			status := l.Text("operStatus")
-			if status == "active" {
-				continue
-			}
+			status, why := l.Text("operStatus"), l.Text("lastError")
 			what := fmt.Sprintf("auto-link %s of %s is %s", l.Text("direction"), l.Text("address"), cmp.Or(status, "inactive"))
-			if why := l.Text("lastError"); why != "" {
+			if why != "" {
 				what += ": " + why
+			}
+			if status == "active" {
+				if why != "" {
+					list = append(list, finding{false, "auto-link ails", id, what,
+						"look whether the queue is full and who consumes from it, and into the broker's log: meshway log --router " + id})
+				}
+				continue
 			}
 			list = append(list, finding{status == "failed" || status == "inactive", "auto-link not active", id, what,
 				"see that the queue is there and that the login may use it; without a connection it waits for the broker: meshway get brokers --router " + id})

@@ -133,6 +133,21 @@ stderr: meshway: 1 thing is broken, 0 remarks`,
 4 routers asked: nothing is broken, 1 remark`,
 		mended: func(s *ward) { s.net.Between("C", "rabbit").Heal(); s.command("delete auto-link late-out -r C") },
 	},
+	"a queue that takes nothing": {
+		happens: func(s *ward) {
+			s.command("create auto-link dry-out -r C address=dry direction=out connection=rabbit")
+			s.pass(90 * time.Second)
+		},
+		says: `
+! C: auto-link ails: auto-link out of dry is active: the broker grants no credit since *
+    look whether the queue is full and who consumes from it, and into the broker's log: meshway log --router C
+4 routers asked: nothing is broken, 1 remark`,
+		mended: func(s *ward) {
+			s.takes(s.app("drainer", "rabbit"), "dry", 10)
+			s.pass(time.Minute)
+			s.command("delete auto-link dry-out -r C")
+		},
+	},
 	"senders without a consumer": {
 		happens: func(s *ward) {
 			s.sends(s.app("one", "A"), "lonely", 0)

@@ -260,6 +260,7 @@ var changing = []struct {
 }{
 	{regexp.MustCompile(`temp\.[A-Z2-7]{20,}`), "temp.*"},
 	{regexp.MustCompile(`\d{8,}`), "*"}, // bytes of memory
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`), "*"},
 	{regexp.MustCompile(`router rabbit is shutting down|the connection to the broker is lost`), "the broker is gone"}, // whichever is heard first
 	{regexp.MustCompile(` +MEMORY`), " MEMORY"},
 	{regexp.MustCompile(`(?m)^([A-E]? *)\d+( +\d+ +endpoint)`), "$1*$2"}, // links of a broker are attached in any order
