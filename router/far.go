@@ -114,11 +114,16 @@ func (a *address) remotesChanged(b *amqp.Batch) {
 	}
 	set := a.consumers.Load()
 	a.consumersChanged(b)
-	switch {
-	case set.hasCredit():
-		a.consumerAble(b)
-	case had && !set.any(false):
+	if had && !set.any(false) {
 		a.closeCredit(b, func() bool { return !a.consumers.Load().any(false) })
+	}
+	a.resume(b)
+}
+
+// resume lets go on what the ways to other routers held up.
+func (a *address) resume(b *amqp.Batch) {
+	if a.consumers.Load().hasCredit() {
+		a.consumerAble(b)
 	}
 	if a.busy.Load() > 0 {
 		a.drain(b)

@@ -200,28 +200,16 @@ func (x *mesh) retry() {
 	var b amqp.Batch
 	x.parking.retry(&b)
 	x.router.table.eachAttended(func(a *address) {
-		if topoRouter(a.key) != "" {
-			a.remotesChanged(&b) // its router may have come or gone
-			return
-		}
-		if a.treated().everywhere {
-			a.findRemotes() // routers may have come
-		}
-		set := a.consumers.Load()
-		if len(set.remotes) == 0 {
-			return
-		}
-		for _, r := range set.remotes {
-			if r.costs() {
-				r.excuse(&b)
+		if topoRouter(a.key) != "" || a.treated().everywhere {
+			a.remotesChanged(&b) // routers may have come or gone
+		} else if remotes := a.consumers.Load().remotes; len(remotes) > 0 {
+			for _, r := range remotes {
+				if r.costs() {
+					r.excuse(&b)
+				}
 			}
-		}
-		a.epoch.Add(1)
-		if set.hasCredit() {
-			a.consumerAble(&b)
-		}
-		if a.busy.Load() > 0 {
-			a.drain(&b)
+			a.epoch.Add(1)
+			a.resume(&b)
 		}
 	})
 	b.Flush()
