@@ -12,7 +12,6 @@ import (
 	"github.com/meshway/meshway/internal/management"
 	"github.com/meshway/meshway/internal/wire"
 	"github.com/meshway/meshway/linkstate/addrtable"
-	"github.com/meshway/meshway/routing"
 )
 
 // Link routes as management shows them, and those that a client makes for itself: they lead
@@ -38,12 +37,8 @@ type ownRoute struct {
 // scope is by which name of a connection the link routes of a client mean its own.
 func (p *peer) scope() string { return fmt.Sprintf("%cconnection.%d", partMark, p.id) }
 
-// add makes a link route to the connection.
+// addRoute makes a link route to the connection.
 func (p *peer) addRoute(name, pattern string, receives bool) (*ownRoute, error) {
-	var check routing.Patterns[struct{}]
-	if err := check.AddPattern(pattern, struct{}{}); err != nil {
-		return nil, management.BadRequest("pattern: %v", err)
-	}
 	o := &p.routes
 	o.mu.Lock()
 	if o.over {

@@ -62,9 +62,14 @@ func (s *meshStage) broker(at, name string) *broker {
 
 // brokerWith is broker with sessions of its own kind.
 func (s *meshStage) brokerWith(at, name string, o meshtest.SessionOptions) *broker {
+	return s.brokerAt(at+":5680", name, o)
+}
+
+// brokerAt is brokerWith at any listener.
+func (s *meshStage) brokerAt(address, name string, o meshtest.SessionOptions) *broker {
 	b := &broker{credit: 100}
 	o.OnEnd = func(e *wire.Error) { b.ended = append(b.ended, e) }
-	b.app = s.appAt(name, at+":5680", meshtest.ClientOptions{
+	b.app = s.appAt(name, address, meshtest.ClientOptions{
 		OnAttach: func(session *meshtest.Session, p *wire.Attach) { b.take(session, p) },
 		Session:  o, ChannelMax: s.channels,
 	})

@@ -165,3 +165,57 @@ func TestAClientMakesLinkRoutesToItself(t *testing.T) {
 		}
 	})
 }
+
+// Two services make link routes to themselves at one router, as they would to one broker: each
+// has its own clients, and the end of one is not that of the other.
+func TestLinkRoutesOfTwoClientsLeadEachToItsOwn(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		services := map[string]*broker{}
+		for _, name := range []string{"fleas", "ticks"} {
+			b := s.brokerAt("A:5672", name, meshtest.SessionOptions{})
+			services[name] = b
+			r := b.manager("$management").ask(attributes("pattern", name+".#", "direction", "in"), "CREATE", "type", "router.connection.linkRoute", "name", "mine")
+			equal(s.stage, "created by "+name+": "+r.text, r.code, 201)
+		}
+		s.advance(time.Second)
+		for _, at := range []string{"A", "B"} {
+			app := s.at(at, "client")
+			for name := range services {
+				for range 3 {
+					p := app.producer(name + "/x")
+					s.settleDown()
+					equal(s.stage, "a link to "+name+" is attached at "+at, p.Live(), true)
+					p.post(text(name))
+				}
+			}
+		}
+		s.settleDown()
+		for name, b := range services {
+			equal(s.stage, "messages of "+name, strings.Join(b.arrived(), " "), strings.TrimSpace(strings.Repeat(name+" ", 6)))
+		}
+		services["fleas"].do(func() { services["fleas"].Close(nil) })
+		s.advance(time.Second)
+		client := s.at("B", "late client")
+		gone, stays := client.producer("fleas/x"), client.producer("ticks/x")
+		equal(s.stage, "credit at the address of the service that has gone", gone.credit(), uint32(0))
+		stays.post(text("late"))
+		s.settleDown()
+		equal(s.stage, "the other one has", strings.Count(strings.Join(services["ticks"].arrived(), " "), "late"), 1)
+	})
+}
+
+// A list of several words is one text, as the field's tools show it, and the strongest mechanism is first however it was written.
+func TestListsOfWordsAreShownAsOneText(t *testing.T) {
+	play(t, func(c *config.Config) {
+		complete(c)
+		c.Listeners[0].FailoverURLs = []config.FailoverURL{{Scheme: "amqp", Host: "b", Port: "5672"}, {Scheme: "amqps", Host: "c", Port: "5671"}}
+	}, func(s *stage) {
+		m := s.app("manager").manager("$management")
+		counts(s, "the listener", m.only("listener", "port", "5672"), map[string]any{"failoverUrls": "amqp://b:5672, amqps://c:5671"})
+		r := m.ask(attributes("host", "nowhere", "role", "route-container", "saslUsername", "mesh", "saslPassword", "hunter2", "saslMechanisms", "PLAIN,SCRAM-SHA-256"), "CREATE", "type", "connector", "name", "b")
+		equal(s, "created: "+r.text, r.code, 201)
+		counts(s, "the connector", m.only("connector", "name", "b"), map[string]any{"saslMechanisms": "SCRAM-SHA-256 PLAIN"})
+		equal(s, "deleted", m.ask(nil, "DELETE", "type", "connector", "name", "b").code, 204)
+		s.advance(3 * time.Second)
+	})
+}

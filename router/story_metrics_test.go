@@ -170,6 +170,9 @@ func TestDelaysAreMeasuredOfASample(t *testing.T) {
 		to.settle(5, wire.DeliveryState{Kind: wire.StateAccepted})
 		s.wantMetrics(`meshway_delivery_delay_seconds_count{role="normal"} 2`, `meshway_delivery_delay_seconds_bucket{role="normal",le="2.5"} 1`, `meshway_delivery_delay_seconds_bucket{role="normal",le="5"} 2`,
 			`meshway_deliveries_delayed_total{place="normal",role="normal",direction="in",over="1s"} 1`)
+		if sum, _ := s.scrape().Value(`meshway_delivery_delay_seconds_sum{role="normal"}`); sum < 4.03 || sum > 4.1 {
+			t.Errorf("30 milliseconds and 4 seconds are %v seconds together", sum)
+		}
 	})
 }
 
@@ -208,8 +211,10 @@ func TestMetricsOfTheMesh(t *testing.T) {
 		says("A", `meshway_mesh_routers 3`, `meshway_adjacencies{state="up"} 1`, `meshway_adjacencies{state="suspect"} 0`,
 			`meshway_address_deliveries_total{address="q",direction="in"} 3`, `meshway_address_deliveries_total{address="q",direction="transit"} 3`,
 			`meshway_address_deliveries_total{address="q",direction="out"} 0`, `meshway_address_consumers{address="q",at="elsewhere"} 1`,
-			`meshway_link_state_events_total{event="adjacency_announced"} 1`, `meshway_link_state_events_total{event="router_reachable"} 2`)
-		says("B", `meshway_mesh_routers 3`, `meshway_adjacencies{state="up"} 2`, `meshway_deliveries_total{place="mesh",role="inter-router",direction="out"} 3`)
+			`meshway_link_state_events_total{event="adjacency_announced"} 1`, `meshway_link_state_events_total{event="router_reachable"} 2`,
+			`meshway_delivery_delay_seconds_count{role="normal"} 1`, `meshway_delivery_delay_seconds_count{role="inter-router"} 0`)
+		says("B", `meshway_mesh_routers 3`, `meshway_adjacencies{state="up"} 2`, `meshway_deliveries_total{place="mesh",role="inter-router",direction="out"} 3`,
+			`meshway_delivery_delay_seconds_count{role="normal"} 0`, `meshway_delivery_delay_seconds_count{role="inter-router"} 1`)
 		says("C", `meshway_address_deliveries_total{address="q",direction="out"} 3`, `meshway_address_deliveries_total{address="q",direction="in"} 0`)
 		_, body := s.getAt("A", "/metrics")
 		p, err := scrape.Parse(body)

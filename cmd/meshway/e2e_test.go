@@ -118,8 +118,13 @@ func TestSettledThroughARouter(t *testing.T) {
 	url := runRouter(t, openListener)[0]
 	in, out := networked(url), networked(url)
 	received := in.background(t, 0, "receive", "q", "--count", "3", "--settle", "settled")
-	out.want(t, 0, "send", "q", "a", "b", "--settle", "settled", "--quiet")
 	out.want(t, 0, "send", "q", "c", "--quiet")
+	// The sender had not settled it: its receiver has the router do so.
+	look := networked(url)
+	look.manage = dialAgents
+	look.want(t, 0, "get", "links", "--filter", "linkDir=out", "--filter", "presettledCount=1", "-o", "json")
+	wantText(t, look.out, `"owningAddr": "M0q"`)
+	out.want(t, 0, "send", "q", "a", "b", "--settle", "settled", "--quiet")
 	received()
 	// Nothing is promised about the order of two connections.
 	got := strings.Fields(in.out.String())

@@ -149,6 +149,32 @@ func TestLinesThatRepeatWithoutEndAreLeftOutAndCounted(t *testing.T) {
 	})
 }
 
+// What one module says without end is no reason to leave out what another one says, nor a
+// warning for an error.
+func TestEveryModuleHasItsOwnShareOfRepeatedLines(t *testing.T) {
+	out, log, _ := newLog(t, Options{})
+	for range 250 {
+		log.Named("mesh").Warn("no answer")
+	}
+	out.Reset()
+	log.Named("users").Warn("no answer")
+	log.Named("mesh").Error("no answer")
+	wantLines(t, out, "warn  users  no answer", "error  mesh  no answer")
+}
+
+// More messages than are told apart are all written, and cost no more memory.
+func TestMessagesThatAreAllDifferentAreNotKeptInMind(t *testing.T) {
+	var r repeats
+	for i := range 3 * repeatKeys {
+		if !r.allow("mesh", &zapcore.Entry{Level: zapcore.WarnLevel, Message: fmt.Sprint(i)}) {
+			t.Fatalf("message %d is left out, though it was not there before", i)
+		}
+	}
+	if n := len(r.seen); n != repeatKeys {
+		t.Errorf("%d messages are told apart, want %d", n, repeatKeys)
+	}
+}
+
 func TestThePredecessorsModulesAndLevels(t *testing.T) {
 	for legacy, want := range map[string]string{"ROUTER_LS": "mesh", "agent": "management", "DEFAULT": "", "PROTOCOL": "protocol"} {
 		if got, ok := ModuleOf(legacy); !ok || got != want {

@@ -148,6 +148,32 @@ func TestTheSchemaIsJSONToo(t *testing.T) {
 	}
 }
 
+// What tools are to know of attributes before they show or change them.
+func TestTheSchemaSaysWhatAnAttributeIs(t *testing.T) {
+	x := NewTable(Type{Name: "thing", Base: BaseConfiguration}, []Column[*thing]{
+		{Attribute{Name: "colour", Type: "string", Values: []string{"red", "green"}, Default: "green", Create: true, Update: true}, nil},
+		{Attribute{Name: "password", Type: "string", Secret: true, Required: true, Unique: true}, nil},
+		{Attribute{Name: "sent", Type: "integer", Counter: true, Help: "how many"}, nil},
+	}, nil)
+	schema := plain(handle(NewAgent(Node{}, x), Client{}, nil, "GET-SCHEMA").Body).(map[string]any)
+	types := schema["entityTypes"].(map[string]any)
+	attributes := types["thing"].(map[string]any)["attributes"].(map[string]any)
+	for name, want := range map[string]string{
+		"colour":   "map[create:true default:green type:[red green] update:true]",
+		"password": "map[hidden:true required:true type:string unique:true]",
+		"sent":     "map[description:how many graph:true type:integer]",
+	} {
+		if got := fmt.Sprint(attributes[name]); got != want {
+			t.Errorf("%s: the schema says %s, want %s", name, got, want)
+		}
+	}
+	for name, want := range map[string]any{"thing": nil, "management": true} {
+		if got := types[name].(map[string]any)["singleton"]; got != want {
+			t.Errorf("%s: singleton is %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestListingsAreForgotten(t *testing.T) {
 	var p pages
 	now := time.Unix(1000, 0)
