@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/Azure/go-amqp"
@@ -88,7 +89,8 @@ func bodies(name string, count int) (all []string) {
 	return all
 }
 
-// serve receives at a router until the context ends.
+// serve receives at a router until the context ends, and counts a message before the broker can
+// forget it.
 func serve(ctx context.Context, m *mesh, id, address string, got *account) error {
 	session, err := m.dial(ctx, id)
 	if err != nil {
@@ -106,10 +108,10 @@ func serve(ctx context.Context, m *mesh, id, address string, got *account) error
 		if err != nil {
 			return fmt.Errorf("receive at %s: %w", id, err)
 		}
+		got.add(string(msg.GetData()))
 		if err := r.AcceptMessage(ctx, msg); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("accept at %s: %w", id, err)
 		}
-		got.add(string(msg.GetData()))
 	}
 }
 
@@ -120,14 +122,13 @@ func throughQueue(name string, r *brokertest.Rabbit) entries {
 }
 
 // awaitEmpty returns when the broker has heard of every message that was accepted.
-func awaitEmpty(ctx context.Context, t *testing.T, node *brokertest.Rabbit, queue string) {
-	t.Helper()
+func awaitEmpty(ctx context.Context, node *brokertest.Rabbit, queue string) error {
 	for {
 		switch n, err := node.Depth(ctx, queue); {
 		case err != nil:
-			t.Fatalf("the queue is not empty, or cannot be seen: %v", err)
+			return fmt.Errorf("the queue is not empty, or cannot be seen: %w", err)
 		case n == 0:
-			return
+			return nil
 		}
 	}
 }
@@ -157,9 +158,12 @@ func TestAQueueBehindAMeshLosesAndRepeatsNothing(t *testing.T) {
 
 	drained, enough := context.WithCancel(ctx)
 	defer enough()
-	got.at(devices*messages, enough)
-	each(t, len(ids), func(i int) error {
-		return serve(drained, m, ids[i], address, got)
+	each(t, len(ids)+1, func(i int) error {
+		if i < len(ids) {
+			return serve(drained, m, ids[i], address, got)
+		}
+		defer enough()
+		return awaitEmpty(ctx, node, address)
 	})
 	if lost := got.missing(sent); len(lost) > 0 {
 		t.Errorf("%d messages lost, one is %q", len(lost), lost[0])
@@ -167,7 +171,6 @@ func TestAQueueBehindAMeshLosesAndRepeatsNothing(t *testing.T) {
 	if n := got.repeated(); n > 0 {
 		t.Errorf("%d messages came twice", n)
 	}
-	awaitEmpty(ctx, t, node, address)
 	if n := node.Accepted() - before; n > len(ids) {
 		t.Errorf("the routers connected to the broker %d times, want once each", n)
 	}
@@ -192,16 +195,23 @@ func TestEveryDurableMessageThatWasAcceptedOutlivesTheBroker(t *testing.T) {
 	}()
 	drained, enough := context.WithCancel(ctx)
 	defer enough()
-	got.at(devices*messages, enough)
-	each(t, devices+len(ids), func(i int) error {
-		if i < devices {
+	var sending sync.WaitGroup
+	sending.Add(devices)
+	each(t, devices+len(ids)+1, func(i int) error {
+		switch {
+		case i < devices:
+			defer sending.Done()
 			return crowd[i].send(ctx, messages, sent, true)
+		case i < devices+len(ids):
+			return serve(drained, m, ids[i-devices], address, got)
 		}
-		return serve(drained, m, ids[i-devices], address, got)
+		defer enough()
+		if err := <-failed; err != nil {
+			return err
+		}
+		sending.Wait()
+		return awaitEmpty(ctx, node, address)
 	})
-	if err := <-failed; err != nil {
-		t.Fatal(err)
-	}
 	if lost := got.missing(sent); len(lost) > 0 {
 		t.Errorf("%d messages that were accepted are lost, one is %q", len(lost), lost[0])
 	}

@@ -137,6 +137,24 @@ func (r *router) awaitLog(t *testing.T, parts ...string) {
 	}
 }
 
+// wantAttachedOnce wants both auto-links of a queue attached at the broker, and says at once when
+// one was refused, or was attached again because its session had ended.
+func (r *router) wantAttachedOnce(t *testing.T, external string) {
+	t.Helper()
+	for _, direction := range []string{"out", "in"} {
+		r.awaitLog(t, "attached at the broker", fmt.Sprintf(`"direction":%q,"address":%q`, direction, external))
+	}
+	var said []string
+	for _, line := range strings.Split(r.process.Tail(100_000), "\n") {
+		if strings.Contains(line, "attached at the broker") && strings.Contains(line, fmt.Sprintf(`"address":%q`, external)) {
+			said = append(said, line)
+		}
+	}
+	if all := strings.Join(said, "\n"); len(said) != 2 || strings.Contains(all, "not attached") {
+		t.Fatalf("the auto-links of %q were not attached at the broker once each and left there; router %s said of them\n%s", external, r.id, all)
+	}
+}
+
 // end stops the router, and searches its log for what must not be in any.
 func (r *router) end(t *testing.T) {
 	if r.process.Gone() {

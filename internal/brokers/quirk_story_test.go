@@ -52,6 +52,7 @@ func TestARefusedAttachHarmsNoOtherLinkOfTheConnection(t *testing.T) {
 	defer cancel()
 	m.routers["C"].awaitLog(t, "missing", "amqp:not-found")
 	m.routers["C"].awaitLog(t, "otherwise", "amqp:precondition-failed")
+	m.routers["C"].wantAttachedOnce(t, "healthy")
 	through(ctx, m, "healthy", "fine")
 	if n := node.Accepted() - before; n != 1 {
 		t.Errorf("router C connected %d times, want once", n)
@@ -63,6 +64,7 @@ func TestAQueueWhoseNameHasASlash(t *testing.T) {
 	m := startMesh(t, behindC(node.Port, "plant/north", "/queue/plant%2Fnorth"))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	m.routers["C"].wantAttachedOnce(t, "/queue/plant%2Fnorth")
 	through(ctx, m, "plant/north", "cold")
 	queues, err := node.Queues(ctx)
 	if err != nil || !queues["plant/north"].Durable {
@@ -99,6 +101,7 @@ func TestAConsumerThatModifiesAMessageDoesNotEndTheSession(t *testing.T) {
 	if err := r.AcceptMessage(ctx, second); err != nil {
 		t.Fatal(err)
 	}
+	m.routers["C"].wantAttachedOnce(t, "modified")
 	if n := node.Accepted() - before; n != 1 {
 		t.Errorf("router C connected %d times, want once", n)
 	}

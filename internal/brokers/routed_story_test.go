@@ -81,8 +81,11 @@ func TestASelectorPassesThroughTheMesh(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := p.Await(ctx, "the filter came", func(e brokertest.Event) bool { return e.Filters[name] == "colour = 'red'" }); err != nil {
-		t.Error(err)
+	came, err := p.Await(ctx, "the receiver came", func(e brokertest.Event) bool {
+		return e.Event == "attach" && e.Role == "receiver" && e.Address == "paint"
+	})
+	if err != nil || came.Filters[name] != "colour = 'red'" {
+		t.Errorf("the broker got the filters %v (%v)", came.Filters, err)
 	}
 }
 

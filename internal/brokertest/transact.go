@@ -5,6 +5,7 @@ import (
 	_ "embed" // for the client's source
 	"fmt"
 	"os/exec"
+	"strings"
 )
 
 //go:embed testdata/transact.py
@@ -16,9 +17,11 @@ var transactClient string
 func Transact(ctx context.Context, addr, address string) (string, error) {
 	cmd := exec.CommandContext(ctx, systemPython, "-c", transactClient, addr, address)
 	endWithParent(cmd)
-	out, err := cmd.CombinedOutput()
+	var waits strings.Builder
+	cmd.Stderr = &waits
+	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("client of transactions: %w\n%s", err, out)
+		return "", fmt.Errorf("client of transactions: %w: it saw\n%sand what it waited for, the last in vain, was\n%s", err, out, waits.String())
 	}
 	return string(out), nil
 }

@@ -17,6 +17,12 @@ def say(**fields):
     sys.stdout.flush()
 
 
+def waits_for(what):
+    """Says on stderr what comes next: when a story stops half way, the last such line is why."""
+    sys.stderr.write("waits for " + what + "\n")
+    sys.stderr.flush()
+
+
 class Story(MessagingHandler, TransactionHandler):
     """Each step begins with a declared transaction and ends with its discharge."""
 
@@ -33,6 +39,7 @@ class Story(MessagingHandler, TransactionHandler):
         self.sender = event.container.create_sender(self.connection, self.address)
         self.receiver = event.container.create_receiver(self.connection, self.address)
         self.waiting = 2
+        waits_for("the answers to its sender and its receiver")
 
     def on_link_opened(self, event):
         # Transactions begin when both links are there; the coordinator's comes then.
@@ -47,11 +54,23 @@ class Story(MessagingHandler, TransactionHandler):
             return
         self.step = self.steps.pop(0)
         self.container.declare_transaction(self.connection, handler=self)
+        self.waits_for("the transaction to be declared")
 
     def on_transaction_declared(self, event):
         self.transaction = event.transaction
         say(step=self.step.__name__, declared=True)
         self.step()
+
+    def waits_for(self, what):
+        waits_for(self.step.__name__ + ": " + what)
+
+    def commit(self):
+        self.transaction.commit()
+        self.waits_for("the outcome of the commit")
+
+    def abort(self):
+        self.transaction.abort()
+        self.waits_for("the outcome of the roll-back")
 
     def send_two(self, first):
         for n in (first, first + 1):
@@ -59,17 +78,19 @@ class Story(MessagingHandler, TransactionHandler):
 
     def send_and_commit(self):
         self.send_two(1)
-        self.transaction.commit()
+        self.commit()
 
     def send_and_roll_back(self):
         self.send_two(3)
-        self.transaction.abort()
+        self.abort()
 
     def take_and_roll_back(self):
         self.receiver.flow(2)
+        self.waits_for("two messages")
 
     def take_and_commit(self):
         self.receiver.flow(2)
+        self.waits_for("two messages")
 
     def on_message(self, event):
         self.received.append(event.message.body)
@@ -78,9 +99,9 @@ class Story(MessagingHandler, TransactionHandler):
             say(step=self.step.__name__, received=self.received)
             self.received = []
             if self.step == self.take_and_commit:
-                self.transaction.commit()
+                self.commit()
             else:
-                self.transaction.abort()
+                self.abort()
 
     def on_transaction_committed(self, event):
         say(step=self.step.__name__, committed=True)
