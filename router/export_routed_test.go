@@ -58,3 +58,9 @@ func (r *Router) Mirrors() (n int) {
 	}
 	return n
 }
+
+// Containers is how many there are, clients that have link routes to themselves among them.
+func (r *Router) Containers() int {
+	_, connections := r.containers.names()
+	return len(connections)
+}

@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/meshway/meshway/internal/config"
@@ -51,5 +52,38 @@ func TestManagementSetsTheLevelsOfTheLog(t *testing.T) {
 	answer := a.Handle(&management.Request{Operation: "READ", ReplyTo: "me", Properties: wire.Map{{Key: "type", Value: "logStats"}, {Key: "name", Value: "MESH"}}})
 	if n, _ := answer.Body.(wire.Map).Get("warningCount"); n != uint64(2) {
 		t.Errorf("the module has logged %v warnings, want 2", n)
+	}
+}
+
+// GET-LOG tells the newest lines, the oldest of them first, each with its module as the field's
+// tools write it.
+func TestManagementTellsTheNewestLinesOfTheLog(t *testing.T) {
+	log, err := logging.New(io.Discard, logging.Options{Level: "info", Format: "json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(config.Default(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, module := range []string{"mesh", "http", "mesh"} {
+		log.Named(module).Warn(fmt.Sprint("line ", i))
+	}
+	for limit, want := range map[int32]string{
+		0: "MESH line 0, HTTP line 1, MESH line 2",
+		2: "HTTP line 1, MESH line 2",
+		9: "MESH line 0, HTTP line 1, MESH line 2",
+	} {
+		answer := management.NewAgent(r.managed(), r.entities()...).Handle(&management.Request{
+			Operation: "GET-LOG", ReplyTo: "me", Properties: wire.Map{{Key: "limit", Value: limit}},
+		})
+		var got []string
+		for _, line := range answer.Body.([]any) {
+			fields := line.([]any)
+			got = append(got, fmt.Sprint(fields[0], " ", fields[2]))
+		}
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("with the limit %d: %s, want %s", limit, s, want)
+		}
 	}
 }

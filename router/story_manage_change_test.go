@@ -193,8 +193,10 @@ func TestLinkRoutesOfTwoClientsLeadEachToItsOwn(t *testing.T) {
 		for name, b := range services {
 			equal(s.stage, "messages of "+name, strings.Join(b.arrived(), " "), strings.TrimSpace(strings.Repeat(name+" ", 6)))
 		}
+		equal(s.stage, "containers", s.routers["A"].Containers(), 2)
 		services["fleas"].do(func() { services["fleas"].Close(nil) })
 		s.advance(time.Second)
+		equal(s.stage, "containers when one has gone", s.routers["A"].Containers(), 1)
 		client := s.at("B", "late client")
 		gone, stays := client.producer("fleas/x"), client.producer("ticks/x")
 		equal(s.stage, "credit at the address of the service that has gone", gone.credit(), uint32(0))

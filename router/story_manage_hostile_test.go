@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/meshtest"
 	"github.com/meshway/meshway/internal/wire"
@@ -133,6 +135,10 @@ func TestAnAnswerToNobodyIsDropped(t *testing.T) {
 			ended(s, to, m.send(msg), wire.StateAccepted)
 		}
 		equal(s, "the next one is answered", m.ask(nil, "GET-TYPES").code, 200)
+		said := s.logs.FilterMessage("answers to management requests are dropped")
+		if n := said.FilterField(zap.String("reply-to", "unavailable/x")).FilterField(zap.String("because", "there is no such address, or it is gone")).Len(); n != 1 {
+			t.Errorf("it is logged %d times that an answer to an unavailable address was dropped, want once; logged %v", n, said.All())
+		}
 		s.advance(time.Minute)
 	})
 }

@@ -86,7 +86,7 @@ func (r *Router) treatmentOf(key string) *treatment {
 	if strings.HasPrefix(key, everywherePrefix) {
 		return everywhere
 	}
-	if isManagement(key) || strings.HasPrefix(key, localPrefix) || strings.HasPrefix(key, topoPrefix) {
+	if strings.HasPrefix(key, localPrefix) || strings.HasPrefix(key, topoPrefix) {
 		return ownTreatment // else a mesh without a default could not even be asked
 	}
 	address, class := part(key)

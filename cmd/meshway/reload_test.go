@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -119,6 +121,13 @@ func TestAFileThatIsWrongChangesNothingAndIsSaidOnce(t *testing.T) {
 		for range 3 {
 			r.look()
 		}
+		touched := time.Now().Add(time.Hour)
+		if err := os.Chtimes(r.file, touched, touched); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			r.look()
+		}
 		r.want("", "")
 		if t.Failed() {
 			t.Fatal(name)
@@ -147,25 +156,28 @@ func TestAFolderInThePlaceOfTheFileChangesNothing(t *testing.T) {
 }
 
 func TestAHangupReloadsAtOnceAndWithoutAWatchNothingElse(t *testing.T) {
-	r := newReloading(t, "listeners: [{}]\n")
-	r.watch = false
-	applied := make(chan string)
-	r.apply = func(c config.Config) ([]config.Change, error) {
-		applied <- c.Router.ID
-		return nil, nil
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	hangup := make(chan os.Signal)
-	stop := keepReloaded(ctx, r.reloader, hangup)
-	hangup <- os.Interrupt
-	<-applied
-	r.write(routerB)
-	hangup <- os.Interrupt
-	if id := <-applied; id != "B" {
-		t.Errorf("got router %s", id)
-	}
-	cancel()
-	stop()
+	synctest.Test(t, func(t *testing.T) {
+		r := newReloading(t, "router: {id: A}\nlisteners: [{}]\n")
+		r.watch = false
+		ctx, cancel := context.WithCancel(t.Context())
+		hangup := make(chan os.Signal)
+		stop := keepReloaded(ctx, r.reloader, hangup)
+		after := func(what, applied, said string) {
+			t.Helper()
+			synctest.Wait()
+			t.Log(what)
+			r.want(applied, said)
+		}
+		hangup <- os.Interrupt
+		after("a signal", "A", "told to reload")
+		r.write(routerB)
+		time.Sleep(5 * lookEvery)
+		after("the file has changed", "A", "")
+		hangup <- os.Interrupt
+		after("another signal", "A B", "reloaded")
+		cancel()
+		stop()
+	})
 }
 
 func TestManagementHasTheFileReloaded(t *testing.T) {
