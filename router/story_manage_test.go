@@ -56,7 +56,9 @@ func TestAPeerIsToldWhichConnectionItIs(t *testing.T) {
 		m := s.app("manager").manager("$management")
 		for _, name := range []string{"first", "second"} {
 			number, _ := s.app(name).Peer().Properties.Get("qd.conn-id")
-			equal(s, name, m.only("connection", "container", name)["identity"], any(fmt.Sprint(number)))
+			row := m.only("connection", "container", name)
+			equal(s, name, row["identity"], any(fmt.Sprint(number)))
+			counts(s, "who has not logged in", row, map[string]any{"user": nil, "sasl": nil})
 		}
 	})
 }

@@ -202,7 +202,7 @@ func (l *replyLink) some(b *amqp.Batch) (n int, res amqp.Result) {
 	if l.begun {
 		return l.link.Continue(b, payload, nil, true)
 	}
-	out := amqp.Outgoing{Settled: true, Payload: payload}
+	out := amqp.Outgoing{Payload: payload} // settled, as all is on this link
 	if l.link.Fits(len(payload)) {
 		if _, _, res = l.link.Send(b, &out, nil, 0); res == amqp.Sent {
 			n = len(payload)
