@@ -194,6 +194,9 @@ func SendDurable(ctx context.Context, sender *amqp.Sender, m *amqp.Message) erro
 	m.Header = &amqp.MessageHeader{Durable: true}
 	for {
 		receipt, err := sender.SendWithReceipt(ctx, m, nil)
+		if err != nil && ctx.Err() != nil {
+			return fmt.Errorf("send: the router gave no credit in time, as it does while it has not found the broker: %w", ctx.Err())
+		}
 		if err != nil {
 			return fmt.Errorf("send: %w", err)
 		}
