@@ -31,8 +31,8 @@ func (s *meshStage) crowd(clients, each int) (apps []*app, links []*producer) {
 	return apps, links
 }
 
-// arrived is what has come by each link that anything has come by. Which of many clients got its
-// link first is nobody's promise, so it is in the order of the words.
+// arrived is what has come by each link that anything has come by. In which order the links came
+// to the broker is nobody's promise, so it is in the order of the words.
 func (b *broker) arrived() (list []string) {
 	for _, c := range b.in {
 		if s := c.bodies(); s != "" {
