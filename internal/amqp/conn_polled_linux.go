@@ -37,8 +37,8 @@ func (c *Conn) watched() bool {
 	return true
 }
 
-// onEvents is called by the poller. It says whether there was more than fits into a turn.
-func (c *Conn) onEvents(w *work, s *socket, events uint32) (busy bool) {
+// onEvents is called by the poller. It says how many bytes have come.
+func (c *Conn) onEvents(w *work, s *socket, events uint32) (taken int) {
 	if events&^uint32(pollIn) != 0 {
 		c.onWritable(&w.batch)
 	}
@@ -53,9 +53,9 @@ func (c *Conn) onEvents(w *work, s *socket, events uint32) (busy bool) {
 		s.ignore(pollIn)
 		time.AfterFunc(parkFor, c.readAside)
 	default:
-		busy, _ = c.onReadable(w)
+		taken, _ = c.onReadable(w)
 	}
-	return busy
+	return taken
 }
 
 // slowLogin says whether a step of the login may take long, as a salted hash does.
@@ -85,16 +85,14 @@ func (c *Conn) readAside() {
 	}
 }
 
-// onReadable reads what there is, up to a turn, and handles it. busy says that there was
-// more.
-func (c *Conn) onReadable(w *work) (busy, over bool) {
-	for taken, more := 0, true; more && !busy; {
+// onReadable reads what there is, up to a turn, and handles it.
+func (c *Conn) onReadable(w *work) (taken int, over bool) {
+	for more := true; more && taken < pollerTurn; {
 		n, err := c.t.readSocket()
 		if err != nil {
 			over, err = true, c.readError(err)
 		} else if n > 0 {
 			taken += n
-			busy = taken >= pollerTurn
 			more = len(c.t.rbuf) == cap(c.t.rbuf)
 			over, err = c.handle(w)
 		} else {
@@ -102,13 +100,13 @@ func (c *Conn) onReadable(w *work) (busy, over bool) {
 		}
 		if over {
 			c.endWatched(w, err)
-			return false, true
+			return taken, true
 		}
 	}
 	if len(c.t.rbuf) == 0 {
 		c.t.release()
 	}
-	return busy, false
+	return taken, false
 }
 
 // readSocket reads once and appends to rbuf; 0 and no error is nothing to read.

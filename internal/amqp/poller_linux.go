@@ -98,15 +98,12 @@ func (p *poller) run() {
 		}
 		p.load.begin(now())
 		p.find()
-		full := false
 		for i, s := range p.ready {
-			if s.conn.onEvents(w, s, p.events[i].Events) {
-				full = true
-			}
+			p.load.bytes += s.conn.onEvents(w, s, p.events[i].Events)
 		}
 		w.batch.Flush()
 		w.clear()
-		p.balance(now(), full)
+		p.balance(now())
 		clear(p.ready)
 	}
 }

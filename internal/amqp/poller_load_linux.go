@@ -14,12 +14,13 @@ import (
 
 const (
 	loadWindow = 10 * time.Millisecond // in which work is counted
-	unrested   = time.Millisecond      // of work at a stretch is more than enough
+	unrested   = 5 * time.Millisecond  // of work at a stretch is more than enough
 	fullShare  = 90                    // percent of a window are, too
-	lightShare = 25                    // percent of a window, or less, can be done elsewhere
+	lightShare = 60                    // percent of a window, or less, is for one poller alone
 
-	manySockets = 100                   // had something in a window
-	manyEvents  = 250                   // of a window: a few come while the poller sleeps
+	manySockets = 50                    // had something in a window
+	manyEvents  = 100                   // of a window: one comes while the poller sleeps
+	smallEvent  = 1 << 10               // bytes, or less, on an average
 	fewEvents   = 8                     // of a round: fewer are not worth it
 	gatherSleep = 50 * time.Microsecond // the system makes that about a hundred
 )
@@ -35,8 +36,9 @@ type load struct {
 	worked  int64 // nanoseconds of it
 	sockets int   // that had something in it
 	events  int   // of it
+	bytes   int   // that they brought
 	share   int32 // of the last window that was worked, in percent
-	many    bool  // sockets had something in the last one, and often
+	many    bool  // sockets had a little in the last one, and often
 }
 
 // advice is what a poller had better do after a round.
@@ -65,22 +67,21 @@ func (l *load) meet(s *socket) {
 	}
 }
 
-// end is the end of a round in which so many sockets had something, more of them than fits into a
-// turn if full. home tells the share of the poller that has all sockets while there is little to
+// end is the end of a round in which so many sockets had something. home tells the share of the poller that has all sockets while there is little to
 // do; nil is that one itself.
-func (l *load) end(now int64, ready int, full bool, home func(now int64) int32) advice {
+func (l *load) end(now int64, ready int, home func(now int64) int32) advice {
 	l.worked += now - l.began
 	if d := now - l.window; d >= int64(loadWindow) {
 		l.share = int32(100 * l.worked / d)
-		l.many = l.sockets >= manySockets && l.events >= manyEvents
-		l.window, l.worked, l.sockets, l.events = now, 0, 0, 0
+		l.many = l.sockets >= manySockets && l.events >= manyEvents && l.bytes <= l.events*smallEvent
+		l.window, l.worked, l.sockets, l.events, l.bytes = now, 0, 0, 0, 0
 	}
 	switch {
 	case now-l.rested > int64(unrested) && now-l.moved >= int64(loadWindow) && ready > 1:
 		return giveAway
-	case home != nil && l.share <= lightShare && home(now) <= lightShare:
+	case home != nil && l.share+home(now) <= lightShare:
 		return goHome
-	case l.many && !full && ready < fewEvents:
+	case l.many && ready < fewEvents:
 		return gather
 	}
 	return goOn
@@ -95,7 +96,7 @@ func (p *poller) busy(now int64) int32 {
 }
 
 // balance does after a round what is best.
-func (p *poller) balance(now int64, full bool) {
+func (p *poller) balance(now int64) {
 	all := pollers.all
 	if len(all) == 1 {
 		return
@@ -104,7 +105,7 @@ func (p *poller) balance(now int64, full bool) {
 	if all[0] != p {
 		home = all[0].busy
 	}
-	do := p.load.end(now, len(p.ready), full, home)
+	do := p.load.end(now, len(p.ready), home)
 	p.share.Store(p.load.share)
 	p.counted.Store(p.load.window)
 	switch do {
