@@ -44,12 +44,12 @@ func Accepting(ln net.Listener) net.Listener {
 // tunedTwin is another descriptor of a listening socket, which is given the option that its
 // connections inherit; -1 if there is none to be had.
 func tunedTwin(old uintptr) int {
-	fd, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, old, syscall.F_DUPFD_CLOEXEC, 0)
+	fd, errno := sysDup(old)
 	if errno != 0 {
 		return -1
 	}
-	_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
-	return int(fd)
+	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	return fd
 }
 
 // acceptor is a listening socket.

@@ -67,8 +67,8 @@ func (l *load) meet(s *socket) {
 	}
 }
 
-// end is the end of a round in which so many sockets had something. home tells the share of the poller that has all sockets while there is little to
-// do; nil is that one itself.
+// end is the end of a round in which so many sockets had something. home tells the share of the
+// poller that has all sockets while there is little to do; nil is that one itself.
 func (l *load) end(now int64, ready int, home func(now int64) int32) advice {
 	l.worked += now - l.began
 	if d := now - l.window; d >= int64(loadWindow) {

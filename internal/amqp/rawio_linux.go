@@ -20,6 +20,12 @@ func sysWrite(fd uintptr, b []byte) (int, syscall.Errno) {
 	return int(n), errno
 }
 
+// sysDup is another descriptor of the same file.
+func sysDup(fd uintptr) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD_CLOEXEC, 0)
+	return int(n), errno
+}
+
 // sysClose gives a descriptor back.
 func sysClose(fd int) { _, _, _ = syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0) }
 

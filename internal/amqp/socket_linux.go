@@ -42,8 +42,7 @@ func newSocket(nc net.Conn, raw syscall.RawConn) (*socket, error) {
 	fd := -1
 	var errno syscall.Errno
 	if err := raw.Control(func(old uintptr) {
-		n, _, e := syscall.RawSyscall(syscall.SYS_FCNTL, old, syscall.F_DUPFD_CLOEXEC, 0)
-		fd, errno = int(n), e
+		fd, errno = sysDup(old)
 	}); err != nil {
 		return nil, err
 	}
