@@ -6,15 +6,17 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/logging"
 	"github.com/meshway/meshway/internal/management"
 	"github.com/meshway/meshway/internal/wire"
 )
 
-// Levels that management sets hold for the module that is named, from then on; a wrong one
-// changes nothing; "default" takes a module's own away.
-func TestManagementSetsTheLevelsOfTheLog(t *testing.T) {
+// withLog is a router whose log is kept.
+func withLog(t *testing.T) (*Router, *zap.Logger) {
+	t.Helper()
 	log, err := logging.New(io.Discard, logging.Options{Level: "info", Format: "json"})
 	if err != nil {
 		t.Fatal(err)
@@ -23,6 +25,13 @@ func TestManagementSetsTheLevelsOfTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r, log
+}
+
+// Levels that management sets hold for the module that is named, from then on; a wrong one
+// changes nothing; "default" takes a module's own away.
+func TestManagementSetsTheLevelsOfTheLog(t *testing.T) {
+	r, log := withLog(t)
 	a := management.NewAgent(r.managed(), r.entities()...)
 	log.Named("mesh").Warn("one")
 	log.Named("mesh").Warn("two")
@@ -58,14 +67,7 @@ func TestManagementSetsTheLevelsOfTheLog(t *testing.T) {
 // GET-LOG tells the newest lines, the oldest of them first, each with its module as the field's
 // tools write it.
 func TestManagementTellsTheNewestLinesOfTheLog(t *testing.T) {
-	log, err := logging.New(io.Discard, logging.Options{Level: "info", Format: "json"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := New(config.Default(), log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, log := withLog(t)
 	for i, module := range []string{"mesh", "http", "mesh"} {
 		log.Named(module).Warn(fmt.Sprint("line ", i))
 	}

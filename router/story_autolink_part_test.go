@@ -31,10 +31,13 @@ func TestQueuesMakeAChain(t *testing.T) {
 	}, link(config.DirectionOut, 0, "first"), link(config.DirectionIn, 1, "first"), link(config.DirectionOut, 1, "second"), link(config.DirectionIn, 2, "second"))
 }
 
+// withFallback gives the address fb a fallback.
+func withFallback(c *config.Config) {
+	c.Addresses = append(c.Addresses, config.Address{Prefix: "fb", Distribution: config.Balanced, EnableFallback: true})
+}
+
 func TestAFallbackDestinationIsAtTheBroker(t *testing.T) {
-	playBroker(t, func(c *config.Config) {
-		c.Addresses = append(c.Addresses, config.Address{Prefix: "fb", Distribution: config.Balanced, EnableFallback: true})
-	}, func(s *stage, k *scriptedBroker) {
+	playBroker(t, withFallback, func(s *stage, k *scriptedBroker) {
 		p := s.app("sender").producer("fb")
 		ended(s, "nobody else takes it", p.send(text("a")), wire.StateAccepted)
 		equal(s, "the broker has it", k.into("fb").has(), "a")
@@ -48,9 +51,7 @@ func TestAFallbackDestinationIsAtTheBroker(t *testing.T) {
 
 // It comes back to consumers, and what they leave goes back to the broker, and not into it again.
 func TestWhatABrokerHasKeptAsFallbackComesBackToConsumersOnly(t *testing.T) {
-	playBroker(t, func(c *config.Config) {
-		c.Addresses = append(c.Addresses, config.Address{Prefix: "fb", Distribution: config.Balanced, EnableFallback: true})
-	}, func(s *stage, k *scriptedBroker) {
+	playBroker(t, withFallback, func(s *stage, k *scriptedBroker) {
 		p := s.app("sender").producer("fb")
 		ended(s, "while nobody is there", p.send(text("a")), wire.StateAccepted)
 		equal(s, "the broker has it", k.into("fb").has(), "a")
