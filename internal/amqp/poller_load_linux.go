@@ -106,8 +106,10 @@ func (p *poller) balance(now int64) {
 		home = all[0].busy
 	}
 	do := p.load.end(now, len(p.ready), home)
-	p.share.Store(p.load.share)
-	p.counted.Store(p.load.window)
+	if p.load.window == now { // one has ended
+		p.share.Store(p.load.share)
+		p.counted.Store(now)
+	}
 	switch do {
 	case giveAway:
 		p.giveAway(now)
