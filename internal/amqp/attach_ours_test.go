@@ -89,6 +89,38 @@ func TestALinkOfOursIsRefused(t *testing.T) {
 	})
 }
 
+// We have detached it before the peer's answer came: that is no new link of the
+// peer's, and its own detach ends it.
+func TestALinkOfOursIsGivenUpBeforeItsAnswer(t *testing.T) {
+	dialogue(t, func(p *peer) {
+		p.open()
+		s := p.ours(&wire.Begin{IncomingWindow: 100})
+		in, out := p.attachTheirReceiver(s, "in"), p.attachTheirSender(s, "out")
+		p.do(func(b *Batch) {
+			in.SetWindow(b, 5)
+			in.Detach(b, nil)
+			out.Detach(b, refused("a:b"))
+			if _, err := s.AttachReceiver(b, "in", &recvEnd{p.h, "in"}, &Answer{}); err == nil {
+				t.Error("a link was attached whose answer nobody could tell from that of the first")
+			}
+		})
+		p.want("attached and given up", takenFrom("in", 0), takenTo("out", 1),
+			&wire.Detach{Handle: 0, Closed: true}, &wire.Detach{Handle: 1, Closed: true, Error: refused("a:b")})
+		p.write(sending("in", 7), receiving("out", 8), grant(8, 0, 5), message(7, 0, "x"))
+		p.wantIdle("the answers say nothing that is still of use")
+		p.heard("to nobody")
+		p.attachTheirReceiver(s, "in")
+		p.want("the name is free, the handle is not yet", takenFrom("in", 2))
+		p.write(sending("in", 9))
+		p.heard("for another", "answer in")
+		p.write(&wire.Detach{Handle: 7, Closed: true}, &wire.Detach{Handle: 8, Closed: true})
+		p.wantIdle("all has been said")
+		p.heard("each hears of its end", "detach in", "detach out")
+		p.attachTheirReceiver(s, "more")
+		p.want("and leaves its handle", takenFrom("more", 0))
+	})
+}
+
 // [2.7.2] "A peer MUST NOT attempt to attach a Link using a handle value outside
 // the range that its partner can handle."
 func TestOurLinksKeepToThePeersHandleMax(t *testing.T) {

@@ -145,6 +145,13 @@ func TestNamesAreFoundAmongMany(t *testing.T) {
 					p.write(sending(fmt.Sprint("link ", i), uint32(i)))
 					p.want("taken", takenFrom(fmt.Sprint("link ", i), uint32(i)))
 				}
+				const far = 1000
+				for i := range n {
+					p.write(receiving(fmt.Sprint("link ", i), uint32(far+i)))
+					p.want("the other direction is another link", takenTo(fmt.Sprint("link ", i), uint32(n)))
+					p.write(&wire.Detach{Handle: uint32(far + i), Closed: true})
+					p.want("and goes by itself", &wire.Detach{Handle: uint32(n), Closed: true})
+				}
 				for i := range n {
 					p.write(sending(fmt.Sprint("link ", i), uint32(n+i)))
 					p.want("stolen", &wire.Detach{Handle: uint32(i), Closed: true, Error: refused(wire.CondStolen)},
@@ -187,6 +194,34 @@ func TestARefusedLink(t *testing.T) {
 			&wire.Detach{Closed: true, Error: no})
 		p.heard("nothing but the questions", "attach sender q", "attach receiver r", "attach sender q")
 	}, refusing)
+}
+
+// A link that was refused, and not detached by the peer yet, does not stand in the
+// way of one of the same name.
+func TestARefusedLinksNameIsFreeAtOnce(t *testing.T) {
+	no := refused(wire.CondNotFound)
+	opened(t, func(p *peer) {
+		p.write(sending("q", 0))
+		p.want("refused", &wire.Attach{Name: "q", Role: wire.RoleReceiver, Source: &wire.Source{}}, &wire.Detach{Closed: true, Error: no})
+		p.h.onAttach = nil
+		p.write(sending("q", 1), sending("q", 2))
+		p.want("taken, and stolen", takenFrom("q", 1), &wire.Detach{Handle: 1, Closed: true, Error: refused(wire.CondStolen)}, takenFrom("q", 2))
+	}, noCredit(), handling(func(h *recorder) { h.onAttach = func(b *Batch, r *AttachRequest) { r.Refuse(b, no) } }))
+}
+
+// [2.7.3] Our attach says what the handler answers, all of it.
+func TestAnAttachIsAnsweredWithAllThatTheHandlerSays(t *testing.T) {
+	a := Answer{SndSettleMode: wire.SndSettled, RcvSettleMode: wire.RcvSecond, MaxMessageSize: 1 << 33, Offered: []wire.Symbol{"has"},
+		Desired: []wire.Symbol{"wants"}, Properties: wire.Map{{Key: wire.Symbol("key"), Value: "value"}}}
+	says := func(p *wire.Attach) *wire.Attach {
+		p.SndSettleMode, p.RcvSettleMode, p.MaxMessageSize = wire.Some(a.SndSettleMode), wire.Some(a.RcvSettleMode), wire.Some(a.MaxMessageSize)
+		p.OfferedCapabilities, p.DesiredCapabilities, p.Properties = a.Offered, a.Desired, a.Properties
+		return p
+	}
+	opened(t, func(p *peer) {
+		p.write(sending("in", 0), receiving("out", 1))
+		p.want("both ways", says(takenFrom("in", 0)), says(takenTo("out", 1)))
+	}, noCredit(), handling(func(h *recorder) { h.answer = a }))
 }
 
 func TestAHandlerThatDoesNotAnswerRefuses(t *testing.T) {

@@ -126,7 +126,7 @@ func (c *Conn) recvFrame(w *work, f wire.Frame) (done bool, err error) {
 		return false, nil // we sent close: only the peer's still matters
 	}
 	if err != nil {
-		return c.recvFault(w, &fault{err: newError(wire.CondDecodeError, "channel %d: %v", f.Channel, err)})
+		return c.recvFault(w, decodeFault(f.Channel, err))
 	}
 	if len(payload) > 0 && code != wire.CodeTransfer && !c.shut.Load() {
 		return c.recvFault(w, connFault(wire.CondDecodeError, "channel %d: %d bytes behind %v, which has no payload", f.Channel, len(payload), code))
@@ -191,13 +191,21 @@ func (c *Conn) dispatch(w *work, ch uint16, code wire.Code, fields wire.List, pa
 		if err := p.Decode(fields); err != nil {
 			return decodeFault(ch, err)
 		}
+		if ch != 0 { // [2.4.1] "The open frame can only be sent on channel 0."
+			return connFault(wire.CondNotAllowed, "open on channel %d, it belongs on 0", ch)
+		}
 		return c.recvOpen(&w.batch, &p)
 	}
 	return connFault(wire.CondNotImplemented, "channel %d: %v is not a performative of AMQP", ch, code)
 }
 
 func decodeFault(ch uint16, err error) *fault {
-	return connFault(wire.CondDecodeError, "channel %d: %v", ch, err)
+	cond := wire.CondDecodeError
+	var d *wire.DecodeError
+	if errors.As(err, &d) {
+		cond = d.Condition()
+	}
+	return connFault(cond, "channel %d: %v", ch, err)
 }
 
 // recvClose ends the connection as the peer wants it. [2.7.9]

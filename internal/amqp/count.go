@@ -136,9 +136,9 @@ func (m *meter) gauge(clock *Clock, unsettled uint32) Gauge {
 	return g
 }
 
-// countBegun counts a delivery that begins, and makes its record if it is unsettled. The
-// caller holds mu.
-func (l *Receiver) countBegun(id uint32) {
+// countBegun counts a delivery that begins, and makes its record if it is unsettled, nil
+// if not. The caller holds mu.
+func (l *Receiver) countBegun(id uint32) *inRecord {
 	now := l.session.conn.delivering()
 	l.count.Deliveries++
 	if l.deliveryCount == l.limit {
@@ -147,13 +147,14 @@ func (l *Receiver) countBegun(id uint32) {
 	if l.settled {
 		l.count.Presettled++
 		l.rate.add(uint16(now))
-		return
+		return nil
 	}
 	r := l.session.incoming.put(id)
 	r.link, r.born = l, uint16(now)
 	if c := l.session.conn; now != c.sample.at && c.cfg.Delay != nil && c.sample.take(now) {
 		r.flags |= inSample
 	}
+	return r
 }
 
 // sample is the delivery of a connection of which it is measured how long it takes, from its

@@ -246,6 +246,31 @@ func TestTheThreeWayExchangeAsReceiver(t *testing.T) {
 	}, second)
 }
 
+// [2.7.5] rcv-settle-mode first on a transfer: "the Receiver MUST settle the delivery
+// once it has arrived without waiting for the Sender to settle first", on a link of the
+// other mode as well.
+func TestADeliveryIsSettledFirstOnALinkThatSettlesSecond(t *testing.T) {
+	in := func(id uint32, mode wire.ReceiverSettleMode) frame {
+		return with(&wire.Transfer{DeliveryID: wire.Some(id), DeliveryTag: tag(id), RcvSettleMode: wire.Some(mode)}, "x")
+	}
+	for name, tt := range map[string]struct {
+		mode wire.ReceiverSettleMode
+		told []any
+	}{
+		"link second": {wire.RcvSecond, []any{outcome(0, 0, wire.StateAccepted), unsettled(outcome(1, 2, wire.StateAccepted))}},
+		"link first":  {wire.RcvFirst, []any{outcome(0, 2, wire.StateAccepted)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opened(t, func(p *peer) {
+				p.attachSender("q", 0)
+				p.write(in(0, wire.RcvFirst), in(1, wire.RcvSecond), message(0, 2, "x"))
+				p.settle("q", wire.StateAccepted, 0, 1, 2)
+				p.want("each as its sender waits for it", tt.told...)
+			}, handling(func(h *recorder) { h.answer.RcvSettleMode = tt.mode }))
+		})
+	}
+}
+
 // [2.6.12] And as the sender: the outcome unsettled, our settlement, the receiver's.
 func TestTheThreeWayExchangeAsSender(t *testing.T) {
 	opened(t, func(p *peer) {

@@ -158,7 +158,10 @@ func blind(got any, want wire.Performative) {
 		blindAttach(got.(*wire.Attach), w)
 	case *wire.Flow:
 		g := got.(*wire.Flow)
-		g.OutgoingWindow, g.NextOutgoingID = w.OutgoingWindow, w.NextOutgoingID
+		g.OutgoingWindow = w.OutgoingWindow
+		if w.NextOutgoingID == 0 {
+			g.NextOutgoingID = 0
+		}
 		g.Available = w.Available
 		if w.Handle.OK {
 			g.NextIncomingID, g.IncomingWindow = w.NextIncomingID, w.IncomingWindow
@@ -203,7 +206,9 @@ func blindAttach(g, w *wire.Attach) {
 	if !w.RcvSettleMode.OK {
 		g.RcvSettleMode = w.RcvSettleMode
 	}
-	g.OfferedCapabilities, g.DesiredCapabilities, g.Properties = w.OfferedCapabilities, w.DesiredCapabilities, w.Properties
+	if w.OfferedCapabilities == nil && w.DesiredCapabilities == nil && w.Properties == nil {
+		g.OfferedCapabilities, g.DesiredCapabilities, g.Properties = nil, nil, nil
+	}
 }
 
 // blindUnset clears every field of got that is zero in want.

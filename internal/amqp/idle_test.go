@@ -157,3 +157,19 @@ func TestNoHeartbeatsBehindClose(t *testing.T) {
 		p.wantShut("", "")
 	}, wanting(100*time.Millisecond))
 }
+
+// A look that comes late says that this machine stood still: what the peer sent
+// meanwhile waits to be read, and its time begins anew.
+func TestAMachineThatWasPausedTakesNobodyForSilent(t *testing.T) {
+	dialogue(t, func(p *peer) {
+		p.open()
+		time.Sleep(3 * time.Second)
+		p.conn.mu.Lock()
+		p.conn.dueAt -= int64(10 * time.Second) // as if the next look had been due then
+		p.conn.mu.Unlock()
+		time.Sleep(9 * time.Second)
+		p.wantIdle("ten seconds more than four are not over")
+		time.Sleep(4 * time.Second)
+		p.want("now they are", &wire.Close{Error: refused(wire.CondResourceLimitExceeded)})
+	}, lasting(4*time.Second))
+}

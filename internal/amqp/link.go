@@ -19,12 +19,11 @@ type link struct {
 	local uint32 // our handle
 
 	// Owned by the reader.
-	remote   uint32 // the peer's handle
-	attached bool   // the peer's attach has arrived
-	sawEnd   bool   // the peer's detach has arrived
-	parted   bool   // it closed the link, for no other reason than that it was done
+	remote uint32 // the peer's handle
+	parted bool   // it closed the link, for no other reason than that it was done
 
 	// Guarded by conn.mu.
+	attached bool // the peer's attach has arrived
 	detached bool // we sent detach
 	gone     bool // the link is over: nothing is sent or counted any more
 }
@@ -90,7 +89,8 @@ func (s *Session) ended() bool {
 }
 
 // findLink finds a live link by name whose peer has the given role. With
-// attached unset it looks in s for one of ours that waits for its answer.
+// attached unset it looks in s for one of ours that waits for its answer, be it that
+// we have detached it meanwhile.
 func (c *Conn) findLink(in *Session, name string, peer wire.Role, attached bool) *link {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,7 +100,7 @@ func (c *Conn) findLink(in *Session, name string, peer wire.Role, attached bool)
 			return
 		}
 		l := s.names.get(name, peer)
-		if l != nil && l.attached == attached && !l.gone && (!l.detached || l.raw != nil && !attached) {
+		if l != nil && l.attached == attached && !l.gone && (!l.detached || !attached) {
 			found = l
 		}
 	}
@@ -334,7 +334,7 @@ func (s *Session) attach(b *Batch, l *link, says func() *wire.Attach) error {
 	if s.over || s.finished || c.dead || c.shut.Load() {
 		return fmt.Errorf("attach %q: %w", l.name, errSessionOver)
 	}
-	if l.raw != nil && s.names.get(l.name, !l.role()) != nil {
+	if old := s.names.get(l.name, !l.role()); old != nil && (l.raw != nil || old.detached) {
 		return fmt.Errorf("attach %q: %w", l.name, errNameInUse)
 	}
 	if err := s.place(l); err != nil {
@@ -349,19 +349,32 @@ func (s *Session) attach(b *Batch, l *link, says func() *wire.Attach) error {
 	return nil
 }
 
-// attachAnswered binds the peer's half to a link that we attached.
+// attachAnswered binds the peer's half to a link that we attached. One that we have
+// given up meanwhile waits only for the peer's detach.
 func (c *Conn) attachAnswered(w *work, l *link, p *wire.Attach) error {
-	l.attached = true
 	l.remote = p.Handle
 	l.session.byHandle.set(p.Handle, l)
+	c.mu.Lock()
+	l.attached = true
+	given := l.detached
+	if given {
+		l.session.names.remove(l)
+	}
+	c.mu.Unlock()
 	var h any
-	if l.raw != nil {
-		l.raw.recvAnswer(w, p)
+	switch {
+	case l.raw != nil:
+		l.raw.takeAttach(p)
+		if !given {
+			l.raw.h.OnAnswer(&w.batch, p)
+		}
 		return nil
-	} else if l.recv != nil {
+	case given:
+		return nil
+	case l.recv != nil:
 		l.recv.acceptAttach(p)
 		h = l.recv.h
-	} else {
+	default:
 		l.send.acceptAttach(p)
 		h = l.send.h
 	}
@@ -403,7 +416,6 @@ func (c *Conn) recvDetach(w *work, ch uint16, p *wire.Detach) error {
 		}
 		return s.fault(wire.CondUnattachedHandle, "detach of handle %d, which is not attached", p.Handle)
 	}
-	l.sawEnd = true
 	if l.raw != nil {
 		l.raw.recvDetach(w, p)
 		return nil
@@ -435,8 +447,8 @@ func (l *link) detach(b *Batch, e *wire.Error, closed bool) {
 	s := l.session
 	c := s.conn
 	c.mu.Lock()
-	if l.raw == nil || l.attached {
-		s.names.remove(l)
+	if l.attached {
+		s.names.remove(l) // else its answer will look for it
 	}
 	if !l.detached && !s.over {
 		if l.raw != nil {

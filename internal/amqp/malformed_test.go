@@ -96,7 +96,12 @@ func TestBodiesThatAreNoPerformative(t *testing.T) {
 		"a list of 2^32-1 fields":          {wire.CondDecodeError, performative(wire.CodeFlow, 0xd0, 0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0x43)},
 		"a list shorter than it says":      {wire.CondDecodeError, performative(wire.CodeFlow, 0xc0, 3, 4, 0x43, 0x43, 0x43)},
 		"more fields than there are":       {wire.CondDecodeError, performative(wire.CodeEnd, 0xc0, 3, 2, 0x40, 0x40)},
-		"a mandatory field left out":       {wire.CondDecodeError, performative(wire.CodeBegin, list...)},
+		"a mandatory field left out":       {wire.CondInvalidField, performative(wire.CodeBegin, list...)},
+		"null in a mandatory field":        {wire.CondInvalidField, performative(wire.CodeDetach, 0xc0, 2, 1, 0x40)},
+		"a string for a uint":              {wire.CondDecodeError, performative(wire.CodeDetach, 0xc0, 4, 1, 0xa1, 1, 'x')},
+		"a ulong for a uint":               {wire.CondDecodeError, performative(wire.CodeDetach, 0xc0, 3, 1, 0x53, 1)},
+		"a described uint":                 {wire.CondDecodeError, performative(wire.CodeDetach, 0xc0, 5, 1, 0, 0x53, 1, 0x43)},
+		"a uint for an error":              {wire.CondDecodeError, performative(wire.CodeEnd, 0xc0, 2, 1, 0x43)},
 		"bytes in the list, behind fields": {wire.CondDecodeError, performative(wire.CodeEnd, 0xc0, 4, 1, 0x40, 0x40, 0x40)},
 	} {
 		t.Run(name, func(t *testing.T) { wantDiscarded(t, tt.condition, rawFrame(tt.body...)) })

@@ -10,29 +10,29 @@ import (
 )
 
 func TestOpenTellsBothSidesOfEachOther(t *testing.T) {
-	caps := []wire.Symbol{"ANONYMOUS-RELAY"}
+	caps, wishes := []wire.Symbol{"ANONYMOUS-RELAY"}, []wire.Symbol{"SHARED-SUBS", "CRYSTAL"}
 	props := wire.Map{{Key: wire.Symbol("product"), Value: "test"}}
 	dialogue(t, func(p *peer) {
 		p.write(wire.ProtoAMQP[:], &p.hello)
 		p.wantHeader("the header", wire.ProtoAMQP)
 		p.want("what the engine says of itself", &wire.Open{
 			ContainerID: "engine", MaxFrameSize: wire.Some[uint32](4096), ChannelMax: wire.Some[uint16](3),
-			IdleTimeout: wire.Some[uint32](15000), OfferedCapabilities: caps, Properties: props,
+			IdleTimeout: wire.Some[uint32](15000), OfferedCapabilities: caps, DesiredCapabilities: wishes, Properties: props,
 		})
 		p.heard("the handler is told", "open peer")
 		got := *p.conn.Peer()
 		want := Peer{
 			ContainerID: "peer", Hostname: "virtual", MaxFrame: 512, ChannelMax: 7, IdleTimeout: time.Minute,
-			Offered: caps, Desired: caps, Properties: props,
+			Offered: caps, Desired: wishes, Properties: props,
 		}
 		if !reflect.DeepEqual(got, want) {
 			p.t.Errorf("the peer is\n%+v, want\n%+v", got, want)
 		}
 	}, config(func(c *Config) {
-		c.IdleTimeout, c.Offered, c.Properties = 30*time.Second, caps, props
+		c.IdleTimeout, c.Offered, c.Desired, c.Properties = 30*time.Second, caps, wishes, props
 	}), saying(func(o *wire.Open) {
 		o.Hostname, o.MaxFrameSize, o.ChannelMax = "virtual", wire.Some[uint32](512), wire.Some[uint16](7)
-		o.IdleTimeout, o.OfferedCapabilities, o.DesiredCapabilities, o.Properties = wire.Some[uint32](60000), caps, caps, props
+		o.IdleTimeout, o.OfferedCapabilities, o.DesiredCapabilities, o.Properties = wire.Some[uint32](60000), caps, wishes, props
 	}))
 }
 
@@ -102,8 +102,11 @@ func TestOpensThatAreRefused(t *testing.T) {
 	t.Run("a transfer comes first", func(t *testing.T) {
 		refusedOpen(t, wire.CondNotAllowed, "transfer was not expected", nil, message(0, 0, "hello"))
 	})
+	t.Run("on another channel than 0 [2.4.1]", func(t *testing.T) {
+		refusedOpen(t, wire.CondNotAllowed, "open on channel 1", nil, on(1, open(func(*wire.Open) {})))
+	})
 	t.Run("no container-id", func(t *testing.T) {
-		refusedOpen(t, wire.CondDecodeError, "container-id", nil, []byte{0, 0, 0, 12, 2, 0, 0, 0, 0, 0x53, 0x10, 0x45})
+		refusedOpen(t, wire.CondInvalidField, "container-id", nil, []byte{0, 0, 0, 12, 2, 0, 0, 0, 0, 0x53, 0x10, 0x45})
 	})
 	t.Run("an AMQP header again", func(t *testing.T) {
 		dialogue(t, func(p *peer) {

@@ -239,19 +239,3 @@ func (r *RawLink) recvDetach(w *work, p *wire.Detach) {
 	s.byHandle.remove(p.Handle)
 	r.link.finish(w, p.Error)
 }
-
-// recvAnswer binds the peer's half to a raw link that we attached, on the reader. One
-// that we have given up meanwhile waits only for the peer's detach.
-func (r *RawLink) recvAnswer(w *work, p *wire.Attach) {
-	r.takeAttach(p)
-	c := r.link.session.conn
-	c.mu.Lock()
-	given := r.link.detached
-	if given {
-		r.link.session.names.remove(r.link)
-	}
-	c.mu.Unlock()
-	if !given {
-		r.h.OnAnswer(&w.batch, p)
-	}
-}

@@ -86,6 +86,7 @@ const (
 	inDone                        // our side is settled; only the sender's settlement is awaited [2.6.12]
 	inSaid                        // the sender has said a terminal state, which does not change any more [3.4]
 	inSample                      // it is measured how long it takes
+	inFirst                       // its sender wants it settled at once, whatever the link does otherwise [2.7.5]
 )
 
 func (r *inRecord) is(f inFlags) bool { return r.flags&f != 0 }
@@ -400,7 +401,7 @@ func (l *Receiver) update(b *Batch, ids []uint32, settled, lost bool, news wire.
 			n++
 			l.countOutcome(r)
 		}
-		if !settled || l.second && r.told != wire.StateNone {
+		if !settled || l.second && !r.is(inFirst) && r.told != wire.StateNone {
 			// [2.6.12] In second mode the sender settles first; ours follows when it has.
 			if settled {
 				r.flags |= inDone

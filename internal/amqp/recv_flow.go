@@ -58,6 +58,11 @@ func (c *Conn) recvFlow(w *work, ch uint16, p *wire.Flow) error {
 
 // recvWindow computes what the peer still takes. [2.5.6] The caller holds mu.
 func (s *Session) recvWindow(w *work, p *wire.Flow) {
+	// "It MUST update the next-incoming-id directly from the next-outgoing-id of the
+	// frame": a peer that counts in another way than we do would else run out of window,
+	// or beyond it. How large the window is stays as it was.
+	s.incomingEnd += p.NextOutgoingID - s.nextIncomingID
+	s.nextIncomingID = p.NextOutgoingID
 	// next-incoming-id is absent until the peer has seen our begin: then none of
 	// our transfers has arrived, and the first has id 0.
 	s.remoteWindow = remaining(p.IncomingWindow, p.NextIncomingID.Or(0), s.nextOutgoingID)

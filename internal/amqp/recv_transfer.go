@@ -118,6 +118,7 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 	// is since we send none, is ignored; it has been counted.
 	l.discard = t.Resume
 	if l.discard {
+		l.extend()
 		return nil
 	}
 	l.outstanding++
@@ -125,7 +126,9 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 		l.noteFlow() // it crossed the flow that took credit back; its sender may count wrongly
 	}
 	l.extend() // what was too little to tell may be worth it now
-	l.countBegun(l.partialID)
+	if r := l.countBegun(l.partialID); r != nil && t.RcvSettleMode.OK && t.RcvSettleMode.V == wire.RcvFirst {
+		r.flags |= inFirst
+	}
 	return nil
 }
 

@@ -184,7 +184,7 @@ func TestAPeerWhoseWindowIsUsedUpIsAsked(t *testing.T) {
 		p.want("one frame", sent(0, 0, "one"))
 		p.send("q", "two", 0, NoWindow)
 		ask := incoming(0, 256)
-		ask.Echo = true
+		ask.NextOutgoingID, ask.Echo = 1, true
 		p.want("how much more?", ask)
 		p.send("q", "two", 0, NoWindow)
 		p.wantIdle("asked once is enough")

@@ -16,7 +16,9 @@ func TestSessionsAreAnsweredOnTheLowestFreeChannel(t *testing.T) {
 	dialogue(t, func(p *peer) {
 		p.open()
 		p.write(on(3, begin()))
-		p.want("channel 3 of the peer is our channel 0", on(0, beginAnswer(3)))
+		answer := beginAnswer(3)
+		answer.HandleMax = wire.Some[uint32](ourHandleMax)
+		p.want("channel 3 of the peer is our channel 0", on(0, answer))
 		p.write(on(1, begin()))
 		p.want("and its channel 1 our 1", on(1, beginAnswer(1)))
 		p.write(on(3, sending("on three", 0)), on(1, sending("on one", 0)))
@@ -119,7 +121,7 @@ func TestTheAnswerToOurBegin(t *testing.T) {
 		p.open()
 		var s *Session
 		p.do(func(b *Batch) { s, _ = p.conn.Begin(b) })
-		p.want("we begin", on(0, &wire.Begin{}))
+		p.want("we begin", on(0, &wire.Begin{HandleMax: wire.Some[uint32](ourHandleMax)}))
 		p.do(func(b *Batch) {
 			_, _ = s.AttachSender(b, "early", &sendEnd{p.h, "early"}, &Answer{Source: &wire.Source{}, Target: &wire.Target{}})
 		})

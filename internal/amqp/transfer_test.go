@@ -254,6 +254,17 @@ func TestResumedDeliveriesAreIgnoredButCounted(t *testing.T) {
 		p.write(&wire.Flow{Handle: wire.Some[uint32](0), DeliveryCount: wire.Some[uint32](5), Echo: true})
 		p.want("five are counted, and one of ten is open", credit(0, 5, 9))
 	})
+	opened(t, func(p *peer) {
+		p.attachSender("q", 0)
+		var all []any
+		for id := range uint32(10) {
+			all = append(all, resumed(message(0, id, "old")))
+		}
+		p.write(all...)
+		p.want("nothing is open: what they used up is given back", credit(0, 10, 10))
+		p.write(message(0, 10, "new"))
+		p.heard("so that there is a way on", `q 10 "new"`)
+	})
 }
 
 // [2.7.3] "Any attempt to deliver a message larger than this results in a
@@ -351,7 +362,7 @@ func TestTagsAreAtMost32Bytes(t *testing.T) {
 		opened(t, func(p *peer) {
 			p.attachSender("q", 0)
 			p.write(with(&wire.Transfer{DeliveryID: wire.Some[uint32](0), DeliveryTag: make([]byte, 33)}, "hello"))
-			p.wantClose("[2.8.7] is no delivery-tag", wire.CondDecodeError)
+			p.wantClose("[2.8.7] is no delivery-tag", wire.CondInvalidField)
 		})
 	})
 }

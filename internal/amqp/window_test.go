@@ -66,8 +66,30 @@ func TestTheWindowIsExtendedAsFramesPass(t *testing.T) {
 		p.want("exactly five more may come", incoming(8, 5))
 		p.write(with(&wire.Transfer{Handle: 0, DeliveryID: wire.Some[uint32](8), Aborted: true}, ""),
 			with(&wire.Transfer{Handle: 0, DeliveryID: wire.Some[uint32](9), Resume: true}, "old"))
-		p.wantWindow("aborted and resumed ones count, too", 10, 5)
+		p.deliver(0, 10, 1)
+		p.want("aborted and resumed ones count, too", incoming(11, 5))
 	}, frames(5), aboutWindows(), window(100))
+}
+
+// [2.5.6] "It MUST update the next-incoming-id directly from the next-outgoing-id of
+// the frame": what a peer takes for its number counts, and the window is as large as
+// it was.
+func TestAPeersFlowSaysWhereItCounts(t *testing.T) {
+	for name, at := range map[string]uint32{"ahead": 100, "behind": 1, "over the wrap": 1<<32 - 2} {
+		t.Run(name, func(t *testing.T) {
+			opened(t, func(p *peer) {
+				p.attachSender("q", 0)
+				p.deliver(0, 0, 2)
+				p.write(&wire.Flow{NextIncomingID: wire.Some[uint32](0), IncomingWindow: 1000, NextOutgoingID: at})
+				p.wantIdle("three of five frames are left, as before")
+				p.deliver(0, 2, 1)
+				p.want("the window begins where the peer is", incoming(at+1, 5))
+				p.write(first(0, 3, "1"), middle(0, "2"), middle(0, "3"), middle(0, "4"), middle(0, "5"), middle(0, "6"))
+				p.windows = false
+				p.want("and five frames are five", &wire.End{Error: refused(wire.CondWindowViolation)})
+			}, frames(5), aboutWindows(), window(100))
+		})
+	}
 }
 
 // Many a frame is on its way when a link ends: it uses the window all the same.
@@ -163,6 +185,20 @@ func TestTheWindowWaitsForWhatIsHeld(t *testing.T) {
 		p.hold("q", 1)
 		p.deliver(0, 5, 6)
 		p.want("not for six", &wire.End{Error: refused(wire.CondWindowViolation)})
+	}, frames(5), aboutWindows())
+}
+
+// What was granted may be on its way: a window that is told again, with less room
+// than there was, takes none of it back.
+func TestAWindowThatWasGrantedIsNotTakenBack(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.attachSender("q", 0)
+		p.deliver(0, 0, 1)
+		p.hold("q", heldLimit)
+		p.wantWindow("four of five are left, full as it is", 1, 4)
+		p.deliver(0, 1, 4)
+		p.wantIdle("they are taken")
+		p.wantWindow("and no more", 5, 0)
 	}, frames(5), aboutWindows())
 }
 
