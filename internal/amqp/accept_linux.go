@@ -97,8 +97,9 @@ func accept(listener uintptr) (*accepted, syscall.Errno) {
 		fd, _, errno := syscall.RawSyscall6(syscall.SYS_ACCEPT4, listener, uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0, 0)
 		switch errno {
 		case 0:
-			tune(fd)
-			return &accepted{fd: int(fd), remote: tcpAddr(&from)}, 0
+			a := &accepted{fd: int(fd), remote: tcpAddr(&from)}
+			tune(fd, a.remote)
+			return a, 0
 		case syscall.EINTR, syscall.ECONNABORTED: // it has gone before we came
 		default:
 			return nil, errno

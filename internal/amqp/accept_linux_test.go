@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -65,7 +67,7 @@ func TestAnAcceptedConnectionIsTuned(t *testing.T) {
 		level, option, want int
 	}{
 		{"TCP_NODELAY", syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1},
-		{"TCP_NOTSENT_LOWAT", syscall.IPPROTO_TCP, tcpNotsentLowat, 128 << 10},
+		{"TCP_NOTSENT_LOWAT", syscall.IPPROTO_TCP, tcpNotsentLowat, unsentMax},
 		{"SO_KEEPALIVE", syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1},
 		{"TCP_KEEPIDLE", syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 15},
 		{"TCP_KEEPINTVL", syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 14},
@@ -75,6 +77,48 @@ func TestAnAcceptedConnectionIsTuned(t *testing.T) {
 			t.Errorf("%s is %d (%v), not %d", o.name, have, err, o.want)
 		}
 	}
+	if have := congestionControl(t, server.fd); have != unpaced {
+		t.Errorf("what stays within the host is paced by %q", have)
+	}
+}
+
+func TestADialledConnectionIsTuned(t *testing.T) {
+	client, _ := dialledTo(t, listening(t, "127.0.0.1:0"))
+	var c transport
+	c.init(client)
+	_ = c.raw.Control(func(fd uintptr) {
+		if have, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpNotsentLowat); have != unsentMax || err != nil {
+			t.Errorf("TCP_NOTSENT_LOWAT is %d (%v), not %d", have, err, unsentMax)
+		}
+		if have := congestionControl(t, int(fd)); have != unpaced {
+			t.Errorf("what stays within the host is paced by %q", have)
+		}
+	})
+}
+
+// The system's way of sending is left to all that go over a network.
+func TestOnlyConnectionsWithinTheHostGoUnpaced(t *testing.T) {
+	for address, want := range map[string]bool{
+		"127.0.0.1": true, "127.8.8.8": true, "::1": true, "::ffff:127.0.0.1": true,
+		"10.0.0.1": false, "192.0.2.1": false, "fe80::1": false, "::": false,
+	} {
+		if withinHost(&net.TCPAddr{IP: net.ParseIP(address)}) != want {
+			t.Errorf("%s: within the host should be %t", address, want)
+		}
+	}
+	if withinHost(&net.UnixAddr{Name: "/run/x"}) {
+		t.Error("a Unix socket takes no option of TCP")
+	}
+}
+
+func congestionControl(t *testing.T, fd int) string {
+	t.Helper()
+	var name [16]byte
+	size := uint32(len(name))
+	if _, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, uintptr(fd), syscall.IPPROTO_TCP, tcpCongestion, uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&size)), 0); errno != 0 {
+		t.Fatal(errno)
+	}
+	return strings.TrimRight(string(name[:size]), "\x00")
 }
 
 func TestAnAcceptedConnectionIsServed(t *testing.T) {

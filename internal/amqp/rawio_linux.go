@@ -34,6 +34,11 @@ func sysShutdown(fd, how int) {
 	_, _, _ = syscall.RawSyscall(syscall.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0)
 }
 
+// sysSetTCP sets an option of TCP.
+func sysSetTCP(fd uintptr, option int, value unsafe.Pointer, size uintptr) {
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, fd, syscall.IPPROTO_TCP, uintptr(option), uintptr(value), size, 0)
+}
+
 // ioVector writes several pieces in one call.
 type ioVector struct{ iov []syscall.Iovec }
 

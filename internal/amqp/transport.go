@@ -44,7 +44,7 @@ func (t *transport) init(nc net.Conn) {
 		if raw, err := sc.SyscallConn(); err == nil {
 			t.raw = raw
 			t.readFn = t.tryRead
-			tuneSocket(raw)
+			tuneSocket(raw, t.remote)
 		}
 	}
 }

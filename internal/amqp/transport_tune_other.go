@@ -2,7 +2,10 @@
 
 package amqp
 
-import "syscall"
+import (
+	"net"
+	"syscall"
+)
 
-// tuneSocket does nothing: only Linux has the option that matters.
-func tuneSocket(syscall.RawConn) {}
+// tuneSocket does nothing: only Linux has the options that matter.
+func tuneSocket(syscall.RawConn, net.Addr) {}
