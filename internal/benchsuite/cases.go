@@ -74,7 +74,7 @@ var routerCases = []testCase{
 		},
 	},
 	{
-		name: "P10", rows: []string{"p10"},
+		name: "P10", relay: true, rows: []string{"p10"},
 		args: func(time.Duration) []string {
 			return []string{"--idle", "5000", "--hold", "0s", "--concurrency", "4"}
 		},

@@ -14,6 +14,7 @@
 //	suite.go    one case after the other
 //	process.go  the processes: bed.go, mesh.go, relay.go, generator.go
 //	others.go   whether the machine was ours alone
+//	awake_linux.go  processors that do not sleep
 //	profile.go  where the CPU goes, for who wants to know
 //	figures.go  medians, ratios, verdicts
 //	page.go     docs/performance.md

@@ -129,8 +129,8 @@ func (r *row) caseName() string {
 	return ""
 }
 
-// perMessage is the row of the case that is CPU a message; "" when none is.
-func (c *testCase) perMessage() string {
+// costRow is the row of the case that the byte relay has as well; "" when none is.
+func (c *testCase) costRow() string {
 	for i := range rows {
 		if rows[i].cost && slices.Contains(c.rows, rows[i].key) {
 			return rows[i].key

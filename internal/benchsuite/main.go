@@ -29,7 +29,7 @@ func main() {
 type options struct {
 	run, binary, write, profiles, logs string
 	repeats                            int
-	quick, json, noRelay               bool
+	quick, json, noRelay, awake, spin  bool
 }
 
 func (o *options) parse() {
@@ -38,6 +38,8 @@ func (o *options) parse() {
 	flag.IntVar(&o.repeats, "repeat", 3, "measure each case so many `times`, and take the median")
 	flag.BoolVar(&o.quick, "quick", false, "measure each case once, and shorter")
 	flag.BoolVar(&o.noRelay, "norelay", false, "leave out the byte relay")
+	flag.BoolVar(&o.awake, "awake", false, "keep processors from sleeping while something is measured: a virtual one may take longer to wake than what it is woken for")
+	flag.BoolVar(&o.spin, "spin", false, "measure nothing, and keep processors awake: what -awake starts")
 	flag.BoolVar(&o.json, "json", false, "print every value as JSON instead of the table")
 	flag.StringVar(&o.write, "write", "", "put the table into this `page`, too")
 	flag.StringVar(&o.profiles, "profile", "", "record CPU profiles of the router into this `folder` (needs perf; costs a few percent)")
@@ -57,6 +59,9 @@ func measure() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if o.spin {
+		return spin(ctx)
+	}
 	dir, err := os.MkdirTemp("", "benchsuite")
 	if err != nil {
 		return err
@@ -64,7 +69,7 @@ func measure() error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	s := &suite{
 		ctx: ctx, dir: dir, binary: o.binary, only: only, repeats: max(o.repeats, 1), quick: o.quick,
-		profiles: o.profiles, logs: o.logs, progress: os.Stderr,
+		awake: o.awake, profiles: o.profiles, logs: o.logs, progress: os.Stderr,
 	}
 	if s.binary == "" {
 		if s.binary, err = build(ctx, dir); err != nil {
@@ -93,10 +98,10 @@ func (o *options) show(s *suite, m *measured) error {
 		err = e.Encode(m)
 	} else {
 		err = printTable(os.Stdout, all)
-		s.say("other processes took at most %.0f %% of the machine while something was measured", 100*m.Others)
+		s.say("%s", s.manner(m))
 	}
 	if o.write != "" {
-		err = errors.Join(err, writePage(o.write, all, s.repeats, m.Others))
+		err = errors.Join(err, writePage(o.write, all, s.manner(m)))
 	}
 	if len(m.Failed) > 0 {
 		err = errors.Join(err, fmt.Errorf("%d cases could not be measured", len(m.Failed)))

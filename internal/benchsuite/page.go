@@ -32,58 +32,13 @@ const (
 	pageEnd   = "<!-- figures: end -->"
 )
 
-// pageFirst is the page when there is none yet.
-const pageFirst = `# Performance
-
-` + pageBegin + "\n" + pageEnd + `
-
-## How it is measured
-
-Router, load generator and byte relay are processes of their own on one machine and talk over loopback. "CPU" is user and
-system time of the router's process, as the operating system counts it, divided by the messages that arrived meanwhile: it
-does not depend on how fast the generator is. Each case has a fresh router, and a second of warm-up that does not count.
-Each figure is the median of the repeats, of lost and disordered messages the most; in brackets are the lowest and the highest.
-
-The byte relay is nginx's ` + "`stream`" + ` module, which reads and writes the same bytes and understands nothing. The senders'
-and the receivers' connections go through it, so that it passes each message twice; its CPU is halved. It is measured
-right after the router each time. The ratio is what survives a change of machine.
-
-A mesh (P6, P7, P11, P12, P15, P20) is routers in processes of their own, connected over loopback. The load begins once each
-of them says that its adjacencies are up and that it can reach all others. CPU is that of all its routers, and the relay's that of as
-many passes. In P11 and P12 the router on the cheapest path is killed (SIGKILL) or stopped (SIGSTOP) four seconds after the load
-began; what counts is the longest silence at the receiver that began before that or within a second of it. Every message is accounted
-for: the sender must have been told of each that was not delivered, and none may come twice. The same mesh with nobody killed
-shows what the machine adds. In P20 the latency beside the streams is divided by that before they began, in the same mesh.
-
-The figures of qdrouterd and skupper-router were taken earlier on a machine of the same kind, with other load generators.
-
-## How to reproduce it
-
-` + "```" + `
-make bench                                          # all, three times each: about half an hour
-make bench ARGS="-quick"                            # once each, and shorter
-make bench ARGS="-run P4 -profile /tmp/profiles"    # one case, with CPU profiles of the router (needs perf)
-make bench ARGS="-write docs/performance.md"        # and put the table into this page
-` + "```" + `
-
-Nothing else should run on the machine. The relay needs nginx with its stream module. A single load by hand:
-
-` + "```" + `
-meshway run &
-meshway bench --size 100 --pid $!
-` + "```" + `
-`
-
-// writePage puts the figures into a page, which is made if there is none.
-func writePage(path string, all []figure, repeats int, others float64) error {
+// writePage puts the figures into a page, between its marks.
+func writePage(path string, all []figure, manner string) error {
 	old, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
-		old, err = []byte(pageFirst), nil
-	}
 	if err != nil {
 		return err
 	}
-	page, err := replaceFigures(string(old), figuresText(all, repeats, others, time.Now()))
+	page, err := replaceFigures(string(old), figuresText(all, manner, time.Now()))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -101,10 +56,9 @@ func replaceFigures(page, text string) (string, error) {
 }
 
 // figuresText is the generated part of the page.
-func figuresText(all []figure, repeats int, others float64, when time.Time) string {
+func figuresText(all []figure, manner string, when time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s: %s. Median of %d; other processes took at most %.0f %% of the machine.\n\n",
-		when.Format(time.DateOnly), machine(), repeats, 100*others)
+	fmt.Fprintf(&b, "Measured on %s: %s; %s.\n\n", when.Format(time.DateOnly), machine(), manner)
 	b.WriteString("| # | what | measured | byte relay | ratio | must reach | aims at | |\n|---|---|---|---|---|---|---|---|\n")
 	for i := range all {
 		f := &all[i]

@@ -36,9 +36,12 @@ func (s *suite) putRelayBefore(ctx context.Context, b *bed) error {
 	if err != nil {
 		return err
 	}
-	out, err := freePort()
-	if err != nil {
-		return err
+	out, servers := in, forward(in, b.send)
+	if b.receive != b.send {
+		if out, err = freePort(); err != nil {
+			return err
+		}
+		servers += forward(out, b.receive)
 	}
 	load := ""
 	if _, err := os.Stat(relayModule); err == nil {
@@ -47,13 +50,12 @@ func (s *suite) putRelayBefore(ctx context.Context, b *bed) error {
 	file := filepath.Join(s.dir, "relay.conf")
 	// One process, which is the one we start: its CPU is all there is.
 	text := load + fmt.Sprintf(`daemon off; master_process off; pid %s;
-events { worker_connections 4096; }
+worker_rlimit_nofile 20000;
+events { worker_connections 16000; }
 stream {
 	proxy_buffer_size 64k; tcp_nodelay on;
-	server { listen %s; proxy_pass %s; }
-	server { listen %s; proxy_pass %s; }
-}
-`, filepath.Join(s.dir, "relay.pid"), loopback(in), b.send, loopback(out), b.receive)
+%s}
+`, filepath.Join(s.dir, "relay.pid"), servers)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -64,4 +66,9 @@ stream {
 	b.send, b.receive = loopback(in), loopback(out)
 	b.servers, b.watch = append(b.servers, p), []*process{p}
 	return nil
+}
+
+// forward is what the relay is told of a port.
+func forward(port int, to string) string {
+	return fmt.Sprintf("\tserver { listen %s; proxy_pass %s; }\n", loopback(port), to)
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +23,7 @@ type suite struct {
 	only     *regexp.Regexp
 	repeats  int
 	quick    bool
+	awake    bool   // processors do not sleep
 	profiles string // folder for CPU profiles; empty takes none
 	logs     string // folder for what processes wrote; empty is none
 	progress io.Writer
@@ -105,7 +108,7 @@ func (s *suite) alone(m *measured, f func() error) error {
 	o := watchOthers()
 	s.ended = nil
 	own := ownCPU()
-	err := f()
+	err := s.whileAwake(f)
 	ours := ownCPU() - own
 	for _, p := range s.ended {
 		ours += p.used()
@@ -115,6 +118,36 @@ func (s *suite) alone(m *measured, f func() error) error {
 		s.say("other processes took %.0f %% of the machine meanwhile: the next figures are worth little", 100*share)
 	}
 	return err
+}
+
+// whileAwake calls f, and keeps processors awake meanwhile if that is asked for.
+func (s *suite) whileAwake(f func() error) error {
+	if !s.awake {
+		return f()
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	p, err := start("what keeps processors awake", self, "-spin")
+	if err != nil {
+		return err
+	}
+	err = f()
+	if p.hasExited() {
+		err = errors.Join(err, fmt.Errorf("%s: %s", p.name, bytes.TrimSpace(p.log.Bytes())))
+	}
+	s.stop(p)
+	return err
+}
+
+// manner tells how figures were measured.
+func (s *suite) manner(m *measured) string {
+	text := fmt.Sprintf("median of %d; other processes took at most %.0f %% of the machine", s.repeats, 100*m.Others)
+	if s.awake {
+		text += "; processors were kept awake"
+	}
+	return text
 }
 
 // busyShare is how much others may take of the machine before figures suffer.
@@ -195,8 +228,8 @@ func (s *suite) relayed(c *testCase, m *measured) error {
 	if err != nil {
 		return fmt.Errorf("through the relay: %w", err)
 	}
-	key := c.perMessage()
-	m.Relay[key] = append(m.Relay[key], cpu(res)/relayPasses*routers)
+	key := c.costRow()
+	m.Relay[key] = append(m.Relay[key], c.figures(res)[key]/relayPasses*routers)
 	return nil
 }
 
