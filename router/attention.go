@@ -11,6 +11,9 @@ import "github.com/meshway/meshway/internal/amqp"
 //   - those that have granted windows to other routers, as long as they do;
 //   - those that are open and whose consumers here have no credit, until they are closed.
 
+// fewAttended is for how many addresses a shard keeps the room when none is attended to.
+const fewAttended = 16
+
 // attend has the address looked at from now on. It may be called with its mutex held.
 func (a *address) attend() {
 	if a.attended.Load() || a.trunk != nil {
@@ -52,6 +55,9 @@ func (a *address) leave() bool {
 	s.attended[a.attendedAt], moved.attendedAt = moved, a.attendedAt
 	s.attended[last] = nil
 	s.attended = s.attended[:last]
+	if last == 0 && cap(s.attended) > fewAttended {
+		s.attended = nil
+	}
 	a.attended.Store(false)
 	return !a.gone
 }

@@ -105,11 +105,8 @@ func (s *seriesSet) leave(a *address) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.past.add(&t)
-	for i, o := range e.addrs {
-		if o == a {
-			e.addrs = append(e.addrs[:i], e.addrs[i+1:]...)
-			break
-		}
+	if i := slices.Index(e.addrs, a); i >= 0 {
+		e.addrs = slices.Delete(e.addrs, i, i+1)
 	}
 	if len(e.addrs) == 0 {
 		e.since = time.Now()

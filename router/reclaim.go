@@ -43,10 +43,13 @@ func (m *reclaimer) tick(connections int) {
 }
 
 // shrunk is called when something has been taken out of m: a map keeps the room of the most
-// that it has had, so once an eighth of that is left it returns a copy. most is the map's own, to
-// remember how many that was.
+// that it has had, so once an eighth of that is left it returns a copy; an empty one is cheap to
+// copy, and done for fewer. most is the map's own, to remember how many that was.
 func shrunk[K comparable, V any](m map[K]V, most *int) map[K]V {
-	const few = 64
+	few := 64
+	if len(m) == 0 {
+		few = 8
+	}
 	*most = max(*most, len(m)+1)
 	if *most <= few || len(m) > *most/8 {
 		return m

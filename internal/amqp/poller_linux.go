@@ -23,7 +23,7 @@ type poller struct {
 	wait syscall.RawConn // of file
 
 	mu      sync.Mutex
-	sockets []*socket // by descriptor
+	sockets socketTable
 
 	idle    atomic.Bool  // run waits
 	share   atomic.Int32 // of a window that it worked, in percent
@@ -124,7 +124,7 @@ func (p *poller) find() {
 	defer p.mu.Unlock()
 	p.ready = p.ready[:0]
 	for _, e := range p.events[:p.n] {
-		if s := p.sockets[e.Fd]; s != nil { // else it has been closed
+		if s := p.sockets.get(int(e.Fd)); s != nil { // else it has been closed
 			p.events[len(p.ready)] = e
 			p.ready = append(p.ready, s)
 			p.load.meet(s)
@@ -135,16 +135,11 @@ func (p *poller) find() {
 func (p *poller) enter(s *socket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.sockets) <= s.fd {
-		p.sockets = append(p.sockets, nil)
-	}
-	p.sockets[s.fd] = s
+	p.sockets.set(s)
 }
 
 func (p *poller) leave(s *socket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.fd < len(p.sockets) && p.sockets[s.fd] == s {
-		p.sockets[s.fd] = nil
-	}
+	p.sockets.remove(s)
 }
