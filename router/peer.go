@@ -107,8 +107,13 @@ func (p *peer) closeForced(why string) {
 // log writes a line about the connection.
 func (p *peer) log(level zapcore.Level, msg string, fields ...zap.Field) {
 	if e := p.router.connLog.Check(level, msg); e != nil {
-		e.Write(append(fields, zap.Uint64("connection", p.id), zap.Stringer("peer", p.conn.RemoteAddr()))...)
+		p.write(e, fields...)
 	}
+}
+
+// write writes a line about the connection that was checked before its fields were made.
+func (p *peer) write(e *zapcore.CheckedEntry, fields ...zap.Field) {
+	e.Write(append(fields, zap.Uint64("connection", p.id), zap.Stringer("peer", p.conn.RemoteAddr()))...)
 }
 
 // anonymousWindow is the window of a sender without a target.
@@ -133,9 +138,11 @@ func (p *peer) OnOpen(c *amqp.Conn, b *amqp.Batch) *wire.Error {
 	if p.inside {
 		return nil
 	}
-	user, mechanism := c.Identity()
-	p.log(zap.InfoLevel, "connection opened", zap.String("container", c.Peer().ContainerID), zap.String("at", p.place),
-		zap.String("user", user), zap.String("mechanism", mechanism))
+	if e := p.router.connLog.Check(zap.InfoLevel, "connection opened"); e != nil {
+		user, mechanism := c.Identity()
+		p.write(e, zap.String("container", c.Peer().ContainerID), zap.String("at", p.place),
+			zap.String("user", user), zap.String("mechanism", mechanism))
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,6 +112,36 @@ func TestTheNewestLinesAreKept(t *testing.T) {
 	if got := l.Counts("mesh"); got["info"] != Kept+7 || got["warn"] != 0 {
 		t.Errorf("counted %v", got)
 	}
+}
+
+// A line says where it was logged, by whichever method of the logger.
+func TestALineThatIsKeptSaysWhereItComesFrom(t *testing.T) {
+	_, log, l := newLog(t, Options{})
+	_, _, here, _ := runtime.Caller(0)
+	log.Info("by level")
+	log.Named("mesh").With(zap.Int("i", 1)).Log(zap.WarnLevel, "by its own level")
+	if e := log.Check(zap.InfoLevel, "checked"); e != nil {
+		e.Write()
+	}
+	Always(log).Error("always")
+	for i, want := range []int{here + 1, here + 2, here + 3, here + 6} {
+		if e := l.Recent(0, 0)[i]; e.File != filepath.Join("logging", "log_test.go") || e.Line != want {
+			t.Errorf("%q comes from %s:%d, want line %d of this file", e.Text, e.File, e.Line, want)
+		}
+	}
+}
+
+// What is left out costs a look: its fields are not even made.
+func TestALineThatIsLeftOutIsNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, log, _ := newLog(t, Options{})
+		for i := range repeatLimit + 1 {
+			e := log.Check(zap.WarnLevel, "the same")
+			if taken := e != nil; taken != (i < repeatLimit) {
+				t.Fatalf("line %d of its kind in a second: taken is %v", i+1, taken)
+			}
+		}
+	})
 }
 
 func TestALineWithoutBoundIsCutWhenItIsKept(t *testing.T) {

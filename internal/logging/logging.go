@@ -3,6 +3,7 @@ package logging
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"time"
 
@@ -52,7 +53,7 @@ func New(w io.Writer, o Options) (*zap.Logger, error) {
 		return nil, fmt.Errorf("log format %q: it must be console, json or auto", o.Format)
 	}
 	l.repeats.report = l.reportRepeats
-	return zap.New(&core{log: l, encoder: l.encoder, text: l.text}, zap.AddCaller()), nil
+	return zap.New(&core{log: l, encoder: l.encoder, text: l.text}), nil
 }
 
 // Of is the Log of a logger that [New] made, or of one derived from it; nil for others.
@@ -98,22 +99,37 @@ func (c *core) With(fields []zapcore.Field) zapcore.Core {
 	return n
 }
 
-// Check takes the entry if its module logs at its level.
+// Check takes the entry if its module logs at its level, unless too many like it have been. What
+// is left out is counted here, and costs no more than this.
 func (c *core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if c.always || c.log.levels.enabled(moduleOf(e.LoggerName), e.Level) {
-		return ce.AddCore(e, c)
-	}
-	return ce
-}
-
-// Write writes the entry, unless too many like it have been.
-func (c *core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	module := moduleOf(e.LoggerName)
+	if !c.always && !c.log.levels.enabled(module, e.Level) {
+		return ce
+	}
 	c.log.stats[module].add(e.Level)
 	if !c.log.repeats.allow(module, &e) {
-		return nil
+		return ce
 	}
-	return c.write(module, e, fields)
+	e.Caller.PC = callerOf(calledByLogger)
+	return ce.AddCore(e, c)
+}
+
+// calledByLogger is how many calls lie between Check and who logs: one inside of the logger, and
+// its method that was called.
+const calledByLogger = 2
+
+// callerOf is where the function was called that calls this one, so many calls further up. What
+// file and line that is takes longer to find out than all else here: it waits until somebody
+// wants to know, see [Log.Recent].
+func callerOf(above int) uintptr {
+	var pc [1]uintptr
+	runtime.Callers(above+3, pc[:])
+	return pc[0]
+}
+
+// Write writes the entry.
+func (c *core) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	return c.write(moduleOf(e.LoggerName), e, fields)
 }
 
 func (c *core) write(module string, e zapcore.Entry, fields []zapcore.Field) error {

@@ -2,6 +2,7 @@ package logging
 
 import (
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,24 +32,36 @@ type Entry struct {
 // ring holds the newest lines.
 type ring struct {
 	mu      sync.Mutex
-	entries [Kept]Entry
+	entries [Kept]keptEntry
 	count   uint64 // so far
+}
+
+// keptEntry is a line but for its File and Line, which are where caller is.
+type keptEntry struct {
+	Entry
+	caller uintptr
 }
 
 func (r *ring) add(module string, e *zapcore.Entry, text string) {
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "") + "..."
 	}
-	n := Entry{Time: e.Time, Module: module, Level: e.Level.String(), Text: text}
-	if e.Caller.Defined {
-		n.File = filepath.Join(filepath.Base(filepath.Dir(e.Caller.File)), filepath.Base(e.Caller.File))
-		n.Line = e.Caller.Line
-	}
+	n := keptEntry{Entry{Time: e.Time, Module: module, Level: e.Level.String(), Text: text}, e.Caller.PC}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
 	n.Number = r.count
 	r.entries[r.count%Kept] = n
+}
+
+// located is the entry with its place in the source.
+func (e keptEntry) located() Entry {
+	if e.caller != 0 {
+		at, _ := runtime.CallersFrames([]uintptr{e.caller}).Next()
+		e.File = filepath.Join(filepath.Base(filepath.Dir(at.File)), filepath.Base(at.File))
+		e.Line = at.Line
+	}
+	return e.Entry
 }
 
 // Recent are the newest lines, oldest first: at most limit of them (0 is no limit), and only
@@ -64,7 +77,7 @@ func (l *Log) Recent(limit int, after uint64) []Entry {
 	}
 	var list []Entry
 	for i := first; i <= r.count; i++ {
-		list = append(list, r.entries[i%Kept])
+		list = append(list, r.entries[i%Kept].located())
 	}
 	return list
 }
