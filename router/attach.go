@@ -45,7 +45,8 @@ func (p *peer) attachProducer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 		MaxMessageSize: p.largest,
 	}
 	keepsNothing(&target.Durable, &target.ExpiryPolicy, &target.Timeout)
-	in := &ingress{peer: p, outcomes: outcomesOf(r.Attach.Source), lets: p.container == nil && acceptsByDefault(r.Attach.Source), sends: answer.SndSettleMode, flow: p.router.flows.Add(1), waiting: new(sources)}
+	in := &ingress{peer: p, outcomes: outcomesOf(r.Attach.Source), lets: p.container == nil && acceptsByDefault(r.Attach.Source), sends: answer.SndSettleMode, flow: p.router.flows.Add(1)}
+	in.waiting = &in.own
 	switch {
 	case t.Dynamic:
 		name := dynamicTargetPrefix + temporaryName()

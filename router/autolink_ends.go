@@ -136,9 +136,10 @@ type autoIngress struct {
 func (e *autoEnd) attachIn(b *amqp.Batch, s *amqp.Session, at *brokerlink.Attachment, a *address, name string) error {
 	p, l := e.container.peer, e.link
 	in := &autoIngress{
-		ingress: &ingress{peer: p, addr: a, flow: p.router.flows.Add(1), kept: l.cfg.Fallback, waiting: new(sources)},
+		ingress: &ingress{peer: p, addr: a, flow: p.router.flows.Add(1), kept: l.cfg.Fallback},
 		end:     e, at: at, asked: e.outcomesFor(),
 	}
+	in.waiting = &in.own
 	source := &wire.Source{Address: wire.Some(l.cfg.ExternalAddress), Durable: l.durability(), Capabilities: l.capabilities(), Outcomes: in.asked}
 	if source.Durable > 0 {
 		source.ExpiryPolicy = wire.Some[wire.Symbol]("never")

@@ -165,13 +165,19 @@ func (a *address) closeCredit(b *amqp.Batch, still func() bool) {
 // applyToAll applies the address's state to all of its senders; to many of them a few at
 // a time and off the reader.
 func (a *address) applyToAll(b *amqp.Batch) {
+	var few [pacedAbove]*ingress // so that most addresses cost no memory here
 	a.mu.Lock()
-	list := slices.Clone(a.credit.producers)
+	list := append(few[:0], a.credit.producers...)
 	a.mu.Unlock()
 	if len(list) <= pacedAbove {
 		a.applyCredit(b, list)
 		return
 	}
+	a.applyPaced(slices.Clone(list))
+}
+
+// applyPaced is applyCredit off the reader, and a few at a time.
+func (a *address) applyPaced(list []*ingress) {
 	a.router.background(func() {
 		var b amqp.Batch
 		for len(list) > 0 {

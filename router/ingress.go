@@ -38,7 +38,8 @@ type ingress struct {
 	tally tally
 	among int // the links of its connection; guarded by their mutex
 
-	waiting *sources // immutable after the attach; a neighbour's links share one
+	waiting *sources // immutable after the attach: own, or that of a neighbour, whose links share one
+	own     sources
 }
 
 // OnTransfer is where every message enters the router. [2.7.5]

@@ -1,9 +1,6 @@
 package routing
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // Patterns maps address patterns to values and finds the most specific one that
 // matches an address. It is built once and then read by any number of goroutines.
@@ -71,7 +68,8 @@ func (n *patternNode[T]) child(token string) *patternNode[T] {
 
 // Match finds the value of the most specific pattern that matches.
 func (p *Patterns[T]) Match(address string) (value T, ok bool) {
-	n := p.root.match(Tokens(address))
+	var few [fewTokens]string
+	n := p.root.match(appendTokens(few[:0], address))
 	if n == nil {
 		return value, false
 	}
@@ -105,7 +103,25 @@ func (n *patternNode[T]) match(tokens []string) *patternNode[T] {
 	return nil
 }
 
+// fewTokens is how many tokens an address can have and still cost no memory to be looked up.
+const fewTokens = 16
+
 // Tokens splits an address or a pattern.
-func Tokens(address string) []string {
-	return strings.FieldsFunc(address, func(r rune) bool { return r == '/' || r == '.' })
+func Tokens(address string) []string { return appendTokens(nil, address) }
+
+func appendTokens(list []string, address string) []string {
+	from := 0
+	for i := range len(address) {
+		if c := address[i]; c != '/' && c != '.' {
+			continue
+		}
+		if i > from {
+			list = append(list, address[from:i])
+		}
+		from = i + 1
+	}
+	if from < len(address) {
+		list = append(list, address[from:])
+	}
+	return list
 }

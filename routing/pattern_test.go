@@ -52,3 +52,21 @@ func TestTheSamePatternTwiceIsRefused(t *testing.T) {
 		t.Errorf("the same pattern in another spelling: error %v", err)
 	}
 }
+
+// Every link that is attached is looked up, three times: that must cost no memory.
+func TestAnAddressIsLookedUpWithoutMemory(t *testing.T) {
+	var p Patterns[int]
+	for i, pattern := range []string{"a/*/c", "#/end", "a.b"} {
+		if err := p.AddPattern(pattern, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, address := range []string{"a/b/c", "/a//b.c.", strings.Repeat("x/", fewTokens-1) + "end"} {
+		if n := testing.AllocsPerRun(100, func() { p.Match(address) }); n != 0 {
+			t.Errorf("%q: %v allocations, want none", address, n)
+		}
+	}
+	if _, ok := p.Match(strings.Repeat("x/", 2*fewTokens) + "end"); !ok {
+		t.Error("an address of many tokens does not match")
+	}
+}

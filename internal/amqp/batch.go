@@ -73,6 +73,9 @@ type work struct {
 	flow        wire.Flow
 	disposition wire.Disposition
 	delivery    Delivery
+	attach      wire.Attach
+	termini     wire.Termini // of attach
+	request     AttachRequest
 	raw         RawFrame
 	ended       []endedOut // outgoing records removed, whose origins must hear
 	ids         []uint32
@@ -91,6 +94,11 @@ func getWork() *work { return workPool.Get().(*work) }
 func putWork(w *work) {
 	w.clear()
 	workPool.Put(w)
+}
+
+// forgetAttach is called when an attach has been handled.
+func (w *work) forgetAttach() {
+	w.attach, w.termini, w.request = wire.Attach{}, wire.Termini{}, AttachRequest{}
 }
 
 func (w *work) clear() {

@@ -52,6 +52,8 @@ type Config struct {
 	// Those to take, the strongest first, from a server that does not offer Login.
 	// Who is in between can bring about the weakest of them.
 	WeakerLogins []sasl.ClientMechanism
+
+	said said
 }
 
 // Handler is told what happens on a connection. All calls come from the
@@ -437,7 +439,7 @@ func (c *Conn) readFor(d time.Duration) {
 	}
 }
 
-// saslContext bounds a login by the handshake deadline.
+// saslContext bounds a step of a login by the handshake deadline.
 func (c *Conn) saslContext() (context.Context, context.CancelFunc) {
 	if c.cfg.HandshakeTimeout > 0 {
 		return context.WithTimeout(context.Background(), c.cfg.HandshakeTimeout)

@@ -83,7 +83,7 @@ func (s *Session) appendAttach(p *wire.Attach) bool {
 	}
 	c.encodePending()
 	start := len(c.out.bytes)
-	c.out.bytes = wire.AppendFrame(buf.Reserve(c.out.bytes, 512), s.local, p)
+	c.out.bytes = wire.AppendAttachFrame(buf.Reserve(c.out.bytes, 512), s.local, p)
 	if !c.fits(start) {
 		c.out.bytes = c.out.bytes[:start]
 		return false

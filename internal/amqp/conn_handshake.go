@@ -1,7 +1,6 @@
 package amqp
 
 import (
-	"slices"
 	"time"
 
 	"github.com/meshway/meshway/internal/buf"
@@ -81,39 +80,6 @@ func (c *Conn) answerHeader(h [8]byte) {
 func (c *Conn) appendHeader(h [8]byte) {
 	c.spoke = h == wire.ProtoAMQP
 	c.out.bytes = append(buf.Reserve(c.out.bytes, 64), h[:]...)
-}
-
-// appendOpen encodes our open. The caller holds mu.
-func (c *Conn) appendOpen() {
-	o := wire.Open{
-		ContainerID:         c.cfg.ContainerID,
-		Hostname:            c.cfg.Hostname,
-		MaxFrameSize:        wire.Some(c.cfg.MaxFrameSize),
-		ChannelMax:          wire.Some(c.cfg.ChannelMax),
-		OfferedCapabilities: c.cfg.Offered,
-		DesiredCapabilities: c.cfg.Desired,
-		Properties:          c.openProperties(),
-	}
-	if d := c.cfg.IdleTimeout; d > 0 {
-		// [2.4.5] Half of the real timeout, so that a peer which is a little
-		// late does not lose its connection.
-		o.IdleTimeout = wire.Some(uint32(d.Milliseconds() / 2))
-	}
-	c.openSent = true
-	start := len(c.out.bytes)
-	c.out.bytes = wire.AppendFrame(buf.Reserve(c.out.bytes, 512), 0, &o)
-	if !c.fits(start) {
-		c.out.bytes = wire.AppendFrame(c.out.bytes[:start], 0, shortened(&o))
-	}
-}
-
-// openProperties are what our open says beside its fields.
-func (c *Conn) openProperties() wire.Map {
-	if c.cfg.NumberProperty == "" {
-		return c.cfg.Properties
-	}
-	number := wire.Pair{Key: c.cfg.NumberProperty, Value: int64(c.number)}
-	return append(slices.Clip(c.cfg.Properties), number)
 }
 
 // recvOpen handles the peer's open. [2.7.1]

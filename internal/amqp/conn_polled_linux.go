@@ -3,6 +3,7 @@ package amqp
 import (
 	"io"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -58,17 +59,12 @@ func (c *Conn) onEvents(w *work, s *socket, events uint32) (taken int) {
 	return taken
 }
 
-// slowLogin says whether a step of the login may take long, as a salted hash does.
+// slowLogin says whether a step of the login may take long.
 func (c *Conn) slowLogin() bool {
 	if c.client {
 		return c.cfg.Login != nil
 	}
-	for _, m := range c.cfg.Mechanisms {
-		if _, quick := m.(sasl.Anonymous); !quick {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.cfg.Mechanisms, func(m sasl.Mechanism) bool { return !quick(m) })
 }
 
 // readAside handles what came on a goroutine, and gives the connection back to the poller.

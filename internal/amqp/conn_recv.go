@@ -163,11 +163,11 @@ func (c *Conn) dispatch(w *work, ch uint16, code wire.Code, fields wire.List, pa
 		}
 		return c.recvFlow(w, ch, &w.flow)
 	case wire.CodeAttach:
-		var p wire.Attach
-		if err := p.Decode(fields); err != nil {
+		defer w.forgetAttach()
+		if err := w.attach.DecodeInto(fields, &w.termini); err != nil {
 			return decodeFault(ch, err)
 		}
-		return c.recvAttach(w, ch, &p)
+		return c.recvAttach(w, ch, &w.attach)
 	case wire.CodeDetach:
 		var p wire.Detach
 		if err := p.Decode(fields); err != nil {

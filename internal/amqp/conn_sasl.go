@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,7 +17,14 @@ type saslState struct {
 	server    sasl.Exchange       // nil until sasl-init
 	client    sasl.ClientExchange // nil until sasl-init
 	mechanism string
+	quick     bool // no step takes long
 	steps     int
+}
+
+// quick says whether no step of a mechanism takes long, as a salted hash does.
+func quick(m sasl.Mechanism) bool {
+	_, anonymous := m.(sasl.Anonymous)
+	return anonymous
 }
 
 // maxSASLSteps bounds an exchange: the longest mechanism in use takes three.
@@ -24,19 +32,22 @@ const maxSASLSteps = 8
 
 // startSASL answers the peer's SASL header with ours and the mechanisms.
 func (c *Conn) startSASL() {
-	m := wire.SASLMechanisms{}
-	for _, mech := range c.cfg.Mechanisms {
-		m.Mechanisms = append(m.Mechanisms, wire.Symbol(mech.Name()))
-	}
 	c.sasl = new(saslState)
 	c.phase = phaseSASL
 	c.answerHeader(wire.ProtoSASL)
-	c.sendSASL(&m)
+	c.sayBytes(c.cfg.alike().mechanisms)
 }
 
 func (c *Conn) sendSASL(p wire.Performative) {
 	c.mu.Lock()
 	c.out.bytes = wire.AppendSASLFrame(buf.Reserve(c.out.bytes, 512), p)
+	c.mu.Unlock()
+}
+
+// sayBytes sends what is encoded already.
+func (c *Conn) sayBytes(frame []byte) {
+	c.mu.Lock()
+	c.out.bytes = append(buf.Reserve(c.out.bytes, len(frame)), frame...)
 	c.mu.Unlock()
 }
 
@@ -80,7 +91,7 @@ func (c *Conn) recvSASLInit(init *wire.SASLInit) error {
 	}
 	for _, m := range c.cfg.Mechanisms {
 		if m.Name() == string(init.Mechanism) {
-			c.sasl.mechanism = m.Name()
+			c.sasl.mechanism, c.sasl.quick = m.Name(), quick(m)
 			c.sasl.server = m.Start()
 			return c.stepSASL(init.InitialResponse)
 		}
@@ -90,9 +101,13 @@ func (c *Conn) recvSASLInit(init *wire.SASLInit) error {
 
 // stepSASL gives the peer's response to the mechanism.
 func (c *Conn) stepSASL(response []byte) error {
-	ctx, cancel := c.saslContext()
+	ctx := context.Background()
+	if !c.sasl.quick {
+		var cancel context.CancelFunc
+		ctx, cancel = c.saslContext()
+		defer cancel()
+	}
 	challenge, done, identity, err := c.sasl.server.Step(ctx, response)
-	cancel()
 	switch {
 	case errors.Is(err, sasl.ErrAuth):
 		return c.refuseLogin(err.Error(), wire.SASLAuth)
@@ -105,7 +120,7 @@ func (c *Conn) stepSASL(response []byte) error {
 	}
 	c.identity, c.mechanism = identity, c.sasl.mechanism
 	c.sasl = nil
-	c.sendSASL(&wire.SASLOutcome{Code: wire.SASLOk})
+	c.sayBytes(c.cfg.alike().welcome)
 	c.phase = phaseAMQPHeader
 	return nil
 }

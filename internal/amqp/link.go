@@ -3,6 +3,7 @@ package amqp
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -73,7 +74,8 @@ func (c *Conn) recvAttach(w *work, ch uint16, p *wire.Attach) error {
 		old.detach(&w.batch, newError(wire.CondStolen, "the link %q was attached again", p.Name), true)
 		old.finish(w, newError(wire.CondStolen, "the link was attached again"))
 	}
-	r := &AttachRequest{Attach: p, Session: s}
+	r := &w.request
+	*r = AttachRequest{Attach: p, Session: s}
 	c.h.OnAttach(&w.batch, r)
 	if !r.answered {
 		r.Refuse(&w.batch, newError(wire.CondInternalError, "the attach was not answered"))
@@ -111,8 +113,9 @@ func (c *Conn) findLink(in *Session, name string, peer wire.Role, attached bool)
 // linkNames finds links by name and the role of the peer. Few links are looked
 // through, many are indexed.
 type linkNames struct {
-	list  []*link
+	list  []*link // in first, as long as that is enough
 	index map[linkName]*link
+	first [2]*link
 }
 
 type linkName struct {
@@ -136,6 +139,9 @@ func (n *linkNames) get(name string, peer wire.Role) *link {
 
 func (n *linkNames) add(l *link) {
 	if n.index == nil {
+		if n.list == nil {
+			n.list = n.first[:0]
+		}
 		n.list = append(n.list, l)
 		if len(n.list) <= namesIndexed {
 			return
@@ -144,7 +150,7 @@ func (n *linkNames) add(l *link) {
 		for _, l := range n.list {
 			n.index[linkName{l.name, !l.role()}] = l
 		}
-		n.list = nil
+		n.list, n.first = nil, [2]*link{}
 		return
 	}
 	n.index[linkName{l.name, !l.role()}] = l
@@ -160,14 +166,15 @@ func (n *linkNames) remove(l *link) {
 	}
 	for i, o := range n.list {
 		if o == l {
-			n.list = append(n.list[:i], n.list[i+1:]...)
+			n.list = slices.Delete(n.list, i, i+1)
 			return
 		}
 	}
 }
 
 // AttachRequest is a link that the peer wants to attach. Answer it with one of
-// its methods, once, from [Handler.OnAttach].
+// its methods, once, from [Handler.OnAttach]. It is valid during that call, as are Attach, its
+// Source and its Target: who keeps one makes a copy.
 type AttachRequest struct {
 	Attach   *wire.Attach
 	Session  *Session
@@ -189,8 +196,9 @@ type Answer struct {
 	Desired        []wire.Symbol
 }
 
-func (a *Answer) attach(l *link) *wire.Attach {
-	p := &wire.Attach{
+// attach is the answer as the link's attach.
+func (a *Answer) attach(l *link) wire.Attach {
+	p := wire.Attach{
 		Name: l.name, Handle: l.local, Role: l.role(), Source: a.Source, Target: a.Target,
 		SndSettleMode: wire.Some(a.SndSettleMode), RcvSettleMode: wire.Some(a.RcvSettleMode),
 		Properties: a.Properties, OfferedCapabilities: a.Offered, DesiredCapabilities: a.Desired,
@@ -258,7 +266,10 @@ func (r *AttachRequest) place(l *link, a *Answer) error {
 	}
 	cond, err := wire.CondResourceLimitExceeded, s.place(l)
 	if err == nil {
-		if a == nil || s.appendAttach(a.attach(l)) {
+		if a == nil {
+			return nil
+		}
+		if p := a.attach(l); s.appendAttach(&p) {
 			return nil
 		}
 		s.displace(l)
@@ -311,7 +322,7 @@ func (s *Session) AttachReceiver(b *Batch, name string, h ReceiverHandler, a *An
 	if h, ok := h.(interface{ Attaching(*Receiver) }); ok {
 		h.Attaching(l) // before the reader can find it
 	}
-	return l, s.attach(b, &l.link, func() *wire.Attach { return a.attach(&l.link) })
+	return l, s.attach(b, &l.link, func() wire.Attach { return a.attach(&l.link) })
 }
 
 // AttachSender attaches a link by which messages go out, as AttachReceiver does: its
@@ -323,11 +334,11 @@ func (s *Session) AttachSender(b *Batch, name string, h SenderHandler, a *Answer
 	if h, ok := h.(interface{ Attaching(*Sender) }); ok {
 		h.Attaching(l) // before the reader can find it
 	}
-	return l, s.attach(b, &l.link, func() *wire.Attach { return a.attach(&l.link) })
+	return l, s.attach(b, &l.link, func() wire.Attach { return a.attach(&l.link) })
 }
 
 // attach sends the attach that says makes once the link has its handle.
-func (s *Session) attach(b *Batch, l *link, says func() *wire.Attach) error {
+func (s *Session) attach(b *Batch, l *link, says func() wire.Attach) error {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -340,7 +351,7 @@ func (s *Session) attach(b *Batch, l *link, says func() *wire.Attach) error {
 	if err := s.place(l); err != nil {
 		return fmt.Errorf("attach %q: %w", l.name, err)
 	}
-	if !s.appendAttach(says()) {
+	if p := says(); !s.appendAttach(&p) {
 		s.displace(l)
 		return fmt.Errorf("attach %q: %w", l.name, errTooLong)
 	}

@@ -96,16 +96,16 @@ var writeOps = sync.Pool{New: func() any {
 // tryWrite writes what the socket takes at once of all but the first n bytes, and returns how
 // much that was. It never waits; a full socket is less than there was and no error.
 func (t *transport) tryWrite(o *output, n int) (int, error) {
-	if t.raw == nil && t.sock == nil {
-		return t.tryPlain(o)
-	}
 	op := writeOps.Get().(*writeOp)
 	op.list, op.n, op.err = o.pieces(op.list[:0], n), 0, nil
 	var err error
-	if t.sock != nil {
+	switch {
+	case t.sock != nil:
 		op.fn(uintptr(t.sock.fd))
-	} else {
+	case t.raw != nil:
 		err = t.raw.Write(op.fn)
+	default:
+		op.n, err = t.tryPlain(op.list)
 	}
 	if err == nil {
 		err = op.err
@@ -121,12 +121,12 @@ func (t *transport) tryWrite(o *output, n int) (int, error) {
 // the same.
 type tryWriter interface{ TryWrite(b []byte) (int, error) }
 
-func (t *transport) tryPlain(o *output) (n int, err error) {
+func (t *transport) tryPlain(pieces [][]byte) (n int, err error) {
 	w, ok := t.nc.(tryWriter)
 	if !ok {
 		return 0, nil
 	}
-	for _, p := range o.pieces(nil, 0) {
+	for _, p := range pieces {
 		k, err := w.TryWrite(p)
 		n += k
 		if err != nil || k < len(p) {

@@ -147,18 +147,18 @@ func (r *AttachRequest) AcceptRaw(b *Batch, raw *RawLink, maxMessage uint64) err
 func (s *Session) AttachRaw(b *Batch, raw *RawLink, p *wire.Attach) error {
 	l := raw.bind(s, p.Name, p.Role)
 	raw.answered = true
-	return s.attach(b, l, func() *wire.Attach { return raw.attach(p) })
+	return s.attach(b, l, func() wire.Attach { return raw.attach(p) })
 }
 
 // attach is p as our attach. The caller holds mu.
-func (r *RawLink) attach(p *wire.Attach) *wire.Attach {
+func (r *RawLink) attach(p *wire.Attach) wire.Attach {
 	a := *p
 	a.Name, a.Handle, a.Role = r.link.name, r.link.local, r.link.role()
 	if l := r.link.send; l != nil {
 		l.limit += a.InitialDeliveryCount.V // given before it was known where we begin
 		l.deliveryCount = a.InitialDeliveryCount.V
 	}
-	return &a
+	return a
 }
 
 // Answer answers the peer's attach with all that p says but name, handle and role. An
@@ -171,7 +171,7 @@ func (r *RawLink) Answer(b *Batch, p *wire.Attach) error {
 	if l.detached || r.answered || l.session.over {
 		return fmt.Errorf("answer attach %q: %w", l.name, errSessionOver)
 	}
-	if !l.session.appendAttach(r.attach(p)) {
+	if a := r.attach(p); !l.session.appendAttach(&a) {
 		return fmt.Errorf("answer attach %q: %w", l.name, errTooLong)
 	}
 	r.answered = true
@@ -214,7 +214,8 @@ func (r *RawLink) answerEmpty() {
 		if r.link.send != nil {
 			p.InitialDeliveryCount = wire.Some[uint32](0)
 		}
-		r.link.session.appendAttach(r.attach(p))
+		a := r.attach(p)
+		r.link.session.appendAttach(&a)
 		r.answered = true
 	}
 }

@@ -133,9 +133,20 @@ func (c *Conn) begin(b *Batch, s *Session) (*Session, error) {
 	if s.alone && c.cfg.NamesBySession {
 		p.Properties = wire.Map{{Key: wire.Symbol(propertyAlone), Value: true}}
 	}
-	c.appendFrame(s.local, p)
+	s.appendBegin(p)
 	b.touch(c)
 	return s, nil
+}
+
+// appendBegin encodes our begin, for which any frame is large enough. The caller holds mu.
+func (s *Session) appendBegin(p *wire.Begin) {
+	c := s.conn
+	if c.dead || c.shut.Load() {
+		return
+	}
+	c.encodePending()
+	c.out.bytes = wire.AppendBeginFrame(buf.Reserve(c.out.bytes, 512), s.local, p)
+	c.checkOutLimit()
 }
 
 // maxOutgoingWindow is what we say of our outgoing-window: we send what the
@@ -187,7 +198,7 @@ func (c *Conn) bindSession(w *work, ch uint16, p *wire.Begin) (*Session, error) 
 	}
 	s.local = uint16(local)
 	s.acceptBegin(p)
-	c.appendFrame(s.local, &wire.Begin{
+	s.appendBegin(&wire.Begin{
 		RemoteChannel: wire.Some(ch), NextOutgoingID: s.nextOutgoingID, IncomingWindow: s.incomingEnd - s.nextIncomingID,
 		OutgoingWindow: maxOutgoingWindow, HandleMax: wire.Some[uint32](ourHandleMax),
 	})

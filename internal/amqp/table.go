@@ -3,11 +3,12 @@ package amqp
 // table maps small numbers, channels or handles, to things. Low numbers, which
 // nearly all peers use, index a slice; others go to a map, so that a peer which
 // starts at 32767 costs no more than one which starts at 0. The zero table is
-// empty and holds no memory.
+// empty and holds no memory; it must not be copied.
 type table[T any] struct {
-	low  []*T
-	high map[uint32]*T
-	free uint32 // no number below is free, as far as alloc knows
+	low   []*T // in first, as long as that is enough
+	high  map[uint32]*T
+	free  uint32 // no number below is free, as far as alloc knows
+	first [2]*T
 }
 
 const tableLow = 256
@@ -26,6 +27,9 @@ func (t *table[T]) set(i uint32, v *T) {
 		}
 		t.high[i] = v
 		return
+	}
+	if t.low == nil {
+		t.low = t.first[:0]
 	}
 	for uint32(len(t.low)) <= i {
 		t.low = append(t.low, nil)

@@ -17,8 +17,17 @@ var attachType = composite{CodeAttach, []field{
 	may("properties", "map"),
 }}
 
+// Termini is room for the source and the target of an attach.
+type Termini struct {
+	Source Source
+	Target Target
+}
+
 // Decode reads the fields of an attach. Nothing of it is a slice of the input. [2.7.3]
-func (x *Attach) Decode(l List) error {
+func (x *Attach) Decode(l List) error { return x.DecodeInto(l, new(Termini)) }
+
+// DecodeInto is Decode, and source and target are put into room if they are there.
+func (x *Attach) DecodeInto(l List, room *Termini) error {
 	r := attachType.read(l)
 	*x = Attach{
 		Name:                 r.str(),
@@ -26,8 +35,8 @@ func (x *Attach) Decode(l List) error {
 		Role:                 Role(r.boolean().V),
 		SndSettleMode:        settleMode[SenderSettleMode](&r, SndMixed),
 		RcvSettleMode:        settleMode[ReceiverSettleMode](&r, RcvSecond),
-		Source:               r.source(),
-		Target:               r.target(),
+		Source:               r.source(&room.Source),
+		Target:               r.target(&room.Target),
 		Unsettled:            r.rawMap(),
 		IncompleteUnsettled:  r.boolean().V,
 		InitialDeliveryCount: r.uint(),
@@ -75,6 +84,12 @@ func (x *Attach) Append(b []byte) []byte {
 	w.symbols(x.DesiredCapabilities)
 	w.fieldsMap(x.Properties)
 	return w.done()
+}
+
+// AppendAttachFrame appends a whole attach frame. [2.7.3]
+func AppendAttachFrame(b []byte, ch uint16, x *Attach) []byte {
+	b, start := BeginFrame(b, FrameAMQP, ch)
+	return EndFrame(x.Append(b), start)
 }
 
 var detachType = composite{CodeDetach, []field{

@@ -20,14 +20,14 @@ func (k mapKeys) check(key any) (any, bool) {
 		if (k == keysSymbol || k == keysAnnotation) && isASCII(v) {
 			return Symbol(v), true
 		}
-		return v, k == keysAny || k == keysString
+		return key, k == keysAny || k == keysString
 	case Symbol:
 		if k == keysString {
 			return string(v), true
 		}
-		return v, true
+		return key, true
 	case uint64:
-		return v, k == keysAny || k == keysAnnotation
+		return key, k == keysAny || k == keysAnnotation
 	}
 	return key, k == keysAny
 }

@@ -41,6 +41,12 @@ func (x *Begin) Append(b []byte) []byte {
 	return w.done()
 }
 
+// AppendBeginFrame appends a whole begin frame. [2.7.2]
+func AppendBeginFrame(b []byte, ch uint16, x *Begin) []byte {
+	b, start := BeginFrame(b, FrameAMQP, ch)
+	return EndFrame(x.Append(b), start)
+}
+
 var endType = composite{CodeEnd, []field{may("error", "described value")}}
 
 // Decode reads the fields of an end. [2.7.8]

@@ -142,8 +142,8 @@ func (r *reader) rawDescribed() Raw {
 	return Raw(cloneBytes(v))
 }
 
-// source reads the source of an attach.
-func (r *reader) source() *Source {
+// source reads the source of an attach into x, and returns that; nil for null.
+func (r *reader) source(x *Source) *Source {
 	code, l, ok := r.composite()
 	if !ok {
 		return nil
@@ -152,18 +152,17 @@ func (r *reader) source() *Source {
 		r.bad("want source, got " + code.String())
 		return nil
 	}
-	x := new(Source)
 	r.failIn(x.Decode(l))
 	return x
 }
 
-// target reads the target of an attach, which may be a coordinator.
-func (r *reader) target() *Target {
+// target reads the target of an attach, which may be a coordinator, into x, and returns that;
+// nil for null.
+func (r *reader) target(x *Target) *Target {
 	code, l, ok := r.composite()
 	if !ok {
 		return nil
 	}
-	x := new(Target)
 	switch code {
 	case CodeTarget:
 		r.failIn(x.Decode(l))
