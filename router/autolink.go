@@ -133,7 +133,7 @@ func (s *autoLinks) attacherFor(c *container) *brokerlink.Attacher {
 		m = new(brokerlink.Manners)
 		s.manners[c.connection] = m
 	}
-	a := brokerlink.NewAttacher(c.peer.conn, m)
+	a := brokerlink.NewAttacher(&c.peer.conn, m)
 	s.attachers[c] = a
 	s.router.background(a.Run) // ends with the connection
 	return a

@@ -154,7 +154,7 @@ func (k *broker) newPeer(nc net.Conn, conf *amqp.Config, host string, t *brokerl
 		stripIn: cfg.StripAnnotations.In(), stripOut: cfg.StripAnnotations.Out(),
 	}
 	p.container = &container{peer: p, connection: cfg.Name, broker: k, try: t}
-	p.conn = amqp.NewClient(nc, conf, p)
+	p.conn.InitClient(nc, conf, p)
 	p.conn.SetNumber(p.id)
 	p.traceFromStart(cfg.TraceFrames)
 	return p

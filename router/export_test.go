@@ -40,7 +40,7 @@ func (r *Router) Residue() []string {
 		if n := p.conn.Unsettled(); n != 0 {
 			note("connection %v: %d unsettled", p.conn.RemoteAddr(), n)
 		}
-		left = append(left, engineResidue(fmt.Sprintf("connection %v", p.conn.RemoteAddr()), reflect.ValueOf(p.conn).Elem())...)
+		left = append(left, engineResidue(fmt.Sprintf("connection %v", p.conn.RemoteAddr()), reflect.ValueOf(&p.conn).Elem())...)
 		p.conn.Unsettled() // by its lock: what the connection does from now on comes after this look
 	}
 	return left

@@ -80,7 +80,7 @@ func (r *Router) startAgent() {
 	near, far := net.Pipe()
 	conf := &amqp.Config{ContainerID: r.cfg.Router.ID, MaxFrameSize: 64 << 10, ChannelMax: 1<<15 - 1, Budget: r.budget, HoldBySession: true}
 	p := &peer{router: r, place: managementName, inside: true, capacity: agentCapacity, stripIn: true, stripOut: true}
-	p.conn = amqp.NewServer(near, conf, p)
+	p.conn.InitServer(near, conf, p)
 	log := r.log.Named("management")
 	e := management.NewEndpoint(management.NewAgent(r.managed(), r.entities()...), log,
 		management.Source{Address: localPrefix + managementName, Access: management.Full},

@@ -19,7 +19,7 @@ type peer struct {
 	router    *Router
 	place     string    // name of the listener or connector
 	listener  *listener // that has accepted it; nil for others
-	conn      *amqp.Conn
+	conn      amqp.Conn
 	adj       *adjacency // of a neighbour; nil for others
 	container *container // of a broker, or another container that addresses are kept in; nil for others
 	id        uint64
@@ -57,7 +57,7 @@ func newPeer(r *Router, l *listener, nc net.Conn) *peer {
 	if l.cfg.Role == config.RoleRouteContainer {
 		p.container = &container{peer: p, connection: l.cfg.Name}
 	}
-	p.conn = amqp.NewServer(nc, l.amqp, p)
+	p.conn.InitServer(nc, l.amqp, p)
 	p.conn.SetNumber(p.id)
 	p.traceFromStart(l.cfg.TraceFrames)
 	return p
@@ -68,7 +68,7 @@ func newNeighbourPeer(x *mesh, nc net.Conn, conf *amqp.Config, c *connector) *pe
 	r := x.router
 	p := &peer{router: r, place: c.cfg.Name, id: r.connID.Add(1), since: time.Now()}
 	p.adj = &adjacency{peer: p, mesh: x, own: c.cfg.Cost, dialler: c, since: time.Now(), over: make(chan struct{})}
-	p.conn = amqp.NewClient(nc, conf, p)
+	p.conn.InitClient(nc, conf, p)
 	p.conn.SetNumber(p.id)
 	p.traceFromStart(c.cfg.TraceFrames)
 	return p

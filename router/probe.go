@@ -58,7 +58,7 @@ func (r *Router) probe(ctx context.Context) error {
 	near, far := net.Pipe()
 	conf := &amqp.Config{ContainerID: r.cfg.Router.ID, MaxFrameSize: 4 << 10, ChannelMax: 0}
 	p := &peer{router: r, place: "probe", inside: true, since: time.Now()}
-	p.conn = amqp.NewServer(near, conf, p)
+	p.conn.InitServer(near, conf, p)
 	x := &probe{over: make(chan error, 1)}
 	x.conn = amqp.NewClient(far, conf, x)
 	if !r.begin(2) {

@@ -142,24 +142,14 @@ func (d *linkDestination) value(p place) []any {
 
 // newRoutedLink is a link for an attach. name is that at the container.
 func (p *peer) newRoutedLink(r *amqp.AttachRequest, name string, d linkDestination) *routedLink {
-	ask := *r.Attach
-	ask.Source, ask.Target = copied(ask.Source), copied(ask.Target)
+	ask := r.Attach.Clone()
 	ask.Name, ask.Properties = name, withoutDestination(ask.Properties)
-	l := &routedLink{rs: p.routedSessionOf(r.Session), ask: &ask, to: d, sends: sideUp}
+	l := &routedLink{rs: p.routedSessionOf(r.Session), ask: ask, to: d, sends: sideUp}
 	if ask.Role == wire.RoleReceiver {
 		l.sends = sideDown
 	}
 	l.ends[sideUp] = newRoutedEnd(l, sideUp, nil)
 	return l
-}
-
-// copied is a copy of what p points to, if anything.
-func copied[T any](p *T) *T {
-	if p == nil {
-		return nil
-	}
-	v := *p
-	return &v
 }
 
 // accept carries the attach on.

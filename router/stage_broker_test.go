@@ -102,8 +102,12 @@ func (k *scriptedBroker) accept(nc net.Conn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	c := &brokerConn{broker: k, nc: nc, ended: make(chan struct{})}
-	conf := *k.conf
-	c.conn = amqp.NewServer(nc, &conf, c)
+	// What is changed in k.conf from now on is for the next connection.
+	conf := &amqp.Config{
+		ContainerID: k.conf.ContainerID, MaxFrameSize: k.conf.MaxFrameSize, ChannelMax: k.conf.ChannelMax,
+		Mechanisms: k.conf.Mechanisms, Properties: k.conf.Properties,
+	}
+	c.conn = amqp.NewServer(nc, conf, c)
 	k.conns = append(k.conns, c)
 	if !k.deaf {
 		c.conn.Start(func(error) { close(c.ended) })
@@ -187,7 +191,7 @@ func (c *brokerConn) OnAttach(b *amqp.Batch, r *amqp.AttachRequest) {
 	k := c.broker
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	l := &brokerLink{of: c, attach: r.Attach, session: r.Session}
+	l := &brokerLink{of: c, attach: r.Attach.Clone(), session: r.Session}
 	address := l.address()
 	if k.mute[address] {
 		k.mu.Unlock()

@@ -195,17 +195,30 @@ var epoch = time.Now()
 func now() int64 { return int64(time.Since(epoch)) }
 
 // NewServer makes the accepting side of a connection. Call Run next.
-func NewServer(nc net.Conn, cfg *Config, h Handler) *Conn { return newConn(nc, cfg, h, false) }
+func NewServer(nc net.Conn, cfg *Config, h Handler) *Conn {
+	c := new(Conn)
+	c.InitServer(nc, cfg, h)
+	return c
+}
 
 // NewClient makes the dialling side of a connection. Call Run next.
-func NewClient(nc net.Conn, cfg *Config, h Handler) *Conn { return newConn(nc, cfg, h, true) }
+func NewClient(nc net.Conn, cfg *Config, h Handler) *Conn {
+	c := new(Conn)
+	c.InitClient(nc, cfg, h)
+	return c
+}
 
-func newConn(nc net.Conn, cfg *Config, h Handler, client bool) *Conn {
-	c := &Conn{cfg: cfg, h: h, client: client}
+// InitServer is NewServer for a Conn that is part of something else, and zero.
+func (c *Conn) InitServer(nc net.Conn, cfg *Config, h Handler) { c.init(nc, cfg, h, false) }
+
+// InitClient is NewClient for a Conn that is part of something else, and zero.
+func (c *Conn) InitClient(nc net.Conn, cfg *Config, h Handler) { c.init(nc, cfg, h, true) }
+
+func (c *Conn) init(nc net.Conn, cfg *Config, h Handler, client bool) {
+	c.cfg, c.h, c.client = cfg, h, client
 	c.ender, _ = h.(BatchEnder)
 	c.flights.most = cfg.MaxInFlight
 	c.t.init(nc)
-	return c
 }
 
 // SetNumber gives the connection a number for [Config.NumberProperty]. Call it before Run or

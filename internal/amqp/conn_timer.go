@@ -24,15 +24,16 @@ func (c *Conn) startTimer() {
 	wait := c.tick()
 	if d := c.cfg.HandshakeTimeout; d > 0 {
 		c.deadlineAt = now() + int64(d)
-		wait = d
+		wait = min(wait, d)
 	}
 	c.timer = time.AfterFunc(wait, c.onTimer)
 	c.dueAt = now() + int64(wait)
 }
 
 // lookAgain sets the timer for the next look. The caller holds mu.
-func (c *Conn) lookAgain() {
-	d := c.tick()
+func (c *Conn) lookAgain() { c.lookIn(c.tick()) }
+
+func (c *Conn) lookIn(d time.Duration) {
 	c.dueAt = now() + int64(d)
 	c.timer.Reset(d)
 }
@@ -44,12 +45,13 @@ func (c *Conn) stopTimer() {
 	c.timer = nil
 }
 
-// handshakeDone ends the handshake's deadline and starts the idle timers.
+// handshakeDone ends the handshake's deadline and starts the idle timers. Most often the timer
+// fires in time for them as it is: a look that comes early does no harm.
 func (c *Conn) handshakeDone() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.deadlineAt = 0
-	if c.timer != nil {
+	if c.timer != nil && now()+int64(c.tick()) < c.dueAt {
 		c.lookAgain()
 	}
 }
@@ -80,7 +82,7 @@ func (c *Conn) onTimer() {
 		// Still shaking hands. A peer that never got to open has no right to a
 		// close frame that it could not read anyway.
 		late := now() >= c.deadlineAt
-		c.timer.Reset(time.Duration(max(c.deadlineAt-now(), int64(time.Millisecond))))
+		c.lookIn(time.Duration(max(c.deadlineAt-now(), int64(time.Millisecond))))
 		c.mu.Unlock()
 		if late {
 			c.shutSocket(&HandshakeError{Reason: "no open within " + c.cfg.HandshakeTimeout.String(), Silent: true})

@@ -48,6 +48,21 @@ func (x *Attach) DecodeInto(l List, room *Termini) error {
 	return r.done()
 }
 
+// Clone is a copy with a source and a target of its own. It shares what those, and the attach,
+// have in slices.
+func (x *Attach) Clone() *Attach {
+	c := *x
+	if x.Source != nil {
+		s := *x.Source
+		c.Source = &s
+	}
+	if x.Target != nil {
+		t := *x.Target
+		c.Target = &t
+	}
+	return &c
+}
+
 // settleMode reads one of the two enumerations, whose last choice is most.
 // [2.8.2] [2.8.3]
 func settleMode[M SenderSettleMode | ReceiverSettleMode](r *reader, most M) Opt[M] {
