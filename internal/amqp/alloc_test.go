@@ -42,7 +42,7 @@ func (r relayIn) OnTransfer(b *Batch, d *Delivery) {
 	id, _, res := r.out.Send(b, &m, r.relay, d.ID)
 	switch {
 	case res != Sent:
-		panic(fmt.Sprintf("result %d", res))
+		panic(fmt.Sprintf("the relay could not send: %v", res))
 	case d.Settled:
 		d.Link.Finish(b, 0)
 	default:

@@ -288,7 +288,7 @@ func TestASenderThatMovesItsDeliveryCount(t *testing.T) {
 		p.attachSender("q", 0)
 		p.deliver(0, 0, 2)
 		p.write(told(10))
-		p.wantCredit("the eight it did not use are gone, and as many are given anew", 0, 10, 8)
+		p.want("the eight it did not use are gone, and as many are given anew, unasked", credit(0, 10, 8))
 		p.write(told(3))
 		p.wantCredit("back is no direction", 0, 10, 8)
 		p.write(told(19))

@@ -59,6 +59,25 @@ func TestOutcomesOfTwoSessionsAreTwoFrames(t *testing.T) {
 	})
 }
 
+// Ids of one direction say nothing of the other.
+func TestOutcomesOfBothDirectionsAreTwoFrames(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.attachSender("in", 0)
+		p.attachReceiver("out", 1)
+		p.write(grant(1, 0, 10))
+		p.send("out", "a", 5, Sent)
+		p.send("out", "b", 6, Sent)
+		p.want("two go out", sent(1, 0, "a"), sent(1, 1, "b"))
+		p.deliver(0, 0, 1)
+		in, out := p.receiver("in"), p.sender("out")
+		p.do(func(b *Batch) {
+			in.Update(b, []uint32{0}, true, wire.Accepted)
+			out.Update(b, 1, true, wire.Accepted)
+		})
+		p.want("of one that came, and of one that went", outcome(0, 0, wire.StateAccepted), senderSays(1, 1, true, wire.StateAccepted))
+	})
+}
+
 func TestOutcomesOverTheWrapAreOneFrame(t *testing.T) {
 	opened(t, func(p *peer) {
 		p.attachSender("q", 0)
@@ -246,6 +265,21 @@ func TestTheThreeWayExchangeAsReceiver(t *testing.T) {
 	}, second)
 }
 
+// What the application has settled is not handed back as lost, though the sender has not
+// settled it yet.
+func TestALinkEndsInTheMiddleOfAThreeWayExchange(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.attachSender("q", 0)
+		p.deliver(0, 0, 2)
+		p.settle("q", wire.StateAccepted, 0)
+		p.want("the outcome is told, unsettled", unsettled(outcome(0, 0, wire.StateAccepted)))
+		p.h.take()
+		p.write(&wire.Detach{Closed: true})
+		p.want("the link ends", &wire.Detach{Closed: true})
+		p.heard("with one delivery that nobody has decided about", "detach q lost 1")
+	}, handling(func(h *recorder) { h.answer.RcvSettleMode = wire.RcvSecond }))
+}
+
 // [2.7.5] rcv-settle-mode first on a transfer: "the Receiver MUST settle the delivery
 // once it has arrived without waiting for the Sender to settle first", on a link of the
 // other mode as well.
@@ -297,6 +331,45 @@ func TestTheThreeWayExchangeAsSender(t *testing.T) {
 	})
 }
 
+// [2.8.3] A receiver that settles second waits for the sender to settle: so do we, where
+// nobody behind us wants to hear of an outcome.
+func TestAReceiverThatSettlesSecondIsAnswered(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.attachReceiver("q", 0)
+		p.write(grant(0, 0, 10))
+		l := p.sender("q")
+		p.do(func(b *Batch) { l.Send(b, &Outgoing{Settled: true, Payload: []byte("x")}, p.h, 7) })
+		p.want("one whose sender has settled it", sent(0, 0, "x"))
+		p.write(unsettled(&wire.Disposition{Role: wire.RoleReceiver, State: wire.ReceivedState(0, 0)}))
+		p.wantIdle("what is no outcome changes nothing")
+		p.write(unsettled(outcome(0, 0, wire.StateAccepted)))
+		p.want("settled by us", senderSays(0, 0, true, wire.StateAccepted))
+		p.write(outcome(0, 0, wire.StateAccepted))
+		p.wantIdle("and that is all")
+	}, handling(func(h *recorder) { h.answer.SndSettleMode = wire.SndUnsettled }))
+}
+
+// [3.4] An outcome that the sender has heard stands, whatever becomes of the receiver
+// afterwards.
+func TestAnOutcomeThatWasToldStands(t *testing.T) {
+	for name, end := range map[string]func(*Receiver, *Batch){
+		"another outcome":      func(l *Receiver, b *Batch) { l.Update(b, []uint32{0}, true, wire.Released) },
+		"the receiver is lost": func(l *Receiver, b *Batch) { l.Lost(b, []uint32{0}, wire.ModifiedState(true, false, nil)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			opened(t, func(p *peer) {
+				p.attachSender("q", 0)
+				p.deliver(0, 0, 1)
+				l := p.receiver("q")
+				p.do(func(b *Batch) { l.Update(b, []uint32{0}, false, wire.Accepted) })
+				p.want("accepted, and not settled yet", unsettled(outcome(0, 0, wire.StateAccepted)))
+				p.do(func(b *Batch) { end(l, b) })
+				p.want("accepted it stays", outcome(0, 0, wire.StateAccepted))
+			})
+		})
+	}
+}
+
 func TestTheSenderTellsItsStateUnsettled(t *testing.T) {
 	opened(t, func(p *peer) {
 		p.attachReceiver("q", 0)
@@ -326,6 +399,11 @@ func TestManyOutcomesThatDoNotMerge(t *testing.T) {
 		p.do(func(b *Batch) {
 			for id := range uint32(n) {
 				l.Update(b, []uint32{2 * id}, true, wire.Accepted)
+			}
+			p.conn.mu.Lock()
+			defer p.conn.mu.Unlock()
+			if kept := len(p.conn.disp); kept > maxDispositionRuns {
+				p.t.Errorf("%d outcomes are kept, want at most %d", kept, maxDispositionRuns)
 			}
 		})
 		for id := range uint32(n) {

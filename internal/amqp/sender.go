@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/meshway/meshway/internal/buf"
@@ -91,6 +92,14 @@ const (
 	Busy            // the link is in the middle of another delivery
 	Gone            // the link is over
 )
+
+func (r Result) String() string {
+	names := [...]string{"sent", "no credit", "no window", "full", "grounded", "busy", "gone"}
+	if int(r) < len(names) {
+		return names[r]
+	}
+	return fmt.Sprintf("result %d", uint8(r))
+}
 
 func newSender(s *Session, name string, h SenderHandler, a *Answer) *Sender {
 	l := &Sender{h: h, settles: a.SndSettleMode == wire.SndSettled, unsettls: a.SndSettleMode == wire.SndUnsettled}

@@ -14,7 +14,7 @@ func (p *peer) send(name, payload string, ref uint32, want Result) {
 	l := p.sender(name)
 	p.do(func(b *Batch) {
 		if _, _, res := l.Send(b, &Outgoing{Payload: []byte(payload)}, p.h, ref); res != want {
-			p.t.Errorf("sending %s: result %d, want %d", payloadText(payload), res, want)
+			p.t.Errorf("sending %s: %v, want %v", payloadText(payload), res, want)
 		}
 	})
 }
@@ -263,6 +263,28 @@ func TestALinkEndsInTheMiddleOfAMessageForWhichThereWasNoWindow(t *testing.T) {
 	}, saying(func(o *wire.Open) { o.MaxFrameSize = wire.Some[uint32](512) }))
 }
 
+// [2.6.12] A delivery-tag stands for its delivery until that is settled.
+func TestNoTwoDeliveriesOfASessionHaveOneTag(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.attachReceiver("q", 0)
+		p.attachReceiver("r", 1)
+		p.write(grant(0, 0, 500), grant(1, 0, 500))
+		seen := map[string]uint32{}
+		for i := range uint32(600) {
+			p.send([]string{"q", "r"}[i%2], "x", i, Sent)
+			f, _ := p.next()
+			x, ok := f.body.(*wire.Transfer)
+			if !ok {
+				p.t.Fatalf("message %d: got %v, want a transfer", i, f)
+			}
+			if before, used := seen[string(x.DeliveryTag)]; used || len(x.DeliveryTag) == 0 {
+				p.t.Fatalf("delivery %d has the tag % x, that of delivery %d", i, x.DeliveryTag, before)
+			}
+			seen[string(x.DeliveryTag)] = i
+		}
+	})
+}
+
 func TestAnEmptyMessageIsAFrame(t *testing.T) {
 	opened(t, func(p *peer) {
 		p.attachReceiver("q", 0)
@@ -327,7 +349,7 @@ func TestSenderSettleModes(t *testing.T) {
 				p.do(func(b *Batch) {
 					_, settled, res := l.Send(b, &Outgoing{Settled: tt.presettle, Payload: []byte("x")}, p.h, 7)
 					if res != Sent || settled != tt.settled {
-						p.t.Errorf("result %d, settled %v", res, settled)
+						p.t.Errorf("%v, settled %v", res, settled)
 					}
 				})
 				f := sent(0, 0, "x")

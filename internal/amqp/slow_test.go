@@ -26,7 +26,7 @@ func (p *peer) stuff(name string) (n uint32) {
 		case res == Full:
 			return n
 		case res != Sent:
-			p.t.Fatalf("message %d: result %d", n, res)
+			p.t.Fatalf("message %d: %v", n, res)
 		}
 	}
 }

@@ -13,7 +13,7 @@ func (p *peer) start(name string, settled bool, ref uint32, want Result) {
 	l := p.sender(name)
 	p.do(func(b *Batch) {
 		if _, _, res := l.Start(b, &Outgoing{Format: 5, Settled: settled}, p.h, ref); res != want {
-			p.t.Errorf("starting: result %d, want %d", res, want)
+			p.t.Errorf("starting: %v, want %v", res, want)
 		}
 	})
 }
@@ -23,7 +23,7 @@ func (p *peer) piece(name, payload string, last bool, wantN int, want Result) {
 	l := p.sender(name)
 	p.do(func(b *Batch) {
 		if n, res := l.Continue(b, []byte(payload), nil, last); n != wantN || res != want {
-			p.t.Errorf("continuing with %s: %d bytes, result %d, want %d and %d", payloadText(payload), n, res, wantN, want)
+			p.t.Errorf("continuing with %s: %d bytes, %v; want %d, %v", payloadText(payload), n, res, wantN, want)
 		}
 	})
 }
@@ -198,6 +198,10 @@ func TestALongMessageIsBrokenOff(t *testing.T) {
 			p.wantSendable("the link is free", "q", true)
 			p.send("q", "next", 8, Sent)
 			p.want("the next one", sent(0, 1, "next"))
+			p.start("q", false, 9, Sent)
+			p.abort("q")
+			p.want("the third frame of three", aborted(begun(2, "")))
+			p.send("q", "more", 10, NoWindow)
 		})
 	})
 }

@@ -139,6 +139,21 @@ func TestSettledOnAnyFrame(t *testing.T) {
 	}
 }
 
+// What has been sent on already, unsettled, is told to be settled: whoever has it now
+// waits for that.
+func TestALaterFrameSettlesWhatHasBeenSentOn(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.attachSender("q", 0)
+		p.write(first(0, 5, "a"))
+		p.heard("it begins", `q 5 more "a"`)
+		l := p.receiver("q")
+		p.do(func(b *Batch) { l.Forwarded(b, 5, "to somebody", 0, 0) })
+		p.write(marked(middle(0, "b")), last(0, "c"))
+		p.heard("settled, once", `q 5 next more settled "b"`, "sender of q says 5 settled none", `q 5 next settled "c"`)
+		p.wantOutstanding("q", 0)
+	})
+}
+
 // unmarked says on a transfer that it is not settled.
 func unmarked(f frame) frame {
 	f = marked(f)
@@ -314,6 +329,14 @@ func TestMaxMessageSize(t *testing.T) {
 			attach(p)
 			p.write(marked(message(0, 0, "0123456789x")))
 			p.want("there is no outcome to tell", &wire.Detach{Closed: true, Error: refused(wire.CondMessageSizeExceeded)})
+		}, limited)
+	})
+	t.Run("resumed, and so not taken", func(t *testing.T) {
+		opened(t, func(p *peer) {
+			attach(p)
+			p.write(with(&wire.Transfer{DeliveryID: wire.Some[uint32](0), Resume: true}, "0123456789x"), message(0, 1, "next"))
+			p.heard("what is ignored has no size", `q 1 "next"`)
+			p.wantIdle("")
 		}, limited)
 	})
 	t.Run("aborted by its last frame", func(t *testing.T) {
