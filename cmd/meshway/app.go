@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/meshway/meshway/internal/config"
@@ -135,7 +136,7 @@ Try it, each in a terminal of its own:
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{explainFlag(err)} })
 	root.AddCommand(a.runCommand(), a.configCommand(), a.sendCommand(), a.receiveCommand(), a.benchCommand(), a.userCommand(), a.versionCommand())
 	root.AddCommand(a.managementCommands()...)
 	markUsage(root)
@@ -147,7 +148,7 @@ func markUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usageError{err}
+				return usageError{explainArgs(cmd, err)}
 			}
 			return nil
 		}
@@ -155,4 +156,28 @@ func markUsage(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		markUsage(c)
 	}
+}
+
+// explainArgs adds to a complaint about the number of arguments which there should be.
+func explainArgs(cmd *cobra.Command, err error) error {
+	if !strings.Contains(err.Error(), "arg(s)") {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+}
+
+// explainFlag says what the value of a flag should have been, in words of people.
+func explainFlag(err error) error {
+	bad, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	want := map[string]string{
+		"float64": "a number", "duration": "a duration such as 500ms or 2s", "bool": "true or false",
+		"int": "a whole number", "intSlice": "a whole number", "uint32": "a whole number that is not negative", "uint64": "a whole number that is not negative",
+	}[bad.GetFlag().Value.Type()]
+	if want == "" {
+		return err
+	}
+	return fmt.Errorf("--%s %q: it must be %s", bad.GetFlag().Name, bad.GetValue(), want)
 }

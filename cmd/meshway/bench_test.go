@@ -23,6 +23,8 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		"cannot receive elsewhere": {"--idle", "1", "--receive-url", "b.example"},
 		"no port":                  {"--url", "localhost:99999"},
 		"accepts at most 1 arg(s)": {"one", "two"},
+		"a rate must be a":         {"--rate", "nan"},
+		"not negative":             {"--credit", "-1"},
 	} {
 		a := newTestApp("")
 		a.want(t, codeUsage, append([]string{"bench"}, args...)...)

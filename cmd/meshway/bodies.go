@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // bodies yields the bodies to send, one after the other: strings, which go out
@@ -29,13 +30,18 @@ func repeated(n int, list ...any) bodies {
 // lines yields the lines of r, without their ends.
 func lines(r io.Reader, data bool) bodies {
 	in := bufio.NewReader(r)
+	n := 0
 	return func(ctx context.Context) (any, error) {
 		return unlessDone(ctx, func() (any, error) {
 			line, err := in.ReadString('\n')
 			if err != nil && (!errors.Is(err, io.EOF) || line == "") {
 				return nil, err
 			}
-			return asBody(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), data), nil
+			n++
+			if line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"); !data && !utf8.ValidString(line) {
+				return nil, fmt.Errorf("line %d is no text in UTF-8; --data sends lines as the bytes that they are", n)
+			}
+			return asBody(line, data), nil
 		})
 	}
 }
@@ -109,6 +115,9 @@ func (f bodyFlags) source(a *app, messages []string) (bodies, error) {
 	case len(messages) > 0:
 		list := make([]any, len(messages))
 		for i, m := range messages {
+			if !f.data && !utf8.ValidString(m) {
+				return nil, usageError{fmt.Errorf("message %d is no text in UTF-8; --data sends it as the bytes that it is", i+1)}
+			}
 			list[i] = asBody(m, f.data)
 		}
 		return repeated(f.count, list...), nil

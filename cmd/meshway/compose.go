@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/Azure/go-amqp"
 	"github.com/spf13/pflag"
@@ -13,7 +14,7 @@ import (
 // envelope is all of a message but its body, as flags say it.
 type envelope struct {
 	durable       bool
-	priority      uint8
+	priority      int
 	ttl           time.Duration
 	messageID     string
 	to            string
@@ -29,7 +30,7 @@ type envelope struct {
 
 func (e *envelope) flags(f *pflag.FlagSet) {
 	f.BoolVar(&e.durable, "durable", false, "mark messages as durable")
-	f.Uint8Var(&e.priority, "priority", 4, "priority, 0 to 9")
+	f.IntVar(&e.priority, "priority", 4, "priority, 0 to 9")
 	f.DurationVar(&e.ttl, "ttl", 0, "time to live, such as 30s")
 	f.StringVar(&e.messageID, "message-id", "", "message-id")
 	f.StringVar(&e.to, "to", "", "to, if it is not the address")
@@ -43,11 +44,16 @@ func (e *envelope) flags(f *pflag.FlagSet) {
 
 // check parses what needs it.
 func (e *envelope) check() error {
-	if e.priority > 9 {
+	if e.priority < 0 || e.priority > 9 {
 		return usageError{fmt.Errorf("--priority %d: it must be 0 to 9", e.priority)}
 	}
 	if e.ttl < 0 || e.ttl > 0xffffffff*time.Millisecond {
 		return usageError{fmt.Errorf("--ttl %v: it must be from 1ms to 49 days", e.ttl)}
+	}
+	for _, s := range append([]string{e.messageID, e.to, e.subject, e.replyTo, e.correlationID, e.contentType, e.groupID}, e.properties...) {
+		if !utf8.ValidString(s) {
+			return usageError{fmt.Errorf("%q is no text in UTF-8", s)}
+		}
 	}
 	e.application = map[string]any{}
 	for _, p := range e.properties {
@@ -66,7 +72,7 @@ func (e *envelope) check() error {
 // message puts a body into the envelope. Text becomes a value, which every
 // client shows as text; bytes become data.
 func (e *envelope) message(body any) *amqp.Message {
-	m := &amqp.Message{Header: &amqp.MessageHeader{Durable: e.durable, Priority: e.priority, TTL: e.ttl}}
+	m := &amqp.Message{Header: &amqp.MessageHeader{Durable: e.durable, Priority: uint8(e.priority), TTL: e.ttl}}
 	if b, ok := body.([]byte); ok {
 		m.Data = [][]byte{b}
 	} else {

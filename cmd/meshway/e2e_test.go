@@ -149,7 +149,7 @@ func TestReleasedWithoutAConsumer(t *testing.T) {
 	url := runRouter(t, openListener)[0]
 	a := networked(url)
 	a.want(t, 1, "send", "nobody", "x", "--anonymous")
-	wantText(t, a.out, `message 1: released: no consumer took it; if "nobody" has none, start one with: meshway receive nobody`)
+	wantText(t, a.out, `message 1: released: no consumer took it; if "nobody" has none, start one with: meshway receive --url `)
 	wantText(t, a.err, "meshway: the message was not accepted")
 }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"time"
 )
 
@@ -16,10 +18,19 @@ type pace struct {
 	next     time.Time
 }
 
+// checkRate refuses what is no rate.
+func checkRate(perSecond float64) error {
+	if perSecond >= 0 && !math.IsInf(perSecond, 0) {
+		return nil
+	}
+	return usageError{fmt.Errorf("--rate %v: it must be a number that is not negative", perSecond)}
+}
+
 func newPace(perSecond float64) *pace {
 	p := &pace{}
 	if perSecond > 0 {
-		p.interval = time.Duration(float64(time.Second) / perSecond)
+		// Less than one in a century is that.
+		p.interval = time.Duration(min(float64(time.Second)/perSecond, float64(100*365*24*time.Hour)))
 	}
 	return p
 }

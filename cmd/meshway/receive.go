@@ -74,10 +74,8 @@ func (o *receiveOptions) check() error {
 		return usageError{fmt.Errorf("--outcome %q: it must be one of %s", o.outcome, strings.Join(outcomes, ", "))}
 	case o.settle == "settled" && outcome(o.outcome) != outcomeAccept:
 		return usageError{errors.New("--outcome says nothing about messages that are settled already; leave one of --settle and --outcome out")}
-	case o.rate < 0:
-		return usageError{fmt.Errorf("--rate %v: it must not be negative", o.rate)}
 	}
-	return errors.Join(checkOutput(o.output), checkTimeout(o.timeout))
+	return errors.Join(checkOutput(o.output), checkTimeout(o.timeout), checkRate(o.rate))
 }
 
 // receiving is one run of `meshway receive`.

@@ -196,7 +196,7 @@ func TestReceiveUsageErrors(t *testing.T) {
 		want string
 		args []string
 	}{
-		{"accepts 1 arg(s), received 0", nil},
+		{"accepts 1 arg(s), received 0: meshway receive ADDRESS; see", nil},
 		{"accepts 1 arg(s), received 2", []string{"a", "b"}},
 		{"the address is empty", []string{""}},
 		{"--count -1", []string{"q", "--count", "-1"}},
@@ -206,6 +206,8 @@ func TestReceiveUsageErrors(t *testing.T) {
 		{"--outcome says nothing", []string{"q", "--settle", "settled", "--outcome", "reject"}},
 		{"--output \"x\"", []string{"q", "-o", "x"}},
 		{"--rate -1", []string{"q", "--rate", "-1"}},
+		{"--rate NaN", []string{"q", "--rate", "nan"}},
+		{`--count "all": it must be a whole number`, []string{"q", "--count", "all"}},
 		{"--timeout -1s", []string{"q", "--timeout", "-1s"}},
 	}
 	for _, tt := range tests {

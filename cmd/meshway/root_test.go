@@ -75,6 +75,11 @@ func TestPace(t *testing.T) {
 	if d := p.due(pause); d != 100*time.Millisecond {
 		t.Errorf("after a pause the second waits %v, want no burst", d)
 	}
+	p = newPace(1e-12)
+	_ = p.due(start)
+	if d := p.due(start); d < 24*time.Hour {
+		t.Errorf("at a rate of next to nothing the second waits %v", d)
+	}
 	if d := newPace(0).due(start); d != 0 {
 		t.Errorf("without a rate it waits %v", d)
 	}

@@ -74,10 +74,8 @@ func (o *sendOptions) check() error {
 		return usageError{fmt.Errorf("--settle %q: it must be unsettled or settled", o.settle)}
 	case o.request && o.envelope.replyTo != "":
 		return usageError{errors.New("--request sets the address for replies itself; leave --reply-to out")}
-	case o.rate < 0:
-		return usageError{fmt.Errorf("--rate %v: it must not be negative", o.rate)}
 	}
-	return errors.Join(checkOutput(o.output), checkTimeout(o.timeout), o.envelope.check())
+	return errors.Join(checkOutput(o.output), checkTimeout(o.timeout), checkRate(o.rate), o.envelope.check())
 }
 
 func checkOutput(format string) error {
@@ -110,6 +108,9 @@ type sending struct {
 func (a *app) send(ctx context.Context, o sendOptions, address string, messages []string) error {
 	if err := o.check(); err != nil {
 		return err
+	}
+	if address == "" && o.envelope.to == "" {
+		return usageError{errors.New("the address is empty")}
 	}
 	next, err := o.bodies.source(a, messages)
 	if err != nil {
@@ -224,8 +225,12 @@ func (s *sending) transfer(ctx context.Context, m *amqp.Message) (pending, error
 // remedy is the command that starts a consumer of the address.
 func (s *sending) remedy() string {
 	words := []string{s.name, "receive"}
-	if s.url != "" {
-		words = append(words, "--url", shellWord(withoutLogin(s.url)))
+	url := s.url
+	if url == "" { // another terminal may not have it
+		url = s.getenv(urlEnv)
+	}
+	if url != "" {
+		words = append(words, "--url", shellWord(withoutLogin(url)))
 	}
 	return strings.Join(append(words, shellWord(s.address)), " ")
 }

@@ -181,6 +181,13 @@ func TestSendGivesUp(t *testing.T) {
 	a.want(t, 1, "send", "orders", "x", "--timeout", "1ms")
 	wantText(t, a.err, `meshway: no consumer on "orders" took messages for 1ms; start one with: meshway receive orders`)
 
+	// Another terminal does not have the variable.
+	a = newTestApp("")
+	a.router.noCredit = true
+	a.getenv = func(name string) string { return map[string]string{urlEnv: "amqp://u:secret@b.example"}[name] }
+	a.want(t, 1, "send", "orders", "x", "--timeout", "1ms")
+	wantText(t, a.err, "start one with: meshway receive --url amqp://USER:PASSWORD@b.example orders")
+
 	a = newTestApp("")
 	a.router.noState = true
 	a.want(t, 1, "send", "orders", "x", "--timeout", "1ms")
@@ -266,7 +273,7 @@ func TestSendUsageErrors(t *testing.T) {
 		want string
 		args []string
 	}{
-		{"requires at least 1 arg", nil},
+		{"requires at least 1 arg(s), only received 0: meshway send ADDRESS [MESSAGE...]", nil},
 		{"unknown flag: --cuont", []string{"q", "--cuont", "1"}},
 		{"--count 0", []string{"q", "x", "--count", "0"}},
 		{"--count repeats messages", []string{"q", "--count", "2"}},
@@ -280,6 +287,16 @@ func TestSendUsageErrors(t *testing.T) {
 		{"--ttl -1s", []string{"q", "x", "--ttl", "-1s"}},
 		{"--timeout -1s", []string{"q", "x", "--timeout", "-1s"}},
 		{"--rate -1", []string{"q", "x", "--rate", "-1"}},
+		{"--rate NaN", []string{"q", "x", "--rate", "nan"}},
+		{"--rate +Inf", []string{"q", "x", "--rate", "inf"}},
+		{`--rate "fast": it must be a number`, []string{"q", "x", "--rate", "fast"}},
+		{`--timeout "soon": it must be a duration such as`, []string{"q", "x", "--timeout", "soon"}},
+		{`--size "1k": it must be a whole number`, []string{"q", "--size", "1k"}},
+		{"--priority 300", []string{"q", "x", "--priority", "300"}},
+		{"the address is empty", []string{"", "x"}},
+		{"message 2 is no text in UTF-8; --data", []string{"q", "x", "y\xff"}},
+		{`"s\xff" is no text in UTF-8`, []string{"q", "x", "--subject", "s\xff"}},
+		{`"k=\xff" is no text in UTF-8`, []string{"q", "x", "-p", "k=\xff"}},
 		{`--property "k": it must be NAME=VALUE`, []string{"q", "x", "-p", "k"}},
 		{"--property k is given twice", []string{"q", "x", "-p", "k=1", "-p", "k=2"}},
 		{"leave --reply-to out", []string{"q", "x", "--request", "--reply-to", "r"}},
@@ -300,6 +317,17 @@ func TestErrorOfStandardInputIsReported(t *testing.T) {
 	a.in = readerFunc(func([]byte) (int, error) { return 0, errors.New("disk on fire") })
 	a.want(t, 1, "send", "q")
 	wantText(t, a.err, "read standard input: disk on fire")
+}
+
+func TestBytesThatAreNoTextAreSentAsDataOnly(t *testing.T) {
+	a := newTestApp("text\nno \xff text\n")
+	a.want(t, 1, "send", "q")
+	wantText(t, a.err, "line 2 is no text in UTF-8; --data")
+	b := newTestApp("no \xff text\n")
+	b.want(t, 0, "send", "q", "--data")
+	if got := b.router.sent[0].Data; len(got) != 1 || string(got[0]) != "no \xff text" {
+		t.Errorf("sent %q", got)
+	}
 }
 
 type readerFunc func([]byte) (int, error)

@@ -59,7 +59,7 @@ type client struct {
 	conn     *amqp.Conn
 	begin    func(b *amqp.Batch, s *amqp.Session) error // called once it is open
 	batchEnd func(b *amqp.Batch)                        // called after each read; may be nil
-	fail     func(error)                                // hears of every end that is not an orderly close
+	fail     func(error)                                // hears why the connection or a link of it ended
 	ended    chan struct{}
 }
 
@@ -74,9 +74,7 @@ func dial(ctx context.Context, to endpoint, c *client) error {
 	c.ended = make(chan struct{})
 	go func() {
 		defer close(c.ended)
-		if err := c.conn.Run(); err != nil {
-			c.fail(fmt.Errorf("connection to %s: %w", to.target, err))
-		}
+		c.fail(connectionError(to.target, c.conn.Run()))
 	}()
 	return nil
 }
@@ -132,10 +130,25 @@ func closeAll(clients []*client, concurrency int) {
 	all.Wait()
 }
 
-// linkError explains why a link ended before we ended it.
-func linkError(what, address string, e *wire.Error) error {
-	if e == nil {
-		return fmt.Errorf("%s on %q was closed by the peer", what, address)
+// linkEnded tells why a link ended. One that ends with its connection says nothing: the
+// connection's own end does.
+func (c *client) linkEnded(what, address string, e *wire.Error) {
+	switch {
+	case c.conn.Over():
+	case e == nil:
+		c.fail(fmt.Errorf("%s on %q was closed by the peer", what, address))
+	default:
+		c.fail(fmt.Errorf("%s on %q was closed by the peer: %w", what, address, e))
 	}
-	return fmt.Errorf("%s on %q was closed by the peer: %w", what, address, e)
+}
+
+// connectionError explains why a connection ended.
+func connectionError(target string, err error) error {
+	if err == nil {
+		return fmt.Errorf("%s closed the connection", target)
+	}
+	if e, ok := errors.AsType[*wire.Error](err); ok {
+		return fmt.Errorf("%s closed the connection: %w", target, e)
+	}
+	return fmt.Errorf("the connection to %s was lost: %w", target, err)
 }

@@ -20,9 +20,13 @@ type hub struct {
 	spoil   func(n int, p []byte) [][]byte // what becomes of the n-th message; nil leaves it
 	pretend bool                           // that messages spoiled away were accepted, and some that arrived modified; else they are released
 
+	attached func(n int) // hears of the n-th attach; may be nil
+
 	mu    sync.Mutex
 	nodes map[string]*hubNode
 	conns int
+	live  []*amqp.Conn
+	links int
 }
 
 type hubNode struct {
@@ -65,11 +69,24 @@ func newHub(t *testing.T) *hub {
 	return h
 }
 
-func (h *hub) OnOpen(*amqp.Conn, *amqp.Batch) *wire.Error {
+func (h *hub) OnOpen(c *amqp.Conn, _ *amqp.Batch) *wire.Error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.conns++
+	h.live = append(h.live, c)
 	return nil
+}
+
+// endAll ends every connection.
+func (h *hub) endAll(end func(b *amqp.Batch, c *amqp.Conn)) {
+	h.mu.Lock()
+	live := slices.Clone(h.live)
+	h.mu.Unlock()
+	var b amqp.Batch
+	for _, c := range live {
+		end(&b, c)
+	}
+	b.Flush()
 }
 
 func (h *hub) OnFault(*amqp.Conn, string, *wire.Error) {}
@@ -78,6 +95,13 @@ func (h *hub) OnAttach(b *amqp.Batch, r *amqp.AttachRequest) {
 	if h.refuse != nil {
 		r.Refuse(b, h.refuse)
 		return
+	}
+	if h.attached != nil {
+		h.mu.Lock()
+		h.links++
+		n := h.links
+		h.mu.Unlock()
+		defer h.attached(n)
 	}
 	a := &amqp.Answer{Source: r.Attach.Source, Target: r.Attach.Target, SndSettleMode: r.Attach.SndSettleMode.Or(wire.SndMixed)}
 	if r.Attach.Role == wire.RoleSender {

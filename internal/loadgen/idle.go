@@ -101,12 +101,12 @@ type (
 
 // OnDetach fails the run, unless it is over.
 func (l idleSender) OnDetach(_ *amqp.Batch, e *wire.Error) {
-	l.c.run.fail(linkError("an idle sender", l.c.address, e))
+	l.c.client.linkEnded("an idle sender", l.c.address, e)
 }
 
 // OnDetach fails the run, unless it is over.
 func (l idleReceiver) OnDetach(_ *amqp.Batch, _ []amqp.InDelivery, e *wire.Error) {
-	l.c.run.fail(linkError("an idle receiver", l.c.address, e))
+	l.c.client.linkEnded("an idle receiver", l.c.address, e)
 }
 
 // runIdle opens the connections, holds them and closes them.

@@ -156,7 +156,7 @@ func (r *receiver) OnSenderState(*amqp.Batch, amqp.InDelivery, bool, wire.Delive
 
 // OnDetach fails the run, unless it is over.
 func (r *receiver) OnDetach(_ *amqp.Batch, _ []amqp.InDelivery, e *wire.Error) {
-	r.run.linkEnded(linkError("a receiver", r.address, e))
+	r.client.linkEnded("a receiver", r.address, e)
 }
 
 // throttle makes a reader take no more than so many bytes a second, by keeping

@@ -82,9 +82,6 @@ func (r *run) fail(err error) {
 	}
 }
 
-// linkEnded fails the run when a link ends by itself. It is called by readers.
-func (r *run) linkEnded(err error) { r.fail(err) }
-
 func (r *run) linkName(kind string, n uint32) string {
 	return fmt.Sprintf("%s-%s-%d", r.container, kind, n)
 }

@@ -3,12 +3,15 @@ package loadgen
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -237,6 +240,16 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+func TestWatchedProcessThatIsNotThere(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("processes are watched on Linux only")
+	}
+	_, err := Run(t.Context(), Options{Target: "127.0.0.1:1", Address: "q", Watch: []int{math.MaxInt32}})
+	if err == nil || !strings.Contains(err.Error(), "there is no process 2147483647") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestRefusedLinkIsTheError(t *testing.T) {
 	h := newHub(t)
 	h.refuse = &wire.Error{Condition: wire.CondNotFound, Description: "no such node"}
@@ -245,6 +258,38 @@ func TestRefusedLinkIsTheError(t *testing.T) {
 		_, err := Run(t.Context(), o)
 		if err == nil || !strings.Contains(err.Error(), "no such node") {
 			t.Errorf("got %v, want the peer's reason", err)
+		}
+	}
+}
+
+// A router that dies or leaves in the middle is the error, not the links that go with it.
+func TestARouterThatGoesAwayIsTheError(t *testing.T) {
+	forced := &wire.Error{Condition: wire.CondConnectionForced, Description: "going down"}
+	for want, end := range map[string]func(*amqp.Batch, *amqp.Conn){
+		"was lost":              func(_ *amqp.Batch, c *amqp.Conn) { c.Abort(nil) },
+		"closed the connection": func(b *amqp.Batch, c *amqp.Conn) { c.Close(b, nil) },
+		"going down":            func(b *amqp.Batch, c *amqp.Conn) { c.Close(b, forced) },
+	} {
+		for kind, o := range map[string]Options{"load": {Size: 100}, "idle": {Idle: 3, Hold: time.Minute}} {
+			t.Run(want+", "+kind, func(t *testing.T) {
+				h := newHub(t)
+				o.Target, o.Address = h.target, "q"
+				h.spoil = func(n int, p []byte) [][]byte { // of load only
+					if n == 100 {
+						go h.endAll(end)
+					}
+					return [][]byte{p}
+				}
+				h.attached = func(n int) {
+					if n == 6 { // two links for each of three idle connections
+						go h.endAll(end)
+					}
+				}
+				_, err := Run(t.Context(), o)
+				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), h.target) {
+					t.Errorf("got %v, want %q of %s", err, want, h.target)
+				}
+			})
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (s *sender) OnSendable(b *amqp.Batch, _ *amqp.Sender) { s.wake(b) }
 
 // OnDetach fails the run, unless it is over.
 func (s *sender) OnDetach(_ *amqp.Batch, e *wire.Error) {
-	s.run.linkEnded(linkError("a sender", s.address, e))
+	s.client.linkEnded("a sender", s.address, e)
 }
 
 // OnOutcome counts what became of messages.

@@ -1,6 +1,9 @@
 package loadgen
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -40,6 +43,9 @@ func newWatch(pids []int) *watch { return &watch{pids: pids, stop: make(chan str
 func (w *watch) begin() error {
 	for _, pid := range w.pids {
 		m, err := procstat.Resident(pid)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no process %d to watch", pid)
+		}
 		if err != nil {
 			return err
 		}
