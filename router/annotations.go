@@ -60,6 +60,23 @@ func (e *egress) dress(out *amqp.Outgoing, m *message) {
 	}
 }
 
+// front is what a consumer sees of a message's first sections instead of the first n of
+// these bytes; nil if it sees the message as it is, or not all of those sections are here.
+func (e *egress) front(p []byte, m *message) (front []byte, n int) {
+	if e.trunk != nil || !e.annotate && m.in.peer.stripIn || !headIsWhole(p) {
+		return nil, 0
+	}
+	_, _, tail, _ := cutAnnotations(p)
+	n = len(p) - len(tail)
+	if e.annotate {
+		return e.annotated(p[:n], m.way), n
+	}
+	if front = stripAnnotations(p[:n]); len(front) == n {
+		return nil, 0
+	}
+	return front, n
+}
+
 // annotated adds what a consumer that keeps annotations wants to know. w is the way by
 // which the message came from another router; nil if it did not.
 func (e *egress) annotated(payload []byte, w *way) []byte {

@@ -146,7 +146,7 @@ func (in *ingress) complete(b *amqp.Batch) {
 // startStream turns the delivery that is arriving into a stream and routes it.
 func (in *ingress) startStream(b *amqp.Batch) {
 	p := in.partial
-	if (in.peer.stripIn || in.addr == nil && !in.trunk || in.divided()) && !headIsWhole(p.pieces[0].bytes) {
+	if !in.trunk && !headIsWhole(p.pieces[0].bytes) {
 		p.pieces = join(p.pieces, p.size)
 	}
 	if in.peer.stripIn {
@@ -169,15 +169,6 @@ func (in *ingress) startStream(b *amqp.Batch) {
 	}
 	in.beginStream(b, &m)
 	a.route(b, &m)
-}
-
-// divided says that messages go by a key that is in their sections.
-func (in *ingress) divided() bool {
-	if in.addr == nil {
-		return false
-	}
-	f := in.addr.front.Load()
-	return f != nil && f.plan != nil
 }
 
 // beginStream makes the delivery that is arriving a stream of what has come of it.

@@ -226,7 +226,7 @@ func (s *stream) startCopy(b *amqp.Batch, e *egress, c *copyOf) bool {
 	if c.fan != nil {
 		origin = c.fan
 	}
-	id, settled, ok := cp.begin(b, origin, c.index, m.settled || m.settle, e.head(m))
+	id, settled, ok := cp.begin(b, origin, c.index, m.settled || m.settle, m)
 	switch {
 	case !ok:
 		return s.isCanceled()

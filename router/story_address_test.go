@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -152,6 +153,7 @@ func TestWhatCannotBeAttachedIsRefusedWithAReason(t *testing.T) {
 		"receiver of requests":      {source: meshtest.From("$management"), want: wire.CondNotAllowed},
 		"another router":            {target: meshtest.To("_topo/0/other/x"), want: wire.CondNotFound},
 		"source without address":    {source: &wire.Source{}, want: wire.CondInvalidField},
+		"an address of 5,000 bytes": {target: meshtest.To(strings.Repeat("x", 5000)), want: wire.CondInvalidField},
 		"slash alone":               {target: meshtest.To("/"), want: wire.CondInvalidField},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,57 +180,85 @@ func TestWhatCannotBeAttachedIsRefusedWithAReason(t *testing.T) {
 	}
 }
 
-// annotated is a message with an annotation of its own and, as if it had passed a
-// router before, with those of a router.
-func annotated(router bool) []byte {
-	m := wire.Map{{Key: wire.Symbol("x-opt-mine"), Value: "kept"}}
-	if router {
-		m = append(m, wire.Pair{Key: wire.Symbol("x-opt-qd.ingress"), Value: "0/before"},
-			wire.Pair{Key: wire.Symbol("x-opt-qd.trace"), Value: []any{"0/before"}})
-	}
+// annotations are what stands before the body of a message with an annotation of its own
+// and, as if it had passed a router before, with those of a router.
+func annotations() []byte {
+	m := wire.Map{{Key: wire.Symbol("x-opt-mine"), Value: "kept"}, {Key: wire.Symbol("x-opt-qd.ingress"), Value: "0/before"},
+		{Key: wire.Symbol("x-opt-qd.trace"), Value: []any{"0/before"}}}
 	b, err := wire.AppendAnnotations(nil, wire.SectionMessageAnnotations, m)
 	if err != nil {
 		panic(err)
 	}
-	return wire.AppendData(b, []byte("x"))
+	return b
+}
+
+// stripping is what becomes of annotations between listeners with these settings.
+var stripping = []struct {
+	from, to       config.Strip
+	ingress, trace string
+}{
+	{config.StripBoth, config.StripBoth, "", ""},
+	{config.StripNone, config.StripNone, "0/before", "0/before 0/R"},
+	{config.StripBoth, config.StripNone, "0/R", "0/R"},
+	{config.StripIn, config.StripIn, "0/R", "0/R"},
+	{config.StripOut, config.StripNone, "0/before", "0/before 0/R"},
+	{config.StripNone, config.StripBoth, "", ""},
+	{config.StripNone, config.StripOut, "", ""},
+	{config.StripOut, config.StripOut, "", ""},
 }
 
 func TestAnnotationsOfRoutersComeAndGoAsTheListenersSay(t *testing.T) {
-	for _, row := range []struct {
-		from, to       config.Strip
-		ingress, trace string
-	}{
-		{config.StripBoth, config.StripBoth, "", ""},
-		{config.StripNone, config.StripNone, "0/before", "0/before 0/R"},
-		{config.StripBoth, config.StripNone, "0/R", "0/R"},
-		{config.StripIn, config.StripIn, "0/R", "0/R"},
-		{config.StripOut, config.StripNone, "0/before", "0/before 0/R"},
-		{config.StripNone, config.StripBoth, "", ""},
-		{config.StripNone, config.StripOut, "", ""},
-		{config.StripOut, config.StripOut, "", ""},
+	send := func(p *producer, body []byte) {
+		p.app.do(func() { p.Send(&meshtest.Out{Payload: append(annotations(), body...), Settled: true, Frame: 10_000}) })
+	}
+	for name, way := range map[string]func(p *producer, c *consumer, session *meshtest.Session) (body []byte){
+		"short": func(p *producer, _ *consumer, _ *meshtest.Session) []byte { send(p, text("x")); return text("x") },
+		"long": func(p *producer, _ *consumer, _ *meshtest.Session) []byte {
+			send(p, long(200_000))
+			return long(200_000)
+		},
+		"of several frames that find no window": func(p *producer, c *consumer, session *meshtest.Session) []byte {
+			p.post(text("takes the window"))
+			send(p, long(30_000))
+			equal(c.app.stage, "deliveries in the window", len(c.got), 1)
+			c.app.do(func() { session.Grant(10) })
+			c.got = c.got[1:]
+			return long(30_000)
+		},
 	} {
-		t.Run(fmt.Sprintf("from %s to %s", row.from, row.to), func(t *testing.T) {
-			play(t, func(c *config.Config) {
-				to := c.Listeners[0]
-				c.Listeners[0].StripAnnotations = row.from
-				to.Name, to.Port, to.StripAnnotations = "to", "5673", row.to
-				c.Listeners = append(c.Listeners, to)
-			}, func(s *stage) {
-				c := s.appAt("receiver", listenHost+":5673", meshtest.ClientOptions{}).consumer("q", 10)
-				s.app("sender").producer("q").post(annotated(true))
-				m, err := wire.ParseMessage(c.got[0].bytes)
-				if err != nil {
-					s.t.Fatal(err)
-				}
-				ingress, _ := m.MessageAnnotations.Get("x-opt-qd.ingress")
-				trace, _ := m.MessageAnnotations.Get("x-opt-qd.trace")
-				mine, _ := m.MessageAnnotations.Get("x-opt-mine")
-				equal(s, "ingress", fmt.Sprint(orEmpty(ingress)), row.ingress)
-				equal(s, "trace", strings.Trim(fmt.Sprint(orEmpty(trace)), "[]"), row.trace)
-				equal(s, "its own", mine, any("kept"))
-				equal(s, "text", c.bodies(), "x")
-			})
-		})
+		for _, address := range []string{"q", "multicast/m"} {
+			for _, row := range stripping {
+				t.Run(fmt.Sprintf("%s, from %s to %s at %s", name, row.from, row.to, address), func(t *testing.T) {
+					play(t, func(c *config.Config) {
+						to := c.Listeners[0]
+						c.Listeners[0].StripAnnotations = row.from
+						to.Name, to.Port, to.StripAnnotations = "to", "5673", row.to
+						c.Listeners = append(c.Listeners, to)
+					}, func(s *stage) {
+						a := s.appAt("receiver", listenHost+":5673", meshtest.ClientOptions{})
+						o := meshtest.SessionOptions{Window: 1000}
+						if strings.Contains(name, "no window") {
+							o = meshtest.SessionOptions{Window: 1, KeepWindow: true}
+						}
+						session := a.begin(o)
+						c := a.consumer(address, 10)
+						body := way(s.app("sender").producer(address), c, session)
+						m, err := wire.ParseMessage(c.got[0].bytes)
+						if err != nil {
+							s.t.Fatal(err)
+						}
+						ingress, _ := m.MessageAnnotations.Get("x-opt-qd.ingress")
+						trace, _ := m.MessageAnnotations.Get("x-opt-qd.trace")
+						mine, _ := m.MessageAnnotations.Get("x-opt-mine")
+						equal(s, "ingress", fmt.Sprint(orEmpty(ingress)), row.ingress)
+						equal(s, "trace", strings.Trim(fmt.Sprint(orEmpty(trace)), "[]"), row.trace)
+						equal(s, "its own", mine, any("kept"))
+						equal(s, "complete", c.got[0].Complete, true)
+						equal(s, "the body as it was", bytes.HasSuffix(c.got[0].bytes, body), true)
+					})
+				})
+			}
+		}
 	}
 }
 

@@ -67,6 +67,19 @@ func TestWaitingDeliveriesLeaveByPriority(t *testing.T) {
 	})
 }
 
+func TestAHeaderThatCannotBeReadHasNoPriority(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		c := s.app("receiver").closed("q")
+		broken := append([]byte{0, 0x53, 0x70, 0xa1, 1, '9'}, text("broken")...)
+		s.app("sender").producer("q").post(urgent(3, "last"), urgent(5, "first"), broken, urgent(4, "plain"))
+		c.grant(10)
+		equal(s, "deliveries", len(c.got), 4)
+		equal(s, "the second, as it was sent", string(c.got[1].bytes), string(broken))
+		c.got = append(c.got[:1], c.got[2:]...)
+		equal(s, "order of the others", c.bodies(), "first plain last")
+	})
+}
+
 func TestThePriorityOfAnAddressGoesBeforeTheMessages(t *testing.T) {
 	four := uint8(4)
 	play(t, func(c *config.Config) {

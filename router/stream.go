@@ -36,10 +36,11 @@ type stream struct {
 type streamCopy struct {
 	s       *stream
 	e       *egress
-	chunk   int  // number of the next chunk in the message
-	at      int  // bytes of it that have left
-	begun   bool // it has the consumer's link
-	away    bool // the consumer has left
+	front   []byte // what goes instead of the first bytes, see egress.front
+	chunk   int    // number of the next chunk in the message
+	at      int    // bytes of it that have left
+	begun   bool   // it has the consumer's link
+	away    bool   // the consumer has left
 	pumping bool
 	again   bool // somebody had reason to pump meanwhile
 	done    bool // it has left whole, or never will
@@ -99,7 +100,7 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 		return s.startCopy(b, e, &copyOf{message: *m, fan: m.fan, index: m.index})
 	}
 	c := &streamCopy{s: s, e: e, accept: !m.settled, hop: m.hop}
-	id, outSettled, ok := c.begin(b, m.origin(e.addr), m.id, m.settled && m.hop == nil || m.settle, e.head(m))
+	id, outSettled, ok := c.begin(b, m.origin(e.addr), m.id, m.settled && m.hop == nil || m.settle, m)
 	switch {
 	case !ok:
 		if !s.isCanceled() {
@@ -119,9 +120,9 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 	return true
 }
 
-// begin takes the consumer's link for the copy. ref is what the origin knows the
-// delivery by, head what stands in front of the message.
-func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settled bool, head []byte) (id uint32, outSettled, ok bool) {
+// begin takes the consumer's link for the copy of m. ref is what the origin knows the
+// delivery by.
+func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settled bool, m *message) (id uint32, outSettled, ok bool) {
 	s, e := c.s, c.e
 	s.mu.Lock()
 	if s.canceled || s.late || !e.stream.CompareAndSwap(nil, c) {
@@ -130,14 +131,20 @@ func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settle
 	}
 	c.pumping = true // until the link is ours
 	c.chunk = s.first
+	if s.first == 0 && len(s.chunks) > 0 {
+		first := s.chunks[0].bytes
+		if front, n := e.front(first, m); front != nil {
+			c.front, c.at = append(front, first[n:]...), len(first)
+		}
+	}
 	s.copies = append(s.copies, c)
 	p, _ := c.next()
 	s.mu.Unlock()
-	out := amqp.Outgoing{Format: s.format, Settled: settled, Head: head, Payload: p.bytes, In: p.in}
+	out := amqp.Outgoing{Format: s.format, Settled: settled, Head: e.head(m), Payload: p.bytes, In: p.in}
 	id, outSettled, res := e.start(b, &out, origin, ref)
 	s.mu.Lock()
 	c.pumping = false
-	c.at += len(p.bytes) - len(out.Payload)
+	c.took(len(p.bytes) - len(out.Payload))
 	c.accept = c.accept && (settled || outSettled) // before anybody else can find the end of it
 	c.begun = res == amqp.Sent
 	switch {
@@ -265,7 +272,7 @@ func (c *streamCopy) pump(b *amqp.Batch) {
 		s.mu.Unlock()
 		n, res := c.e.link.Continue(b, p.bytes, p.in, last)
 		s.mu.Lock()
-		c.at += n
+		c.took(n)
 		c.moved(res, last)
 		freed += s.free()
 		if res != amqp.Sent && !c.again {
@@ -377,6 +384,9 @@ func (c *streamCopy) next() (p piece, last bool) {
 		return piece{}, false
 	}
 	i := c.chunk - s.first
+	if len(c.front) > 0 {
+		return piece{bytes: c.front}, s.ended && i == len(s.chunks)-1 && c.at == len(s.chunks[i].bytes)
+	}
 	if i < len(s.chunks) && c.at == len(s.chunks[i].bytes) && (i+1 < len(s.chunks) || !s.ended) {
 		// Past this chunk; the last one is only left behind when more is to come,
 		// so that the message's last byte leaves in its last frame.
@@ -388,6 +398,15 @@ func (c *streamCopy) next() (p piece, last bool) {
 	p = s.chunks[i]
 	p.bytes = p.bytes[c.at:]
 	return p, s.ended && i == len(s.chunks)-1
+}
+
+// took notes that n bytes have left of what next said. The caller holds mu.
+func (c *streamCopy) took(n int) {
+	if len(c.front) > 0 {
+		c.front = c.front[n:]
+	} else {
+		c.at += n
+	}
 }
 
 // free gives back the chunks that every live copy has passed, and none that
