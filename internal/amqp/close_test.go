@@ -280,6 +280,16 @@ func TestClosingTowardsAPeerThatDoesNotRead(t *testing.T) {
 	}
 }
 
+// A peer that broke the rules, and neither closes nor goes, is waited for no longer than
+// another.
+func TestAPeerThatStaysAfterGarbageIsLetGo(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.write([]byte("GET / HTTP/1.1\r\n\r\n"))
+		p.want("the fault", &wire.Close{Error: refused(wire.CondFramingError)})
+		p.wantOver("the time for our last words has passed", closeWriteTimeout)
+	})
+}
+
 // What one peer did before it broke the rules reaches the others at once, not
 // after the time that its last words are given.
 func TestGarbageDelaysNobodyElse(t *testing.T) {

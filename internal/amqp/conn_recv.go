@@ -34,7 +34,9 @@ func (c *Conn) recvBytes(w *work) (done bool, err error) {
 			err = c.recvHeader(id)
 			continue
 		}
-		f, n, perr := wire.ParseFrame(rest, c.maxFrame())
+		// Before open as well: [2.4.1] promises a peer 512 bytes then, but what many say
+		// in it is longer.
+		f, n, perr := wire.ParseFrame(rest, c.cfg.MaxFrameSize)
 		if perr != nil {
 			return c.recvGarbage(perr)
 		}
@@ -51,15 +53,6 @@ func (c *Conn) recvBytes(w *work) (done bool, err error) {
 		c.t.consumed(at, need)
 	}
 	return done, err
-}
-
-// maxFrame is the largest frame allowed now: before open both sides are held to
-// the least maximum. [2.4.1]
-func (c *Conn) maxFrame() uint32 {
-	if c.phase == phaseUp {
-		return c.cfg.MaxFrameSize
-	}
-	return max(c.cfg.MaxFrameSize, wire.MinMaxFrameSize)
 }
 
 // recvGarbage answers bytes that are no frame. Nothing behind them can be

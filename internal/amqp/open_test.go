@@ -57,6 +57,34 @@ func TestAnOpenThatSaysNothing(t *testing.T) {
 	})
 }
 
+// A connection that has a number says it among the properties, and changes nothing that the
+// others of its listener say.
+func TestOpenSaysTheNumberOfTheConnection(t *testing.T) {
+	cfg := &Config{ContainerID: "engine", MaxFrameSize: 4096, NumberProperty: "connection",
+		Properties: wire.Map{{Key: wire.Symbol("product"), Value: "test"}}}
+	for _, n := range []uint64{7, 1 << 40, 0} {
+		dialogue(t, func(p *peer) {
+			p.write(wire.ProtoAMQP[:], &p.hello)
+			p.wantHeader("the header", wire.ProtoAMQP)
+			p.want("what it says of itself", &wire.Open{ContainerID: "engine",
+				Properties: wire.Map{cfg.Properties[0], {Key: wire.Symbol("connection"), Value: int64(n)}}})
+		}, func(p *peer) { p.cfg, p.number = cfg, n })
+	}
+}
+
+// [2.4.1] A peer that says much in its open goes beyond the 512 bytes that it may count
+// on: whoever takes larger frames later takes that one.
+func TestALongOpen(t *testing.T) {
+	dialogue(t, func(p *peer) {
+		p.open()
+		if got := p.conn.Peer().Properties; len(got) != 1 {
+			p.t.Errorf("its properties are %v", got)
+		}
+	}, saying(func(o *wire.Open) {
+		o.Properties = wire.Map{{Key: wire.Symbol("product"), Value: strings.Repeat("long", 500)}}
+	}))
+}
+
 // refusedOpen says that what the peer wrote instead of a proper open is answered
 // by open and close. [2.4.3]
 func refusedOpen(t *testing.T, condition wire.Symbol, description string, options []option, frames ...any) {

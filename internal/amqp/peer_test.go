@@ -28,6 +28,7 @@ type peer struct {
 	done chan struct{} // closed when Run has returned
 	err  error         // what Run returned
 
+	number  uint64    // of the connection
 	hello   wire.Open // what open says of us
 	in      []byte    // written by the engine, not looked at yet
 	tap     tapRecord // told of all frames
@@ -100,6 +101,7 @@ func newPeer(t *testing.T, client bool, options []option) *peer {
 	} else {
 		p.conn = NewServer(engine, p.cfg, p.h)
 	}
+	p.conn.SetNumber(p.number)
 	p.conn.SetTap(&p.tap)
 	go func() {
 		defer close(p.done)

@@ -228,7 +228,14 @@ func TestAMessageIsLargerThanTheWindowEverIs(t *testing.T) {
 		p.attachReceiver("q", 0)
 		p.write(takesOf(takes(0, 2), 0, 0, 10))
 		p.wantSendable("credit", "q", true)
-		p.send("q", payload, 7, Sent)
+		lent := []byte(payload)
+		l := p.sender("q")
+		p.do(func(b *Batch) {
+			if _, _, res := l.Send(b, &Outgoing{Payload: lent}, p.h, 7); res != Sent {
+				p.t.Errorf("it was not taken: %v", res)
+			}
+		})
+		clear(lent) // it was only lent
 		ask := incoming(0, 256)
 		ask.Echo = true
 		p.want("two frames, and how much more?", opening(payload[:per]), middle(0, payload[per:2*per]), ask)

@@ -237,9 +237,12 @@ func TestDeliveriesWaitForASlowSocket(t *testing.T) {
 	opened(t, func(p *peer) {
 		p.attachReceiver("q", 0)
 		p.attachReceiver("r", 1)
-		p.write(grant(0, 0, 1000), grant(1, 0, 1000))
+		p.attachReceiver("long", 2)
+		p.write(grant(0, 0, 1000), grant(1, 0, 1000), grant(2, 0, 1000))
 		p.wantSendable("credit", "q", true)
 		p.wantSendable("credit", "r", true)
+		p.wantSendable("credit", "long", true)
+		p.start("long", false, 0, Sent)
 		p.nc.in.set(func(s *memStream) { s.limit = 1000 })
 		payload := strings.Repeat("x", 1000)
 		n := uint32(0)
@@ -255,13 +258,15 @@ func TestDeliveriesWaitForASlowSocket(t *testing.T) {
 		}
 		p.send("r", payload, 0, Full)
 		p.start("r", false, 0, Full)
+		p.piece("long", payload, false, 0, Full)
 		p.do(func(b *Batch) { p.sender("r").session.conn.Close(b, nil) }) // control passes
 		p.nc.in.set(func(s *memStream) { s.limit = 0 })
 		for id := range n {
-			p.want("all that was encoded arrives", sent(0, id, payload))
+			p.want("all that was encoded arrives", sent(0, 1+id, payload))
 		}
 		p.want("and the close behind it", &wire.Close{})
 		p.wantSendable("those who waited hear of it", "q", true)
 		p.wantSendable("each", "r", true)
+		p.wantSendable("and who is in the middle of a message", "long", true)
 	})
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -298,6 +299,7 @@ func TestParsePerformativeRefuses(t *testing.T) {
 		{"descriptor of another type", "00 a1 01 78 45", "want ulong or symbol, got string (0xa1)"},
 		{"null descriptor", "00 40 45", "want ulong or symbol, got null (0x40)"},
 		{"a type that is no frame body", "00 53 28 45", "source is not a frame body"},
+		{"the same with fields", "00 53 28 c0 02 01 40", "source is not a frame body"},
 		{"a map", "00 53 14 c1 01 00", "performative.transfer.list: want list, got map (0xc1)"},
 		{"list without room for its count", "00 53 14 c0 00 00", "list has size 0, too little for its count"},
 		{"list32 without room for its count", "00 53 14 d0 00000003 00000000", "list has size 3, too little for its count"},
@@ -310,6 +312,63 @@ func TestParsePerformativeRefuses(t *testing.T) {
 			_, _, _, err := ParsePerformative(unhex(t, tt.bytes))
 			wantFault(t, err, tt.err)
 		})
+	}
+}
+
+// wantInvalidField is wantFault for what can be decoded, and is not allowed.
+func wantInvalidField(t *testing.T, err error, text string) {
+	t.Helper()
+	wantFault(t, err, text)
+	var d *DecodeError
+	if errors.As(err, &d) && d.Condition() != CondInvalidField {
+		t.Errorf("%v: the condition is %s, want %s", err, d.Condition(), CondInvalidField)
+	}
+}
+
+// [1.4] Null is no value, so a mandatory field has none; and that is not a matter of
+// decoding. [2.8.15]
+func TestANullInAMandatoryFieldIsAnInvalidField(t *testing.T) {
+	types := map[Code]*composite{}
+	for _, c := range []*composite{&openType, &beginType, &attachType, &flowType, &transferType, &dispositionType, &detachType, &dischargeType, &saslInitType} {
+		types[c.code] = c
+	}
+	tried := 0
+	for _, tt := range goldens {
+		code, l, _, _ := ParseComposite(unhex(t, tt.bytes))
+		c := types[code]
+		for k := 0; c != nil && k < l.n; k++ {
+			if !c.fields[k].must {
+				continue
+			}
+			list, rest := List{n: l.n}, l
+			for i := range l.n {
+				v, _, _ := rest.Next()
+				if i == k {
+					v = []byte{ctorNull}
+				}
+				list.b = append(list.b, v...)
+			}
+			err := newPerformative(code).Decode(list)
+			wantInvalidField(t, err, c.fields[k].name+": mandatory field is missing")
+			tried++
+		}
+	}
+	if tried < 20 {
+		t.Errorf("only %d mandatory fields were tried", tried)
+	}
+}
+
+// [1.6.2] A boolean may have a byte of its own.
+func TestBooleansOfTwoBytes(t *testing.T) {
+	for hex, want := range map[string]decoder{
+		"00 53 14 c0 09 06 43 40 40 40 56 00 56 01": &Transfer{Settled: Some(false), More: true},
+		"00 53 15 c0 07 04 56 01 43 40 56 01":       &Disposition{Role: RoleReceiver, Settled: true},
+		"00 53 16 c0 04 02 43 56 01":                &Detach{Closed: true},
+	} {
+		got, err := decodeComposite(unhex(t, hex))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: decoded %+v, %v, want %+v", hex, got, err, want)
+		}
 	}
 }
 
@@ -382,5 +441,5 @@ func TestDeliveryTagLength_2_8_7(t *testing.T) {
 	}
 	frame = (&Transfer{DeliveryTag: append(tag, 0)}).Append(nil)
 	_, err := decodeComposite(frame)
-	wantFault(t, err, "transfer.delivery-tag: 33 bytes, more than 32")
+	wantInvalidField(t, err, "transfer.delivery-tag: 33 bytes, more than 32")
 }
