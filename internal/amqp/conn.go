@@ -129,11 +129,13 @@ type Conn struct {
 	mu sync.Mutex // guards all below, and the fields of sessions and links that say so
 
 	out      output // encoded, not yet handed to the socket
-	writing  bool   // somebody is in a write; only that one swaps out
 	rest     *rest  // of a write, that waits for the poller to find room
+	writing  bool   // somebody is in a write; only that one swaps out
 	gone     bool   // all is over: whoever ends the last write closes the socket
 	wroteNow bool   // something was written since the last timer tick
 	dead     bool   // the socket is shut; nothing is encoded any more
+	spoke    bool   // our AMQP header is out: frames may follow
+	openSent bool
 	drained  chan struct{}
 
 	sessions table[Session] // by our channel
@@ -151,9 +153,7 @@ type Conn struct {
 	rawFlows   []*RawLink       // raw links with a flow that is to be told
 	flowSess   []*Session       // sessions whose window is to be told
 	blocked    []*Sender        // senders that wait for the output buffer
-	timer      *time.Timer
-	spoke      bool // our AMQP header is out: frames may follow
-	openSent   bool
+	timer      lookTimer
 	deadlineAt int64 // of the handshake; 0 when past it
 	dueAt      int64 // when the timer is to fire
 }

@@ -17,6 +17,12 @@ const idleTick = 10 * time.Second
 // lateLook is how late a look may come without saying anything.
 const lateLook = 100 * time.Millisecond
 
+// lookTimer is a [time.Timer] or an alarm.
+type lookTimer interface {
+	Reset(d time.Duration) bool
+	Stop() bool
+}
+
 func (c *Conn) startTimer() {
 	c.lastRead.Store(now())
 	c.mu.Lock()
@@ -26,7 +32,11 @@ func (c *Conn) startTimer() {
 		c.deadlineAt = now() + int64(d)
 		wait = min(wait, d)
 	}
-	c.timer = time.AfterFunc(wait, c.onTimer)
+	if c.t.sock != nil {
+		c.timer = polledAlarms.after(wait, c)
+	} else {
+		c.timer = time.AfterFunc(wait, c.onTimer)
+	}
 	c.dueAt = now() + int64(wait)
 }
 

@@ -236,3 +236,32 @@ func TestDescriptorsAreGivenBack(t *testing.T) {
 		}
 	}
 }
+
+// What a connection that a poller watches leaves behind when it has gone: no alarm, no place in a table.
+func TestAWatchedConnectionLeavesNothingBehind(t *testing.T) {
+	nc, c, ended := serveTCP(t, &Config{ContainerID: "engine", MaxFrameSize: 4096})
+	c.mu.Lock()
+	a, ok := c.timer.(*alarm)
+	c.mu.Unlock()
+	if !ok {
+		t.Fatalf("it has a %T of its own, want an alarm among all", c.timer)
+	}
+	left := func() (set, found bool) {
+		polledAlarms.mu.Lock()
+		set = a.at >= 0
+		polledAlarms.mu.Unlock()
+		p := c.t.sock.poller
+		p.mu.Lock()
+		found = p.sockets.get(c.t.sock.fd) == c.t.sock
+		p.mu.Unlock()
+		return set, found
+	}
+	if set, found := left(); !set || !found {
+		t.Errorf("while it lives: has an alarm set: %v, is found by its poller: %v", set, found)
+	}
+	_ = nc.Close()
+	_ = await(t, "the end of a connection whose peer is gone", ended)
+	if set, found := left(); set || found {
+		t.Errorf("when it is gone: has an alarm set: %v, is found by its poller: %v", set, found)
+	}
+}
