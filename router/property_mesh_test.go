@@ -1,8 +1,6 @@
 package router_test
 
 import (
-	"fmt"
-	"os"
 	"testing"
 	"testing/synctest"
 )
@@ -48,23 +46,8 @@ const usualMeshes = 200
 // messages that overtake long ones. That adjacencies count by the word of both ends only is held
 // by the scenarios of link state.
 func TestLawsHoldInMeshes(t *testing.T) {
-	if *seedFlag >= 0 {
-		simulateMesh(t, uint64(*seedFlag))
-		return
-	}
-	seeds := usualMeshes
-	if os.Getenv("MESHWAY_SOAK") != "" {
-		seeds = soakSeeds
-	}
-	if *seedsFlag > 0 {
-		seeds = *seedsFlag
-	}
 	var done stats
-	for seed := *fromFlag; seed < *fromFlag+seeds; seed++ {
-		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { done.add(simulateMesh(t, uint64(seed))) }) {
-			return
-		}
-	}
+	seeds := playSeeds(t, usualMeshes, func(t *testing.T, seed uint64) { done.add(simulateMesh(t, seed)) })
 	t.Logf("%d seeds: %+v", seeds, done)
 	if seeds >= usualMeshes && done.poorInMeshes() {
 		t.Errorf("the applications did not do enough for this to mean anything: %+v", done)

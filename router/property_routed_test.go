@@ -3,7 +3,6 @@ package router_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"time"
 
@@ -23,23 +22,8 @@ import (
 //   - nothing is left at any router when everybody has left; nobody saw anything against
 //     the specification on the way
 func TestLawsHoldForRoutedLinks(t *testing.T) {
-	seeds := 40
-	if os.Getenv("MESHWAY_SOAK") != "" {
-		seeds = soakSeeds
-	}
-	if *seedsFlag > 0 {
-		seeds = *seedsFlag
-	}
-	first := *fromFlag
-	if *seedFlag >= 0 {
-		first, seeds = int(*seedFlag), 1
-	}
 	total := 0
-	for seed := first; seed < first+seeds; seed++ {
-		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { total += simulateRouted(t, uint64(seed)) }) {
-			return
-		}
-	}
+	seeds := playSeeds(t, 40, func(t *testing.T, seed uint64) { total += simulateRouted(t, seed) })
 	if total < 20*seeds {
 		t.Errorf("%d deliveries were compared in %d runs: too few to mean anything", total, seeds)
 	}

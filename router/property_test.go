@@ -51,27 +51,35 @@ const (
 //   - leaks: bytes held for ever; a long message not ended when its sender leaves; an
 //     address that stays
 func TestLawsHoldWhateverApplicationsDo(t *testing.T) {
-	if *seedFlag >= 0 {
-		simulate(t, uint64(*seedFlag))
-		return
+	var done stats
+	seeds := playSeeds(t, usualSeeds, func(t *testing.T, seed uint64) { done.add(simulate(t, seed)) })
+	t.Logf("%d seeds: %+v", seeds, done)
+	if seeds >= usualSeeds && done.poor() {
+		t.Errorf("the applications did not do enough for this to mean anything: %+v", done)
 	}
-	seeds := usualSeeds
+}
+
+// playSeeds plays the one seed that the command line asks for, or as many as it says, as a soak
+// takes or as usual. It returns how many that were, up to the first that failed.
+func playSeeds(t *testing.T, usual int, play func(t *testing.T, seed uint64)) (played int) {
+	if *seedFlag >= 0 {
+		play(t, uint64(*seedFlag))
+		return 1
+	}
+	seeds := usual
 	if os.Getenv("MESHWAY_SOAK") != "" {
 		seeds = soakSeeds
 	}
 	if *seedsFlag > 0 {
 		seeds = *seedsFlag
 	}
-	var done stats
-	for seed := *fromFlag; seed < *fromFlag+seeds; seed++ {
-		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { done.add(simulate(t, uint64(seed))) }) {
-			return
+	for seed := *fromFlag; played < seeds; seed++ {
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { play(t, uint64(seed)) }) {
+			break
 		}
+		played++
 	}
-	t.Logf("%d seeds: %+v", seeds, done)
-	if seeds >= usualSeeds && done.poor() {
-		t.Errorf("the applications did not do enough for this to mean anything: %+v", done)
-	}
+	return played
 }
 
 // simulate plays one seed.

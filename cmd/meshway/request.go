@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/Azure/go-amqp"
 )
@@ -18,22 +17,7 @@ func (s *sending) requests(ctx context.Context, conn session, next bodies) error
 		return err
 	}
 	s.envelope.replyTo = replies.address()
-	p := newPace(s.rate)
-	for {
-		b, err := next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read standard input: %w", err)
-		}
-		if err := p.wait(ctx); err != nil {
-			return err
-		}
-		if err := s.request(ctx, replies, s.envelope.message(b)); err != nil {
-			return err
-		}
-	}
+	return s.each(ctx, next, func(m *amqp.Message) error { return s.request(ctx, replies, m) })
 }
 
 // request sends one request and prints the reply. One that was not accepted

@@ -180,8 +180,24 @@ func (s *sending) all(ctx context.Context, next bodies) error {
 	return sendErr
 }
 
-// feed sends every body, and queues what is to become of it.
+// feed sends every message, and queues what is to become of it.
 func (s *sending) feed(ctx context.Context, next bodies, queue chan<- pending) error {
+	return s.each(ctx, next, func(m *amqp.Message) error {
+		sent, err := s.transfer(ctx, m)
+		if err != nil {
+			return err
+		}
+		select {
+		case queue <- sent:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}
+
+// each makes a message of every body, and calls f when it is due.
+func (s *sending) each(ctx context.Context, next bodies, f func(*amqp.Message) error) error {
 	p := newPace(s.rate)
 	for {
 		b, err := next(ctx)
@@ -194,14 +210,8 @@ func (s *sending) feed(ctx context.Context, next bodies, queue chan<- pending) e
 		if err := p.wait(ctx); err != nil {
 			return err
 		}
-		sent, err := s.transfer(ctx, s.envelope.message(b))
-		if err != nil {
+		if err := f(s.envelope.message(b)); err != nil {
 			return err
-		}
-		select {
-		case queue <- sent:
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
 }

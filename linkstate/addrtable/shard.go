@@ -82,6 +82,12 @@ func grown[T any](s []T, n int) []T {
 	return bigger
 }
 
+// another puts one more record behind those that there are. Its number is never 0, which means none.
+func another[T any](s []T) (longer []T, number uint32) {
+	n := max(len(s), 1)
+	return grown(s, n+1-len(s))[:n+1], uint32(n)
+}
+
 func (p *pool) name(a uint32) []byte {
 	rec := &p.addresses[a]
 	return p.arena[rec.offset : rec.offset+uint32(rec.length)]
@@ -132,11 +138,7 @@ func (p *pool) addAddress(hash uint32, name []byte) uint32 {
 	if a != 0 {
 		p.freeAddr = p.addresses[a].first
 	} else {
-		if len(p.addresses) == 0 {
-			p.addresses = grown(p.addresses, 1)[:1] // number 0 means none
-		}
-		a = uint32(len(p.addresses))
-		p.addresses = grown(p.addresses, 1)[:a+1]
+		p.addresses, a = another(p.addresses)
 	}
 	p.arena = grown(p.arena, len(name))
 	p.addresses[a] = address{offset: uint32(len(p.arena)), hash: hash, length: uint16(len(name))}
@@ -213,11 +215,7 @@ func (p *pool) addEntry(a, slot uint32) uint32 {
 	if i != 0 {
 		p.freeEntry = p.entries[i].sibling
 	} else {
-		if len(p.entries) == 0 {
-			p.entries = grown(p.entries, 1)[:1] // number 0 means none
-		}
-		i = uint32(len(p.entries))
-		p.entries = grown(p.entries, 1)[:i+1]
+		p.entries, i = another(p.entries)
 	}
 	p.entries[i] = entry{addr: a, slot: slot, sibling: p.addresses[a].first}
 	p.addresses[a].first = i
