@@ -103,3 +103,34 @@ func TestMeshARouterWithoutAWayRoundItLeavesUnderSteadyTraffic(t *testing.T) {
 		}
 	})
 }
+
+// A router that leaves is no place for new messages while it waits for the last ones, and
+// tells its clients which others there are.
+func TestMeshARouterThatLeavesSendsItsClientsElsewhere(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		c := s.at("A", "receiver").consumer("q", 10)
+		s.known()
+		o := s.at("B", "sender").producer("q").send(text("x"))
+		done := make(chan error, 1)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		go func() { done <- s.routers["A"].Shutdown(ctx) }()
+		s.advance(3 * time.Second)
+		equal(s.stage, "credit of one that comes while it waits", s.at("B", "late").producer("q").credit(), 0)
+		c.acceptAll()
+		ended(s.stage, "what was in flight", o, wire.StateAccepted)
+		s.advance(10 * time.Second)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		delete(s.routers, "A")
+		forced(s.stage, c.app)
+		e, _ := c.app.Err().(*wire.Error)
+		if e == nil {
+			return
+		}
+		if others, _ := e.Info.Get("routers"); fmt.Sprint(others) != "[B]" {
+			t.Errorf("the other routers are %v, want B", others)
+		}
+	})
+}

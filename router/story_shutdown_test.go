@@ -2,6 +2,8 @@ package router_test
 
 import (
 	"context"
+	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,8 +58,15 @@ func TestShutdownWaitsNoLongerThanItMay(t *testing.T) {
 		p.send(text("x"))
 		done := s.shutDown(3 * time.Second)
 		s.advance(10 * time.Second)
-		if err := <-done; err == nil {
-			s.t.Error("shutdown: no error, with a delivery in flight")
+		select {
+		case err := <-done:
+			if err == nil {
+				s.t.Error("shutdown: no error, with a delivery in flight")
+			}
+		default:
+			s.t.Error("shutdown waits for what is never settled")
+			c.app.kill() // so that the story ends
+			<-done
 		}
 		forced(s, c.app)
 		forced(s, p.app)
@@ -94,6 +103,33 @@ func TestNobodyGetsInWhileTheRouterShutsDown(t *testing.T) {
 			s.t.Error("a newcomer could connect")
 		}
 		equal(s, "credit for a link that comes late", c.app.producer("q").credit(), 0)
+		c.acceptAll()
+		s.advance(time.Second)
+		<-done
+	})
+}
+
+// Who had connected before, and opens only now, is told to go at once, and not when all
+// others go.
+func TestAConnectionThatOpensWhileTheRouterShutsDown(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		slow, err := s.net.Dial(t.Context(), "slow", listenHost+":5672")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := s.app("receiver").consumer("q", 10)
+		s.app("sender").producer("q").send(text("x"))
+		done := s.shutDown(10 * time.Second)
+		open := wire.AppendFrame(wire.ProtoAMQP[:], 0, &wire.Open{ContainerID: "slow"})
+		if _, err := slow.Write(open); err != nil {
+			t.Fatal(err)
+		}
+		_ = slow.SetReadDeadline(time.Now().Add(time.Second))
+		answer, _ := io.ReadAll(slow)
+		if !strings.Contains(string(answer), string(wire.CondConnectionForced)) {
+			t.Errorf("open is answered by %q, want a close with %s", answer, wire.CondConnectionForced)
+		}
+		_ = slow.Close()
 		c.acceptAll()
 		s.advance(time.Second)
 		<-done

@@ -213,6 +213,32 @@ func TestARawLinkThatWasGivenUpIsDetachedWhenTheAnswerComes(t *testing.T) {
 	})
 }
 
+// [2.7.4] next-incoming-id "is not set if and only if the sender has not yet received the
+// begin frame for the session".
+func TestAFlowBeforeThePeersBeginDoesNotSayWhatComesNext(t *testing.T) {
+	dialogue(t, func(p *peer) {
+		p.open()
+		l := NewRawLink(&rawEnd{p.h})
+		p.do(func(b *Batch) {
+			s, _ := p.conn.Begin(b)
+			_ = s.AttachRaw(b, l, &wire.Attach{Name: "q", Role: wire.RoleReceiver})
+			l.Flow(b, &wire.Flow{LinkCredit: wire.Some[uint32](2)})
+		})
+		p.want("begin and attach", &wire.Begin{}, &wire.Attach{Name: "q", Role: wire.RoleReceiver})
+		next := func(why string, known bool) {
+			f, _ := p.next()
+			if flow, ok := f.body.(*wire.Flow); !ok || flow.NextIncomingID.OK != known {
+				p.t.Errorf("%s: got %v", why, f)
+			}
+		}
+		next("it is not known yet", false)
+		p.write(&wire.Begin{RemoteChannel: wire.Some[uint16](0), NextOutgoingID: 7, IncomingWindow: 5})
+		p.wantIdle("the session stands")
+		p.do(func(b *Batch) { l.Flow(b, &wire.Flow{LinkCredit: wire.Some[uint32](3)}) })
+		next("now it is", true)
+	})
+}
+
 func TestFlowsOfARawLinkDoNotPileUpBeforeAPeerThatDoesNotRead(t *testing.T) {
 	opened(t, func(p *peer) {
 		link := raw(p)
