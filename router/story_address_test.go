@@ -180,6 +180,41 @@ func TestWhatCannotBeAttachedIsRefusedWithAReason(t *testing.T) {
 	}
 }
 
+func TestLinksWithoutATerminusAreRefused(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		a := s.app("app")
+		p := a.producerWith(meshtest.SenderOptions{NoTarget: true})
+		c := a.consumerWith(meshtest.ReceiverOptions{})
+		for what, e := range map[string]*wire.Error{"a sender": p.end, "a receiver": c.end} {
+			if e == nil || e.Condition != wire.CondInvalidField || !strings.Contains(e.Description, "has no") {
+				s.t.Errorf("%s is refused with %v, want %s and what it has not", what, e, wire.CondInvalidField)
+			}
+		}
+	})
+}
+
+// [3.5.3] An answer says what is in effect: a router keeps nothing, and filters nothing.
+func TestAnAnswerPromisesNothingThatTheRouterDoesNotDo(t *testing.T) {
+	play(t, func(c *config.Config) { c.Listeners[0].MaxMessageSize = 5000 }, func(s *stage) {
+		a := s.app("app")
+		c := a.consumerWith(meshtest.ReceiverOptions{Source: &wire.Source{
+			Address: wire.Some("q"), Durable: 2, ExpiryPolicy: wire.Some[wire.Symbol]("never"), Timeout: wire.Some[uint32](60),
+			Filter: wire.Raw{0xc1, 6, 2, 0xa3, 1, 0x73, 0xa1, 0},
+		}})
+		p := a.producerWith(meshtest.SenderOptions{Target: &wire.Target{
+			Address: wire.Some("q"), Durable: 2, ExpiryPolicy: wire.Some[wire.Symbol]("never"), Timeout: wire.Some[uint32](60),
+		}})
+		source, target := c.Answer.Source, p.Answer.Target
+		equal(s, "durability of the source", source.Durable, 0)
+		equal(s, "durability of the target", target.Durable, 0)
+		equal(s, "an expiry of the source", source.ExpiryPolicy.OK || source.Timeout.OK, false)
+		equal(s, "an expiry of the target", target.ExpiryPolicy.OK || target.Timeout.OK, false)
+		equal(s, "filters", len(source.Filter), 0)
+		equal(s, "the largest message", p.Answer.MaxMessageSize.V, 5000)
+		equal(s, "an address as it was asked for", source.Address.V+" "+target.Address.V, "q q")
+	})
+}
+
 // annotations are what stands before the body of a message with an annotation of its own
 // and, as if it had passed a router before, with those of a router.
 func annotations() []byte {

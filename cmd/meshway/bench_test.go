@@ -88,8 +88,8 @@ func TestBenchVerdict(t *testing.T) {
 	if err := benchVerdict(&loadgen.Result{Ledger: &loadgen.Ledger{Twice: 1}}); err == nil {
 		t.Error("a message received twice is a failure")
 	}
-	bad := &loadgen.Result{Total: loadgen.Total{Lost: 2}, Unsettled: 1, Order: &loadgen.Order{Duplicates: 3}}
-	const want = "of the messages, 2 lost, 1 never settled, 3 received twice"
+	bad := &loadgen.Result{Total: loadgen.Total{Lost: 2}, Unsettled: 1, Order: &loadgen.Order{Reordered: 4, Duplicates: 3}}
+	const want = "of the messages, 2 lost, 1 never settled, 4 out of order, 3 received twice"
 	if err := benchVerdict(bad); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}

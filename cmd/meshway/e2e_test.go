@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/loadgen"
 )
 
 // announcing tells where a router listens once it does.
@@ -130,6 +132,39 @@ func TestSettledThroughARouter(t *testing.T) {
 	got := strings.Fields(in.out.String())
 	if a, b := slices.Index(got, "a"), slices.Index(got, "b"); len(got) != 3 || a < 0 || b < a || !slices.Contains(got, "c") {
 		t.Errorf("got %q, want a before b, and c anywhere", got)
+	}
+}
+
+func TestSentSettledThroughARouter(t *testing.T) {
+	url := runRouter(t, openListener)[0]
+	in, out, look := networked(url), networked(url), networked(url)
+	received := in.background(t, 0, "receive", "q", "--count", "2")
+	out.want(t, 0, "send", "q", "a", "--settle", "settled", "--timeout", "20s")
+	wantText(t, out.out, "message 1: settled: nobody reports what became of it")
+	look.manage = dialAgents
+	look.want(t, 0, "get", "links", "--filter", "linkDir=out", "--filter", "presettledCount=1", "-o", "json")
+	wantText(t, look.out, `"owningAddr": "M0q"`)
+	out.want(t, 0, "send", "q", "b")
+	received()
+}
+
+func TestBenchThroughARouter(t *testing.T) {
+	url := runRouter(t, openListener)[0]
+	a := networked(url)
+	a.errTerm = true
+	a.want(t, 0, "bench", "--count", "550", "--rate", "500", "--check-order")
+	wantText(t, a.out, "550 received in", "latency     median", "order       0 missing, 0 out of order", "550 sent, 550 received, 550 accepted")
+	wantText(t, a.err, "measuring")
+	for settle, accepted := range map[string]uint64{"unsettled": 100, "settled": 0} {
+		a := networked(url)
+		a.want(t, 0, "bench", "--count", "100", "--settle", settle, "-o", "json")
+		var r loadgen.Result
+		if err := json.Unmarshal([]byte(a.out.String()), &r); err != nil || r.Received != 100 || r.Total.Accepted != accepted {
+			t.Errorf("%s: got %s (%v), want 100 received and %d accepted", settle, a.out, err, accepted)
+		}
+		if a.err.String() != "" {
+			t.Errorf("%s: progress without a terminal: %q", settle, a.err)
+		}
 	}
 }
 

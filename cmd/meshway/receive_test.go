@@ -47,6 +47,15 @@ func TestReceiveOutcomes(t *testing.T) {
 	}
 }
 
+func TestReceiveQuietPrintsTheNumberAlone(t *testing.T) {
+	a := newTestApp("")
+	a.router.incoming = messages("x", "y")
+	a.want(t, 0, "receive", "q", "--count", "2", "--quiet")
+	if a.out.String() != "" || a.err.String() != "2 received\n" {
+		t.Errorf("got %q and %q", a.out, a.err)
+	}
+}
+
 func TestReceiveSettled(t *testing.T) {
 	a := newTestApp("")
 	a.router.incoming = messages("x")

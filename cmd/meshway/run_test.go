@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/zap"
@@ -94,6 +96,9 @@ func TestRunWithoutAFile(t *testing.T) {
 	a, code := runUntilStopped(t, r)
 	if code != 0 || !r.ended || r.cfg.File != "" || len(r.cfg.Listeners) != 1 {
 		t.Errorf("exit code %d, shut down %v, configuration %+v", code, r.ended, r.cfg)
+	}
+	if l := r.cfg.Listeners[0]; l.ListenAddress() != "127.0.0.1:5672" || !slices.Equal(l.SASLMechanisms, []string{"ANONYMOUS"}) {
+		t.Errorf("it listens on %s and offers %v", l.ListenAddress(), l.SASLMechanisms)
 	}
 	wantText(t, a.out,
 		"no configuration file: standalone router on loopback port 5672, ANONYMOUS allowed\n",
@@ -186,6 +191,20 @@ func TestRunWhenThePortIsTaken(t *testing.T) {
 		t.Errorf("exit code %d, want 1", code)
 	}
 	wantText(t, a.err, taken.Addr().String(), "perhaps another router runs there; stop it, or choose another port in a configuration file")
+}
+
+func TestRunWhereNobodyMayListen(t *testing.T) {
+	for errno, want := range map[syscall.Errno]string{
+		syscall.EACCES:        "ports below 1024 are for root only",
+		syscall.EADDRNOTAVAIL: "this machine has no such address",
+	} {
+		failed := &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", errno)}
+		a, code := runUntilStopped(t, &fakeRunner{start: failed})
+		if code != 1 {
+			t.Errorf("%v: exit code %d, want 1", errno, code)
+		}
+		wantText(t, a.err, errno.Error(), want)
+	}
 }
 
 func TestRunThatCannotWaitForEverything(t *testing.T) {

@@ -176,20 +176,35 @@ func TestLoadSaysWhyAFileCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestFailoverURLsHaveThePortOfTheirScheme(t *testing.T) {
+	for text, want := range map[string]FailoverURL{
+		"a.example": {Host: "a.example", Port: "5672"}, "AMQP://a.example": {Scheme: "amqp", Host: "a.example", Port: "5672"},
+		"amqps://a.example": {Scheme: "amqps", Host: "a.example", Port: "5671"}, "ws://[::1]": {Scheme: "ws", Host: "::1", Port: "80"},
+		"wss://a.example": {Scheme: "wss", Host: "a.example", Port: "443"}, "wss://a.example:1": {Scheme: "wss", Host: "a.example", Port: "1"},
+	} {
+		if got, err := parseFailoverURL(text); err != nil || got != want {
+			t.Errorf("%s: got %+v (%v), want %+v", text, got, err, want)
+		}
+	}
+}
+
 func TestEveryProblemAtOnceInTheOrderOfTheFile(t *testing.T) {
 	_, err := Parse("mesh.yaml", []byte(`
 log: {level: loud}
 listeners:
   - {port: 70000}
   - {sslProfile: server}
+  - {port: 1}
+  - {port: 1}
 router: {id: a b}
 nonsense: 1
 `))
 	want := `mesh.yaml:2: log.level: is "loud"; it must be one of debug, info, warn, error
 mesh.yaml:4: listeners[0].port: is "70000"; it must be a whole number from 0 to 65535, or a service name
 mesh.yaml:5: listeners[1].sslProfile: ` + noTLS + `
-mesh.yaml:6: router.id: contains a blank or a control character; use others
-mesh.yaml:7: nonsense: is not known; known are: router, listeners, connectors, addresses, autoLinks, linkRoutes, users, log`
+mesh.yaml:7: listeners[3].port: "127.0.0.1:1" is used by listeners[2] (line 6) too
+mesh.yaml:8: router.id: contains a blank or a control character; use others
+mesh.yaml:9: nonsense: is not known; known are: router, listeners, connectors, addresses, autoLinks, linkRoutes, users, log`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%v", err, want)
 	}

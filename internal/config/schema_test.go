@@ -96,6 +96,7 @@ func TestListenNetworkAndAddress(t *testing.T) {
 	}{
 		{Listener{Port: "5672"}, "tcp", "127.0.0.1:5672"},
 		{Listener{Port: "amqp"}, "tcp", "127.0.0.1:5672"},
+		{Listener{Port: "https"}, "tcp", "127.0.0.1:443"}, // known to this machine, or else to Go
 		{Listener{Port: "AMQPS", Host: "localhost"}, "tcp", "localhost:5671"},
 		{Listener{Port: "1", SocketAddressFamily: IPv6}, "tcp6", "[::1]:1"},
 		{Listener{Port: "1", Host: "0.0.0.0"}, "tcp4", "0.0.0.0:1"},
