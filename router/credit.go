@@ -84,14 +84,19 @@ func (a *address) removeProducer(b *amqp.Batch, in *ingress) {
 // attaching cost n log n and not n². The caller holds mu.
 func (a *address) reshare() bool {
 	c := &a.credit
-	share := max(addressWindow/uint32(max(len(c.producers), 1)), leastWindow)
-	spread := min(consumerWindow*uint32(max(a.consumerCount(), 1)), largestWindow)
+	share, spread := shareOf(len(c.producers)), spreadOf(a.consumerCount())
 	if near(share, c.share) && near(spread, c.spread) {
 		return false
 	}
 	c.share, c.spread = share, spread
 	return c.open || a.front.Load() != nil
 }
+
+// shareOf is the part of an address's window that each of n senders gets.
+func shareOf(n int) uint32 { return max(addressWindow/uint32(max(n, 1)), leastWindow) }
+
+// spreadOf is the window that n consumers make for a sender without a linkCapacity.
+func spreadOf(n int) uint32 { return min(consumerWindow*uint32(max(n, 1)), largestWindow) }
 
 // near says that a is within a quarter of b.
 func near(a, b uint32) bool { return a*5 > b*4 && a*4 < b*5 }

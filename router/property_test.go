@@ -109,6 +109,10 @@ func (l *ledger) report(t *testing.T, seed uint64, test string) {
 		t.Logf("what happened:\n%s", l.trace.last(shown))
 	}
 	if t.Failed() {
-		t.Logf("seed %d; to play it again: go test ./router -race -run %s -seed %d", seed, test, seed)
+		again := ""
+		if planOf(seed).storm { // who comes first is up to the scheduler
+			again = " -count 200 -failfast"
+		}
+		t.Logf("seed %d; to play it again: go test ./router -race -run %s -seed %d%s", seed, test, seed, again)
 	}
 }

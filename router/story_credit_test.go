@@ -112,20 +112,3 @@ func TestWithoutALinkCapacityEachConsumerAddsToTheWindow(t *testing.T) {
 		}
 	})
 }
-
-func TestEverySenderHasALittleCreditHoweverManyThereAre(t *testing.T) {
-	play(t, nil, func(s *stage) {
-		a := s.app("sender")
-		first := a.producer("q")
-		a.do(func() {
-			for range 9_000 { // an equal share would be 7
-				a.sessions[0].AttachSender(meshtest.SenderOptions{Target: meshtest.To("q")})
-			}
-		})
-		s.app("receiver").consumer("q", 1)
-		s.advance(time.Second) // so many are told in the background
-		if n := first.credit(); n < 8 {
-			s.t.Errorf("credit %d, want 8 at least", n)
-		}
-	})
-}
