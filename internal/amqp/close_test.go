@@ -90,6 +90,22 @@ func TestAnApplicationCloses(t *testing.T) {
 	})
 }
 
+// [2.7.9] Credit and windows that are decided behind our close are kept to ourselves.
+func TestNoCreditIsGivenBehindClose(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.attachSender("q", 0)
+		l := p.receiver("q")
+		p.do(func(b *Batch) {
+			p.conn.Close(b, nil)
+			l.SetWindow(b, 1000)
+		})
+		p.want("we close", &wire.Close{})
+		p.wantIdle("and that is all")
+		p.write(&wire.Close{})
+		p.wantShut("both have closed", "")
+	})
+}
+
 // [2.4.3] "a peer SHOULD implement a timeout to give its partner a reasonable
 // time to receive and process the close".
 func TestAPeerThatDoesNotAnswerOurClose(t *testing.T) {

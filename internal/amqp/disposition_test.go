@@ -59,6 +59,28 @@ func TestOutcomesOfTwoSessionsAreTwoFrames(t *testing.T) {
 	})
 }
 
+// The ids are those of the session: a link speaks only of its own.
+func TestALinkSaysNothingOfTheDeliveriesOfAnother(t *testing.T) {
+	opened(t, func(p *peer) {
+		p.attachSender("in", 0)
+		p.attachSender("other in", 1)
+		p.attachReceiver("out", 2)
+		p.attachReceiver("other out", 3)
+		p.write(grant(2, 0, 10))
+		p.send("out", "a", 5, Sent)
+		p.want("one goes out", sent(2, 0, "a"))
+		p.deliver(0, 0, 1)
+		in, out := p.receiver("other in"), p.sender("other out")
+		p.do(func(b *Batch) {
+			if n := in.Update(b, []uint32{0}, true, wire.Accepted); n != 0 || out.Update(b, 0, true, wire.Accepted) {
+				p.t.Error("what belongs to another link was settled")
+			}
+		})
+		p.wantIdle("nothing is said")
+		p.wantOutstanding("in", 1)
+	})
+}
+
 // Ids of one direction say nothing of the other.
 func TestOutcomesOfBothDirectionsAreTwoFrames(t *testing.T) {
 	opened(t, func(p *peer) {
