@@ -40,6 +40,10 @@ type linkSet struct {
 	out  []*egress
 	raw  []*routedEnd
 	past *carried // nil until then
+
+	// Most connections have one of each: here is room for them.
+	firstIn  [1]*ingress
+	firstOut [1]*egress
 }
 
 // former is what links have carried that are gone. The caller holds mu.
@@ -54,6 +58,9 @@ func (s *linkSet) addIn(in *ingress) {
 	in.tally.id = in.peer.router.linkID.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.in == nil {
+		s.in = s.firstIn[:0]
+	}
 	in.among = len(s.in)
 	s.in = append(s.in, in)
 }
@@ -62,6 +69,9 @@ func (s *linkSet) addOut(e *egress) {
 	e.tally.id = e.peer.router.linkID.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.out == nil {
+		s.out = s.firstOut[:0]
+	}
 	e.among = len(s.out)
 	s.out = append(s.out, e)
 }

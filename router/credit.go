@@ -35,9 +35,10 @@ const (
 // creditState is the part of an address that decides about credit, guarded by
 // the address's mutex.
 type creditState struct {
-	producers []*ingress // in no order; each knows its place
-	share     uint32     // each sender's part of addressWindow, as applied last
-	spread    uint32     // the window where none is configured, as applied last
+	producers []*ingress // in no order; each knows its place; in first, as long as that is enough
+	first     [1]*ingress
+	share     uint32 // each sender's part of addressWindow, as applied last
+	spread    uint32 // the window where none is configured, as applied last
 	open      bool
 	idleTicks int
 	seenEpoch uint64
@@ -47,6 +48,9 @@ type creditState struct {
 func (a *address) addProducer(b *amqp.Batch, in *ingress) {
 	a.mu.Lock()
 	c := &a.credit
+	if c.producers == nil {
+		c.producers = c.first[:0]
+	}
 	in.place = len(c.producers)
 	c.producers = append(c.producers, in)
 	open := a.openTo(in)

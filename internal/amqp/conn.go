@@ -102,7 +102,8 @@ type Conn struct {
 	t      transport
 
 	// Written by the reader before OnOpen is called, then immutable.
-	peer      *Peer  // set under mu
+	peer      *Peer // theirs, from then on; set under mu
+	theirs    Peer
 	identity  string // who logged in; empty without SASL
 	mechanism string
 

@@ -84,7 +84,7 @@ func (c *Conn) appendHeader(h [8]byte) {
 
 // recvOpen handles the peer's open. [2.7.1]
 func (c *Conn) recvOpen(b *Batch, o *wire.Open) error {
-	p := &Peer{
+	p := Peer{
 		ContainerID: o.ContainerID,
 		Hostname:    o.Hostname,
 		MaxFrame:    o.MaxFrameSize.Or(1<<32 - 1),
@@ -103,7 +103,8 @@ func (c *Conn) recvOpen(b *Batch, o *wire.Open) error {
 		return connFault(wire.CondNotAllowed, "open: idle-time-out is %d ms, the least supported is %d ms", o.IdleTimeout.V, minIdleTimeout)
 	}
 	c.mu.Lock()
-	c.peer = p
+	c.theirs = p
+	c.peer = &c.theirs
 	c.mu.Unlock()
 	c.phase = phaseUp
 	if e := c.h.OnOpen(c, b); e != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -19,49 +20,26 @@ import (
 
 // BenchmarkSetUp is what a new connection costs the router without the system's part: a login
 // as ANONYMOUS, open, begin, and a sender and a receiver on an address of their own, which gives
-// credit. The client is bytes that were made before.
+// credit. The client is bytes that were made before. Each connection has a goroutine here, whose
+// stack grows; a socket that a poller watches costs neither.
 func BenchmarkSetUp(b *testing.B) {
 	b.ReportAllocs()
 	b.StopTimer()
 	cpu := time.Duration(0)
 	for left := b.N; left > 0; left -= setUpRound {
-		cpu += setUp(b, min(left, setUpRound))
+		setUp(b, min(left, setUpRound), func(connect func()) {
+			before := processTime(b)
+			b.StartTimer()
+			connect()
+			b.StopTimer()
+			cpu += processTime(b) - before
+		})
 	}
 	b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N), "cpu-ns/op")
 }
 
 // setUpRound is how many connections stand at a time.
 const setUpRound = 1000
-
-// setUp lets clients connect to a new router, one after the other, and returns what that took.
-func setUp(b *testing.B, n int) (cpu time.Duration) {
-	clients := make([]*canned, n)
-	for i := range clients {
-		clients[i] = &canned{says: setUpFrames(i), heard: make(chan struct{}), gone: make(chan struct{})}
-	}
-	door := &cannedListener{clients: make(chan net.Conn), closed: make(chan struct{})}
-	r := setUpRouter(b, door)
-	before := processTime(b)
-	b.StartTimer()
-	for _, c := range clients {
-		door.clients <- c
-		<-c.heard
-	}
-	b.StopTimer()
-	cpu = processTime(b) - before
-	for _, c := range clients {
-		_ = c.Close()
-	}
-	if err := r.Shutdown(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-	for i, c := range clients {
-		if c.answered < len(c.says) {
-			b.Fatalf("client %d was answered %d times, want at least %d", i, c.answered, len(c.says))
-		}
-	}
-	return cpu
-}
 
 func processTime(b *testing.B) time.Duration {
 	d, err := procstat.CPU(os.Getpid())
@@ -71,22 +49,66 @@ func processTime(b *testing.B) time.Duration {
 	return d
 }
 
+// A connection must not cost a new object for each thing that is said on it.
+func TestAConnectionIsSetUpWithFewObjects(t *testing.T) {
+	if raceEnabled {
+		t.Skip("under the race detector pools forget on purpose")
+	}
+	const connections, most = 500, 28
+	setUp(t, connections, func(connect func()) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		connect()
+		runtime.ReadMemStats(&after)
+		if n := (after.Mallocs - before.Mallocs) / connections; n > most {
+			t.Errorf("setting up a connection takes %d objects, want at most %d", n, most)
+		}
+	})
+}
+
+// setUp hands out what lets n clients connect to a new router, one after the other.
+func setUp(tb testing.TB, n int, measure func(connect func())) {
+	clients := make([]*canned, n)
+	for i := range clients {
+		clients[i] = &canned{says: setUpFrames(i), heard: make(chan struct{}), gone: make(chan struct{})}
+	}
+	door := &cannedListener{clients: make(chan net.Conn), closed: make(chan struct{})}
+	r := setUpRouter(tb, door)
+	measure(func() {
+		for _, c := range clients {
+			door.clients <- c
+			<-c.heard
+		}
+	})
+	for _, c := range clients {
+		_ = c.Close()
+	}
+	if err := r.Shutdown(context.Background()); err != nil {
+		tb.Fatal(err)
+	}
+	for i, c := range clients {
+		if c.answered < len(c.says) {
+			tb.Fatalf("client %d was answered %d times, want at least %d", i, c.answered, len(c.says))
+		}
+	}
+}
+
 // setUpRouter starts a router that is configured and logs as one that was just installed.
-func setUpRouter(b *testing.B, door net.Listener) *router.Router {
+func setUpRouter(tb testing.TB, door net.Listener) *router.Router {
 	log, err := logging.New(io.Discard, logging.Options{Level: "info", Format: "json"})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	cfg := standalone()
 	cfg.Addresses = nil
 	cfg.Listeners[0].IdleTimeout, cfg.Listeners[0].Role = 16*time.Second, config.RoleNormal
 	r, err := router.New(cfg, log)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	r.ListenBy(func(string, string) (net.Listener, error) { return door, nil })
 	if err := r.Start(); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
