@@ -54,7 +54,7 @@ func TestAConnectionIsSetUpWithFewObjects(t *testing.T) {
 	if raceEnabled {
 		t.Skip("under the race detector pools forget on purpose")
 	}
-	const connections, most = 500, 28
+	const connections, most = 500, 34
 	setUp(t, connections, func(connect func()) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

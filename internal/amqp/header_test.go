@@ -176,6 +176,20 @@ func TestAPeerThatSaysNothingIsLetGo(t *testing.T) {
 	}
 }
 
+// One timer serves the handshake and what comes after it. Where it fires for the sake of the
+// latter before the handshake's time is over, that ends no earlier and no later.
+func TestAPeerThatSaysNothingIsLetGoInTimeWhereIdleOnesAreLookedAtMoreOften(t *testing.T) {
+	dialogue(t, func(p *peer) {
+		time.Sleep(10*time.Second - time.Millisecond)
+		p.listen()
+		if p.eof {
+			p.t.Fatal("the time for the handshake is not over")
+		}
+		time.Sleep(2 * time.Millisecond)
+		p.wantShut("now it is", "no open within 10s")
+	}, func(p *peer) { p.cfg.IdleTimeout = 16 * time.Second })
+}
+
 // The deadline is one for the whole handshake: a byte now and then, or heartbeats,
 // do not extend it.
 func TestTheHandshakesDeadlineIsNotExtendedByWhatComes(t *testing.T) {
