@@ -49,6 +49,26 @@ func TestWhatChangesAtAListenerDecidesWhoConnectsAgain(t *testing.T) {
 	}
 }
 
+// What a listener says to everybody alike is that of its configuration as it is now.
+func TestWhoeverComesAfterAReloadIsToldWhatChanged(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		told := func(name string, frame uint32, site any) {
+			s.t.Helper()
+			open := s.app(name).Peer()
+			equal(s, name+": max-frame-size", open.MaxFrameSize, wire.Some(frame))
+			got, _ := open.Properties.Get("site")
+			equal(s, name+": property of open", got, site)
+		}
+		told("early", 16<<10, nil)
+		s.reload(func(cfg *config.Config) {
+			cfg.Listeners[0].MaxFrameSize = 4096
+			cfg.Listeners[0].OpenProperties = map[string]any{"site": "north"}
+		})
+		told("late", 4096, "north")
+		told("later", 4096, "north")
+	})
+}
+
 // logsIn says whether the router lets somebody in with a password. [5.3.3]
 func (s *stage) logsIn(user, password string) bool {
 	s.t.Helper()
