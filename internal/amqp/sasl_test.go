@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/meshway/meshway/internal/sasl"
 	"github.com/meshway/meshway/internal/wire"
@@ -216,4 +217,35 @@ func TestAPeerMaySkipSASLWhereItIsNotRequired(t *testing.T) {
 			p.t.Errorf("nobody has logged in, but %q by %q", user, mechanism)
 		}
 	}, offering(false, plain))
+}
+
+// waitingLogin is a mechanism whose step waits for its turn, which does not come.
+type waitingLogin struct{ gaveUp chan time.Duration }
+
+func (waitingLogin) Name() string           { return "QUEUE" }
+func (q waitingLogin) Start() sasl.Exchange { return q }
+func (q waitingLogin) Step(ctx context.Context, _ []byte) (challenge []byte, done bool, identity string, err error) {
+	began := time.Now()
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Hour):
+	}
+	q.gaveUp <- time.Since(began)
+	return nil, false, "", ctx.Err()
+}
+
+// Who waits for the turn of a login gives up when the handshake's time is over: nobody is there
+// any more who could hear of it.
+func TestALoginThatWaitsGivesUpWithTheHandshake(t *testing.T) {
+	var q waitingLogin
+	dialogue(t, func(p *peer) {
+		p.offer("QUEUE")
+		p.write(&wire.SASLInit{Mechanism: "QUEUE"})
+		if waited := <-q.gaveUp; waited != 10*time.Second {
+			p.t.Errorf("the login waited for %v, want the handshake's 10s", waited)
+		}
+	}, func(p *peer) {
+		q.gaveUp = make(chan time.Duration, 1)
+		offering(true, q)(p)
+	})
 }
