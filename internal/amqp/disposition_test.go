@@ -274,6 +274,11 @@ func TestTheThreeWayExchangeAsReceiver(t *testing.T) {
 		p.wantCredit("and keeps its place in the window", 0, 3, 7)
 		p.settle("q", wire.StateReleased, 0, 1)
 		p.wantIdle("an outcome does not change")
+		p.do(func(b *Batch) {
+			if n := p.receiver("q").Update(b, []uint32{0, 1}, true, wire.Accepted); n != 0 {
+				p.t.Errorf("%d deliveries were settled twice", n)
+			}
+		})
 		p.h.take()
 		p.write(senderSays(0, 1, true, wire.StateAccepted))
 		p.want("the sender settles, so we do", outcome(0, 1, wire.StateAccepted))
