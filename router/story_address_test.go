@@ -154,6 +154,7 @@ func TestWhatCannotBeAttachedIsRefusedWithAReason(t *testing.T) {
 		"another router":            {target: meshtest.To("_topo/0/other/x"), want: wire.CondNotFound},
 		"source without address":    {source: &wire.Source{}, want: wire.CondInvalidField},
 		"an address of 5,000 bytes": {target: meshtest.To(strings.Repeat("x", 5000)), want: wire.CondInvalidField},
+		"routers among themselves":  {target: meshtest.To("$meshway.x"), want: wire.CondUnauthorizedAccess},
 		"slash alone":               {target: meshtest.To("/"), want: wire.CondInvalidField},
 	} {
 		t.Run(name, func(t *testing.T) {

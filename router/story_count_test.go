@@ -106,6 +106,15 @@ func TestEveryOutcomeIsCountedAtItsLinksAndAddress(t *testing.T) {
 	})
 }
 
+func TestWhatSaysItselfWhereItGoesCountsThere(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		m := s.app("manager").manager("$management")
+		s.app("receiver").consumer("q", 10)
+		s.app("sender").producer("").post(addressed("q", "a"), addressed("q", "b"))
+		counts(s, "the address", m.only("router.address", "key", "M0q"), map[string]any{"deliveriesIngress": u(2), "deliveriesEgress": u(2)})
+	})
+}
+
 func TestWhatWaitsIsUndeliveredAndTheSlowAreDelayedAndStuck(t *testing.T) {
 	play(t, nil, func(s *stage) {
 		m := s.app("manager").manager("$management")

@@ -121,3 +121,21 @@ func TestALongMessageThroughASmallWindow(t *testing.T) {
 		equal(s, "what follows", textOf(c.got[1].bytes), "next")
 	})
 }
+
+func TestAConnectionThatBeginsTooMuchAtATimeLosesALink(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		c := s.app("receiver").consumer("q", 1000)
+		lost := 0
+		for _, p := range s.app("sender").producers("q", 290) {
+			p.begin(long(70_000), 60_000)
+			if p.end != nil {
+				lost++
+				equal(s, "why it ended", p.end.Condition, wire.CondResourceLimitExceeded)
+			}
+		}
+		if lost == 0 || lost > 20 {
+			s.t.Errorf("%d of 290 links with 60,000 bytes of a message each were ended, want those beyond 16 MiB", lost)
+		}
+		equal(s, "deliveries of what has not come whole", len(c.got), 0)
+	})
+}
