@@ -19,14 +19,14 @@ func spin(ctx context.Context) error {
 	runtime.GOMAXPROCS(n + 1) // one to hear of ctx
 	failed := make(chan error, n)
 	for range n {
-		go func() { // ends with the process
+		go func() { // ends with ctx
 			runtime.LockOSThread()
 			var priority int32
 			if _, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, 0, schedIdle, uintptr(unsafe.Pointer(&priority))); errno != 0 {
 				failed <- os.NewSyscallError("sched_setscheduler", errno)
 				return
 			}
-			for {
+			for ctx.Err() == nil {
 			}
 		}()
 	}
