@@ -6,14 +6,10 @@ import (
 	"os"
 	"runtime"
 	"syscall"
-	"unsafe"
 )
 
-// schedIdle is SCHED_IDLE of sched(7): such a thread runs where nothing else wants to.
-const schedIdle = 5
-
-// spin keeps every processor from sleeping until ctx is done. On a virtual machine it can take
-// longer to wake one than to do what it is woken for.
+// spin keeps every processor busy until ctx is done, with threads of the lowest priority. On a
+// virtual machine it can take longer to wake a processor than to do what it is woken for.
 func spin(ctx context.Context) error {
 	n := runtime.NumCPU()
 	runtime.GOMAXPROCS(n + 1) // one to hear of ctx
@@ -21,9 +17,10 @@ func spin(ctx context.Context) error {
 	for range n {
 		go func() { // ends with ctx
 			runtime.LockOSThread()
-			var priority int32
-			if _, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, 0, schedIdle, uintptr(unsafe.Pointer(&priority))); errno != 0 {
-				failed <- os.NewSyscallError("sched_setscheduler", errno)
+			// Not SCHED_IDLE: whoever is woken would be sent to a processor that has nothing
+			// else, and that costs what is to be saved.
+			if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, 19); err != nil {
+				failed <- os.NewSyscallError("setpriority", err)
 				return
 			}
 			for ctx.Err() == nil {

@@ -9,5 +9,5 @@ import (
 
 // spin is not available here.
 func spin(context.Context) error {
-	return errors.New("-awake: this system has no threads that run only where nothing else wants to")
+	return errors.New("-awake: threads have no priorities of their own here")
 }

@@ -38,7 +38,7 @@ func (o *options) parse() {
 	flag.IntVar(&o.repeats, "repeat", 3, "measure each case so many `times`, and take the median")
 	flag.BoolVar(&o.quick, "quick", false, "measure each case once, and shorter")
 	flag.BoolVar(&o.noRelay, "norelay", false, "leave out the byte relay")
-	flag.BoolVar(&o.awake, "awake", false, "keep processors from sleeping while something is measured: a virtual one may take longer to wake than what it is woken for")
+	flag.BoolVar(&o.awake, "awake", false, "keep processors busy with threads of the lowest priority: a virtual one may take longer to wake than what it is woken for")
 	flag.BoolVar(&o.spin, "spin", false, "measure nothing, and keep processors awake: what -awake starts")
 	flag.BoolVar(&o.json, "json", false, "print every value as JSON instead of the table")
 	flag.StringVar(&o.write, "write", "", "put the table into this `page`, too")
@@ -69,7 +69,7 @@ func measure() error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	s := &suite{
 		ctx: ctx, dir: dir, binary: o.binary, only: only, repeats: max(o.repeats, 1), quick: o.quick,
-		awake: o.awake, profiles: o.profiles, logs: o.logs, progress: os.Stderr,
+		profiles: o.profiles, logs: o.logs, progress: os.Stderr,
 	}
 	if s.binary == "" {
 		if s.binary, err = build(ctx, dir); err != nil {
@@ -81,7 +81,15 @@ func measure() error {
 			s.say("no byte relay: %s", relayHint)
 		}
 	}
+	if o.awake {
+		stop, err := s.keepAwake()
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	m, err := s.run()
+	err = errors.Join(err, s.stayedAwake())
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"github.com/meshway/meshway/internal/loadgen"
+	"github.com/meshway/meshway/internal/procstat"
 )
 
 // suite runs the cases.
@@ -23,9 +22,9 @@ type suite struct {
 	only     *regexp.Regexp
 	repeats  int
 	quick    bool
-	awake    bool   // processors do not sleep
-	profiles string // folder for CPU profiles; empty takes none
-	logs     string // folder for what processes wrote; empty is none
+	waker    *process // keeps processors awake; nil is nobody
+	profiles string   // folder for CPU profiles; empty takes none
+	logs     string   // folder for what processes wrote; empty is none
 	progress io.Writer
 	ended    []*process // of the present measurement
 }
@@ -107,9 +106,9 @@ func (s *suite) once(c *testCase, m *measured) error {
 func (s *suite) alone(m *measured, f func() error) error {
 	o := watchOthers()
 	s.ended = nil
-	own := ownCPU()
-	err := s.whileAwake(f)
-	ours := ownCPU() - own
+	own := ownCPU() + s.wakerCPU()
+	err := f()
+	ours := ownCPU() + s.wakerCPU() - own
 	for _, p := range s.ended {
 		ours += p.used()
 	}
@@ -120,31 +119,41 @@ func (s *suite) alone(m *measured, f func() error) error {
 	return err
 }
 
-// whileAwake calls f, and keeps processors awake meanwhile if that is asked for.
-func (s *suite) whileAwake(f func() error) error {
-	if !s.awake {
-		return f()
-	}
+// keepAwake keeps processors awake until stop is called: between measurements too, for a machine
+// that has been idle may take seconds to become as fast as it was.
+func (s *suite) keepAwake() (stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p, err := start("what keeps processors awake", self, "-spin")
+	s.waker, err = start("what keeps processors awake", self, "-spin")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = f()
-	if p.hasExited() {
-		err = errors.Join(err, fmt.Errorf("%s: %s", p.name, bytes.TrimSpace(p.log.Bytes())))
+	return s.waker.stop, nil
+}
+
+// stayedAwake says what is wrong if processors could not be kept awake.
+func (s *suite) stayedAwake() error {
+	if s.waker == nil || !s.waker.hasExited() {
+		return nil
 	}
-	s.stop(p)
-	return err
+	return fmt.Errorf("%s ended:\n%s", s.waker.name, s.waker.log.Bytes())
+}
+
+// wakerCPU is what keeping processors awake has taken so far.
+func (s *suite) wakerCPU() time.Duration {
+	if s.waker == nil {
+		return 0
+	}
+	d, _ := procstat.CPU(s.waker.pid())
+	return d
 }
 
 // manner tells how figures were measured.
 func (s *suite) manner(m *measured) string {
 	text := fmt.Sprintf("median of %d; other processes took at most %.0f %% of the machine", s.repeats, 100*m.Others)
-	if s.awake {
+	if s.waker != nil {
 		text += "; processors were kept awake"
 	}
 	return text
