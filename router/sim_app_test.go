@@ -218,21 +218,21 @@ func (a *simApp) endSession() bool {
 	if !ok {
 		return false
 	}
-	a.leave(func(on *meshtest.Session) bool { return on == s.Session }, false, "ends a session")
+	a.leave(func(on *meshtest.Session) bool { return on == s.Session }, false, true, "ends a session")
 	s.End(nil)
 	return true
 }
 
 func (a *simApp) close() bool {
 	// The router does not wait for one that reads nothing until it has read all.
-	a.leave(nil, a.stalled, "closes")
+	a.leave(nil, a.stalled, true, "closes")
 	a.wasOver = true
 	a.client.Close(nil)
 	return true
 }
 
 func (a *simApp) kill() bool {
-	a.leave(nil, true, "is killed")
+	a.leave(nil, true, false, "is killed")
 	a.wasOver = true
 	a.w.ledger.mu.Lock()
 	a.w.ledger.stats.kills++
@@ -241,8 +241,9 @@ func (a *simApp) kill() bool {
 	return true
 }
 
-// leave notes that the links on some sessions are leaving; nil is all of them.
-func (a *simApp) leave(on func(*meshtest.Session) bool, killed bool, how string) {
+// leave notes that the links on some sessions are leaving; nil is all of them. Whoever is killed and
+// says so before may have been heard, and then left in peace, or not.
+func (a *simApp) leave(on func(*meshtest.Session) bool, killed, says bool, how string) {
 	l := &a.w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -255,7 +256,8 @@ func (a *simApp) leave(on func(*meshtest.Session) bool, killed bool, how string)
 	}
 	for _, s := range a.sends {
 		if on == nil || on(s.Session) {
-			l.ends(s, s.parted || !s.leaving && !killed)
+			l.ends(s, s.parted || !s.leaving && says)
+			s.laden = s.laden || killed
 			s.killed = s.killed || killed && !s.gone
 		}
 	}

@@ -258,7 +258,7 @@ func (w *meshWorld) endRouter(id string, orderly bool) {
 	for _, a := range w.all {
 		if a.at == id && !a.isGone() {
 			a.client.Do(func() {
-				a.leave(nil, true, "loses its router")
+				a.leave(nil, true, false, "loses its router")
 				a.wasOver = true
 			})
 			if !orderly {

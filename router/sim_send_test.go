@@ -29,7 +29,7 @@ type sendLink struct {
 	// Guarded by the ledger.
 	leaving bool
 	parted  bool // in peace: what it had sent goes on
-	laden   bool // so much waited when it left that this need not go on
+	laden   bool // this need not go on: so much waited when it left, or it was killed
 	killed  bool
 	gone    bool
 }
