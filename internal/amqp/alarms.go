@@ -14,7 +14,7 @@ type alarms struct {
 	heap    []alarmAt  // the next first
 	timer   *time.Timer
 	wakes   int64 // when the timer fires; 0 is not at all
-	ringing bool  // run is at it, and sets the timer afterwards
+	ringing bool  // ring is at it, and sets the timer afterwards
 }
 
 // polledAlarms are those of all connections that pollers watch.
