@@ -1,7 +1,7 @@
 // Command benchsuite measures a built meshway against the targets of the
 // project, and prints a table or writes it into docs/performance.md.
 //
-// Router, load generator and byte relay run in processes of their own, started
+// Router, load generator, byte relay and the predecessor run in processes of their own, started
 // and ended here. It consumes the binary and, where it is installed, nginx as
 // the relay; it produces figures, and owns nothing that outlives it.
 //
@@ -13,6 +13,7 @@
 //	crowd.go    very many addresses beside a load
 //	suite.go    one case after the other
 //	process.go  the processes: bed.go, mesh.go, relay.go, generator.go
+//	predecessor.go  qdrouterd under the same loads
 //	others.go   whether the machine was ours alone
 //	awake_linux.go  processors that do not sleep
 //	profile.go  where the CPU goes, for who wants to know

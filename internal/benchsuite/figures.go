@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // figure is a row with what was measured of it.
 type figure struct {
-	row    *row
-	value  float64 // median; of counts the highest
-	low    float64 // of all repeats
-	high   float64
-	known  bool
-	relay  float64 // median; 0 is none
-	reason string  // why it is not known
+	row         *row
+	value       float64 // median; of counts the highest
+	low         float64 // of all repeats
+	high        float64
+	known       bool
+	relay       float64 // median; 0 is none
+	predecessor float64 // the same
+	reason      string  // why it is not known
 }
 
 // figures puts the rows together with what was measured.
@@ -23,7 +25,7 @@ func (m *measured) figures() []figure {
 	var all []figure
 	for i := range rows {
 		r := &rows[i]
-		f := figure{row: r, relay: median(m.Relay[r.key]), reason: m.Failed[r.caseName()]}
+		f := figure{row: r, relay: median(m.Relay[r.key]), predecessor: median(m.Predecessor[r.key]), reason: m.Failed[r.caseName()]}
 		if v := m.Router[r.key]; len(v) > 0 {
 			f.value, f.low, f.high, f.known = median(v), slices.Min(v), slices.Max(v), true
 			if r.unit == unitCount {
@@ -90,6 +92,30 @@ func (f *figure) ratioText() string {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", f.value/f.relay)
+}
+
+// share is what we are of the predecessor in this run, and what we must be: the target as a share of
+// what the predecessor was measured at when the target was set. Not ok is that there is no such share.
+func (f *figure) share() (is, must float64, ok bool) {
+	then := f.row.dispatchMiddle()
+	if f.predecessor == 0 || then == 0 || !f.known || f.row.unit == unitCount {
+		return 0, 0, false
+	}
+	return f.value / f.predecessor, f.row.target / then, true
+}
+
+// dispatchMiddle is the middle of what qdrouterd was measured at on another machine; 0 is not at all.
+func (r *row) dispatchMiddle() float64 {
+	low, high, ok := strings.Cut(strings.ReplaceAll(r.dispatch, ",", ""), "-")
+	if !ok {
+		high = low
+	}
+	a, err1 := strconv.ParseFloat(low, 64)
+	b, err2 := strconv.ParseFloat(high, 64)
+	if err1 != nil || err2 != nil {
+		return 0
+	}
+	return (a + b) / 2
 }
 
 // verdict says whether the target and the aim are met, and if not by how much.

@@ -127,7 +127,7 @@ func TestFiguresOfARun(t *testing.T) {
 func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 	m := newMeasured()
 	m.Router["p2"] = []float64{1234}
-	text := figuresText(m.figures(), (&suite{repeats: 3, waker: new(process)}).manner(&measured{Others: 0.01}), time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC))
+	text := figuresText(m.figures(), (&suite{repeats: 3, waker: new(process)}).manner(&measured{Others: 0.01}), "qdrouterd 9", time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC))
 	first, err := replaceFigures("before\n"+pageBegin+"\nyesterday\n"+pageEnd+"\nafter\n", text)
 	if err != nil {
 		t.Fatal(err)

@@ -27,9 +27,9 @@ func main() {
 
 // options are the flags.
 type options struct {
-	run, binary, write, profiles, logs string
-	repeats                            int
-	quick, json, noRelay, awake, spin  bool
+	run, binary, write, profiles, logs, predecessor string
+	repeats                                         int
+	quick, json, noRelay, awake, spin               bool
 }
 
 func (o *options) parse() {
@@ -37,6 +37,7 @@ func (o *options) parse() {
 	flag.StringVar(&o.binary, "binary", "", "measure this `file` instead of building one")
 	flag.IntVar(&o.repeats, "repeat", 3, "measure each case so many `times`, and take the median")
 	flag.BoolVar(&o.quick, "quick", false, "measure each case once, and shorter")
+	flag.StringVar(&o.predecessor, "predecessor", "", "measure the cases that cost CPU with this `qdrouterd` too, which is started with -c FILE")
 	flag.BoolVar(&o.noRelay, "norelay", false, "leave out the byte relay")
 	flag.BoolVar(&o.awake, "awake", false, "keep processors busy with threads of the lowest priority: a virtual one may take longer to wake than what it is woken for")
 	flag.BoolVar(&o.spin, "spin", false, "measure nothing, and keep processors awake: what -awake starts")
@@ -81,6 +82,11 @@ func measure() error {
 			s.say("no byte relay: %s", relayHint)
 		}
 	}
+	if o.predecessor != "" {
+		if s.predecessor, s.predecessorName, err = findPredecessor(ctx, o.predecessor); err != nil {
+			return err
+		}
+	}
 	if o.awake {
 		stop, err := s.keepAwake()
 		if err != nil {
@@ -105,11 +111,11 @@ func (o *options) show(s *suite, m *measured) error {
 		e.SetIndent("", "  ")
 		err = e.Encode(m)
 	} else {
-		err = printTable(os.Stdout, all)
+		err = printTable(os.Stdout, all, s.predecessorName)
 		s.say("%s", s.manner(m))
 	}
 	if o.write != "" {
-		err = errors.Join(err, writePage(o.write, all, s.manner(m)))
+		err = errors.Join(err, writePage(o.write, all, s.manner(m), s.predecessorName))
 	}
 	if len(m.Failed) > 0 {
 		err = errors.Join(err, fmt.Errorf("%d cases could not be measured", len(m.Failed)))

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +46,22 @@ func TestConfigurationsOfMeshesAreGood(t *testing.T) {
 			cfg, err := config.Load(file)
 			if err != nil {
 				t.Fatalf("router %c: %v", n.id, err)
+			}
+			legacy := filepath.Join(s.dir, "legacy.conf")
+			if err := os.WriteFile(legacy, []byte(n.legacyConfig(sh, nodes)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			same, err := config.Load(legacy)
+			if err != nil {
+				t.Fatalf("the predecessor's router %c: %v", n.id, err)
+			}
+			if n := len(cfg.Connectors); len(same.Connectors) != n || len(same.Listeners) != len(cfg.Listeners) || len(same.Addresses) != len(cfg.Addresses) {
+				t.Errorf("the predecessor's is another mesh: %+v and %+v", same, cfg)
+			}
+			for i, c := range same.Connectors {
+				if c.DialAddress() != cfg.Connectors[i].DialAddress() || c.Cost != cfg.Connectors[i].Cost || c.Role != cfg.Connectors[i].Role {
+					t.Errorf("router %c, connector %d: the predecessor's is %+v, ours %+v", n.id, i, c, cfg.Connectors[i])
+				}
 			}
 			for i, c := range cfg.Connectors {
 				if !slices.ContainsFunc(nodes, func(o *meshNode) bool { return o != n && c.DialAddress() == loopback(o.mesh) }) {

@@ -5,13 +5,14 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 )
 
 // printTable writes the figures for a terminal.
-func printTable(w io.Writer, all []figure) error {
+func printTable(w io.Writer, all []figure, predecessor string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "#\twhat\tmeasured\trelay\tratio\ttarget\taim\t")
 	for i := range all {
@@ -22,7 +23,43 @@ func printTable(w io.Writer, all []figure) error {
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.row.number, f.row.what, f.measuredText(), f.relayText(), f.ratioText(),
 			f.row.limitText(f.row.target), f.row.limitText(f.row.aim), f.verdict())
 	}
+	if lines := shareLines(all); lines != nil {
+		_, _ = fmt.Fprintln(t)
+		for _, l := range append([][]string{shareHead(predecessor)}, lines...) {
+			_, _ = fmt.Fprintln(t, strings.Join(l, "\t"))
+		}
+	}
 	return t.Flush()
+}
+
+// shareLines are the figures of which the predecessor was measured in the same run, as cells.
+func shareLines(all []figure) (lines [][]string) {
+	for i := range all {
+		f := &all[i]
+		is, must, ok := f.share()
+		if !ok {
+			continue
+		}
+		verdict := "met"
+		if r := f.row; !r.meets(is, must) {
+			verdict = "missed by " + r.missedBy(is, must)
+		}
+		lines = append(lines, []string{f.row.number, f.row.what, f.measuredText(), withUnit(f.predecessor, f.row.unit), shareText(is), shareText(must), verdict})
+	}
+	return lines
+}
+
+// shareText writes a share with two digits that count.
+func shareText(v float64) string {
+	if v < 0.1 {
+		return fmt.Sprintf("%.3f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// shareHead is above shareLines.
+func shareHead(predecessor string) []string {
+	return []string{"#", "what", "Meshway", predecessor, "share", "must be", ""}
 }
 
 // What stands between the markers is written anew each time; what is around them
@@ -33,12 +70,12 @@ const (
 )
 
 // writePage puts the figures into a page, between its marks.
-func writePage(path string, all []figure, manner string) error {
+func writePage(path string, all []figure, manner, predecessor string) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	page, err := replaceFigures(string(old), figuresText(all, manner, time.Now()))
+	page, err := replaceFigures(string(old), figuresText(all, manner, predecessor, time.Now()))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -56,7 +93,7 @@ func replaceFigures(page, text string) (string, error) {
 }
 
 // figuresText is the generated part of the page.
-func figuresText(all []figure, manner string, when time.Time) string {
+func figuresText(all []figure, manner, predecessor string, when time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured on %s: %s; %s.\n\n", when.Format(time.DateOnly), machine(), manner)
 	b.WriteString("| # | what | measured | byte relay | ratio | must reach | aims at | |\n|---|---|---|---|---|---|---|---|\n")
@@ -64,6 +101,12 @@ func figuresText(all []figure, manner string, when time.Time) string {
 		f := &all[i]
 		fmt.Fprintf(&b, "| %s | %s | **%s** | %s | %s | %s | %s | %s |\n", f.row.number, f.row.what, f.measuredText(), f.relayText(), f.ratioText(),
 			f.row.limitText(f.row.target), f.row.limitText(f.row.aim), f.verdict())
+	}
+	if lines := shareLines(all); lines != nil {
+		fmt.Fprintf(&b, "\nBeside %s in the same run. Targets were set on another machine, beside its figures there: \"must be\" is the target as a share of these.\n\n", predecessor)
+		for _, l := range slices.Concat([][]string{shareHead(predecessor), slices.Repeat([]string{"---"}, 7)}, lines) {
+			fmt.Fprintf(&b, "| %s |\n", strings.Join(l, " | "))
+		}
 	}
 	b.WriteString("\nBeside others:\n\n| # | what | Meshway | qdrouterd 1.20 | skupper-router 2026-05 | data path alone |\n|---|---|---|---|---|---|\n")
 	for i := range all {

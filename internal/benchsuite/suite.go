@@ -15,30 +15,32 @@ import (
 
 // suite runs the cases.
 type suite struct {
-	ctx      context.Context
-	dir      string // for files of its own
-	binary   string // the meshway to measure
-	relay    string // nginx; empty is none
-	only     *regexp.Regexp
-	repeats  int
-	quick    bool
-	waker    *process // keeps processors awake; nil is nobody
-	profiles string   // folder for CPU profiles; empty takes none
-	logs     string   // folder for what processes wrote; empty is none
-	progress io.Writer
-	ended    []*process // of the present measurement
+	ctx                          context.Context
+	dir                          string // for files of its own
+	binary                       string // the meshway to measure
+	relay                        string // nginx; empty is none
+	predecessor, predecessorName string // qdrouterd; empty is none
+	only                         *regexp.Regexp
+	repeats                      int
+	quick                        bool
+	waker                        *process // keeps processors awake; nil is nobody
+	profiles                     string   // folder for CPU profiles; empty takes none
+	logs                         string   // folder for what processes wrote; empty is none
+	progress                     io.Writer
+	ended                        []*process // of the present measurement
 }
 
 // measured is every value of every row, one for each repeat.
 type measured struct {
-	Router map[string][]float64 `json:"router"`
-	Relay  map[string][]float64 `json:"relay,omitempty"`
-	Failed map[string]string    `json:"failed,omitempty"` // by case: why there is nothing
-	Others float64              `json:"others"`           // most that other processes took of the machine in any run, 0 to 1
+	Router      map[string][]float64 `json:"router"`
+	Relay       map[string][]float64 `json:"relay,omitempty"`
+	Predecessor map[string][]float64 `json:"predecessor,omitempty"`
+	Failed      map[string]string    `json:"failed,omitempty"` // by case: why there is nothing
+	Others      float64              `json:"others"`           // most that other processes took of the machine in any run, 0 to 1
 }
 
 func newMeasured() *measured {
-	return &measured{Router: map[string][]float64{}, Relay: map[string][]float64{}, Failed: map[string]string{}}
+	return &measured{Router: map[string][]float64{}, Relay: map[string][]float64{}, Predecessor: map[string][]float64{}, Failed: map[string]string{}}
 }
 
 // length is how long a case lasts. How long connections are idle is not cut
@@ -58,8 +60,8 @@ func (s *suite) repeatsOf(c *testCase) int {
 	return s.repeats
 }
 
-// run measures every case that was asked for, the relay right after the router
-// each time, so that both see the machine in the same mood.
+// run measures every case that was asked for, the relay and the predecessor right after the
+// router each time, so that all see the machine in the same mood.
 func (s *suite) run() (*measured, error) {
 	m := newMeasured()
 	for i := range cases {
@@ -96,10 +98,17 @@ func (s *suite) once(c *testCase, m *measured) error {
 	if err != nil {
 		return err
 	}
-	if !c.relay || s.relay == "" {
-		return nil
+	if c.relay && s.relay != "" {
+		if err := s.alone(m, func() error { return s.relayed(c, m) }); err != nil {
+			return err
+		}
 	}
-	return s.alone(m, func() error { return s.relayed(c, m) })
+	if c.relay && s.predecessor != "" {
+		if err := s.alone(m, func() error { return s.preceded(c, m) }); err != nil {
+			s.say("%s: %s: %v", c.name, s.predecessorName, err)
+		}
+	}
+	return nil
 }
 
 // alone notes what other processes took of the machine while f measured.
@@ -254,6 +263,9 @@ func (m *measured) last(c *testCase) string {
 		}
 		if v := m.Relay[r.key]; len(v) > 0 {
 			text += fmt.Sprintf(" (relay %s)", number(v[len(v)-1], r.unit))
+		}
+		if v := m.Predecessor[r.key]; len(v) > 0 {
+			text += fmt.Sprintf(" (predecessor %s)", number(v[len(v)-1], r.unit))
 		}
 	}
 	return text
