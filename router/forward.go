@@ -98,18 +98,8 @@ func (a *address) give(b *amqp.Batch, m *message, e *egress) bool {
 	if owes && res != amqp.Sent {
 		m.unowe()
 	}
-	switch res {
-	case amqp.Sent:
+	if res == amqp.Sent {
 		m.left(b, e, id, settled)
-		return true
-	case amqp.NoWindow:
-		// The session's window may be smaller than the message, for good: piece by
-		// piece it fits.
-		if e.link.Fits(len(m.payload)) {
-			return false
-		}
-		m.becomeStream(b)
-		return m.stream.start(b, m, e)
 	}
-	return false
+	return res == amqp.Sent
 }

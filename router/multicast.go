@@ -186,20 +186,6 @@ func (e *egress) sendCopy(b *amqp.Batch, c *copyOf) bool {
 		origin = c.fan
 	}
 	id, settled, res := e.send(b, &out, origin, c.index)
-	if res == amqp.NoWindow && !e.link.Fits(len(m.payload)) {
-		// A copy with a stream of its own: what it shares with the others is only
-		// where it came from.
-		own := *c
-		own.message.settled, own.message.counted = m.settled, true
-		own.message.becomeStream(b)
-		st := own.message.stream
-		st.expect(1)
-		if st.startCopy(b, e, &own) {
-			return true
-		}
-		st.cancel(b) // it is made anew when the subscriber can take it
-		return false
-	}
 	if res != amqp.Sent {
 		return false
 	}

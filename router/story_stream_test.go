@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +121,31 @@ func TestALongMessageThroughASmallWindow(t *testing.T) {
 		equal(s, "size", c.got[0].Size, len(long(100_000)))
 		equal(s, "what follows", textOf(c.got[1].bytes), "next")
 	})
+}
+
+// A message of more frames than the window ever has is told in as many windows as it takes, also
+// when none is open at the moment at which it could go.
+func TestAMessageOfManyFramesFindsAClosedWindow(t *testing.T) {
+	for _, address := range []string{"q", "multicast/m"} {
+		play(t, nil, func(s *stage) {
+			slow := s.appAt("receiver", listenHost+":5672", meshtest.ClientOptions{MaxFrame: 512})
+			session := slow.begin(meshtest.SessionOptions{Window: 1, KeepWindow: true})
+			c := slow.consumer(address, 10)
+			p := s.app("sender").producer(address)
+			p.send(text("first"))
+			many := strings.Repeat("x", 10_000)
+			o := p.send(text(many))
+			last := p.send(text("last"))
+			equal(s, address+": came", c.bodies(), "first")
+			for range 30 {
+				slow.do(func() { session.Grant(1) })
+			}
+			equal(s, address+": came in the end", c.bodies(), "first "+many+" last")
+			c.acceptAll()
+			ended(s, address+": the long one", o, wire.StateAccepted)
+			ended(s, address+": the last", last, wire.StateAccepted)
+		})
+	}
 }
 
 func TestAConnectionThatBeginsTooMuchAtATimeLosesALink(t *testing.T) {

@@ -140,8 +140,9 @@ type Outgoing struct {
 
 // Send encodes a whole message if the link can take it now. The id is that of
 // the delivery, valid when it is not settled; origin and ref say who hears its
-// outcome. On any result but Sent nothing happened, and unless the link is gone
-// OnSendable will be called when it is worth trying again.
+// outcome. What the session's window does not take of it follows when that opens. On
+// any result but Sent nothing happened, and unless the link is gone OnSendable will be
+// called when it is worth trying again.
 func (l *Sender) Send(b *Batch, m *Outgoing, origin Origin, ref uint32) (id uint32, settled bool, res Result) {
 	s := l.session
 	c := s.conn
@@ -350,8 +351,8 @@ func (l *Sender) Drained(b *Batch) bool {
 // Draining says whether the receiver asked for its credit to be used up.
 func (l *Sender) Draining() bool { return l.drain.Load() }
 
-// Fits says whether a message of n bytes can ever go out by Send: what needs more
-// frames than the peer's window has needs [Sender.Start].
+// Fits says whether a message of n bytes goes out in one frame. Of a longer one Send
+// copies what the peer's window does not take at once; [Sender.Start] does not.
 func (l *Sender) Fits(n int) bool { return l.frames(n) == 1 }
 
 // encodeFlow tells the link's state. The caller holds mu.
