@@ -90,6 +90,9 @@ func asBody(s string, data bool) any {
 	return s
 }
 
+// maxMadeUp is the most bytes of a message that is made up: it is held in memory, more than once.
+const maxMadeUp = 1 << 30
+
 // bodyFlags say where bodies come from.
 type bodyFlags struct {
 	count   int
@@ -106,6 +109,8 @@ func (f bodyFlags) source(a *app, messages []string) (bodies, error) {
 		return nil, usageError{fmt.Errorf("--count %d: it must be at least 1", f.count)}
 	case f.size < -1:
 		return nil, usageError{fmt.Errorf("--size %d: it must not be negative", f.size)}
+	case f.size > maxMadeUp:
+		return nil, usageError{fmt.Errorf("--size %d: it must be at most %d; %s bench --stream sends longer ones", f.size, maxMadeUp, a.name)}
 	case f.size >= 0 && (len(messages) > 0 || f.whole):
 		return nil, usageError{errors.New("--size makes the message up; give no other one")}
 	case f.whole && len(messages) > 0:

@@ -47,7 +47,7 @@ func (e *envelope) check() error {
 	if e.priority < 0 || e.priority > 9 {
 		return usageError{fmt.Errorf("--priority %d: it must be 0 to 9", e.priority)}
 	}
-	if e.ttl < 0 || e.ttl > 0xffffffff*time.Millisecond {
+	if e.ttl != 0 && e.ttl < time.Millisecond || e.ttl > 0xffffffff*time.Millisecond {
 		return usageError{fmt.Errorf("--ttl %v: it must be from 1ms to 49 days", e.ttl)}
 	}
 	for _, s := range append([]string{e.messageID, e.to, e.subject, e.replyTo, e.correlationID, e.contentType, e.groupID}, e.properties...) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/Azure/go-amqp"
 	"github.com/spf13/cobra"
@@ -74,6 +75,8 @@ func (o *receiveOptions) check() error {
 		return usageError{fmt.Errorf("--outcome %q: it must be one of %s", o.outcome, strings.Join(outcomes, ", "))}
 	case o.settle == "settled" && outcome(o.outcome) != outcomeAccept:
 		return usageError{errors.New("--outcome says nothing about messages that are settled already; leave one of --settle and --outcome out")}
+	case o.answer != nil && !utf8.ValidString(*o.answer):
+		return usageError{fmt.Errorf("--reply-with %q is no text in UTF-8", *o.answer)}
 	}
 	return errors.Join(checkOutput(o.output), checkTimeout(o.timeout), checkRate(o.rate))
 }
@@ -94,8 +97,8 @@ func (a *app) receive(ctx context.Context, o receiveOptions, address string) err
 	if err := o.check(); err != nil {
 		return err
 	}
-	if address == "" {
-		return usageError{errors.New("the address is empty")}
+	if err := checkAddress(address); err != nil {
+		return err
 	}
 	t, err := a.parseTarget(o.url)
 	if err != nil {

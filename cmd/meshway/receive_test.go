@@ -208,6 +208,8 @@ func TestReceiveUsageErrors(t *testing.T) {
 		{"accepts 1 arg(s), received 0: meshway receive ADDRESS; see", nil},
 		{"accepts 1 arg(s), received 2", []string{"a", "b"}},
 		{"the address is empty", []string{""}},
+		{`the address "q\xff" is no text in UTF-8`, []string{"q\xff"}},
+		{`--reply-with "\xff" is no text in UTF-8`, []string{"q", "--reply-with", "\xff"}},
 		{"--count -1", []string{"q", "--count", "-1"}},
 		{"--credit 0", []string{"q", "--credit", "0"}},
 		{"--settle \"x\"", []string{"q", "--settle", "x"}},

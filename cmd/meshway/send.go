@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/Azure/go-amqp"
 	"github.com/spf13/cobra"
@@ -55,7 +56,7 @@ says so, and gives up after --timeout.`,
 	urlFlag(f, &o.url)
 	o.envelope.flags(f)
 	f.IntVar(&o.bodies.count, "count", 1, "send the messages so many times")
-	f.IntVar(&o.bodies.size, "size", -1, "send a made-up message of so many bytes")
+	f.IntVar(&o.bodies.size, "size", -1, "send a made-up message of so many bytes; -1 is none")
 	f.BoolVar(&o.bodies.whole, "stdin-whole", false, "send all of standard input as one message")
 	f.BoolVar(&o.bodies.data, "data", false, "send text as a data section, not as a string value")
 	f.StringVar(&o.settle, "settle", "unsettled", "unsettled: hear how each message ended; settled: send and forget")
@@ -92,6 +93,17 @@ func checkTimeout(d time.Duration) error {
 	return nil
 }
 
+// checkAddress refuses what no router could be asked for.
+func checkAddress(address string) error {
+	switch {
+	case address == "":
+		return usageError{errors.New("the address is empty")}
+	case !utf8.ValidString(address):
+		return usageError{fmt.Errorf("the address %q is no text in UTF-8", address)}
+	}
+	return nil
+}
+
 // sending is one run of `meshway send`.
 type sending struct {
 	*app
@@ -109,8 +121,8 @@ func (a *app) send(ctx context.Context, o sendOptions, address string, messages 
 	if err := o.check(); err != nil {
 		return err
 	}
-	if address == "" && o.envelope.to == "" {
-		return usageError{errors.New("the address is empty")}
+	if err := checkAddress(address); err != nil && (address != "" || o.envelope.to == "") {
+		return err
 	}
 	next, err := o.bodies.source(a, messages)
 	if err != nil {
@@ -221,10 +233,16 @@ func (s *sending) each(ctx context.Context, next bodies, f func(*amqp.Message) e
 func (s *sending) transfer(ctx context.Context, m *amqp.Message) (pending, error) {
 	bounded, cancel := within(ctx, s.timeout)
 	defer cancel()
+	said := make(chan struct{})
 	notice := time.AfterFunc(s.patience, func() {
+		defer close(said)
 		s.say("waiting for a consumer on %q; start one with: %s", s.address, s.remedy())
 	})
-	defer notice.Stop()
+	defer func() {
+		if !notice.Stop() {
+			<-said // not after what comes of it
+		}
+	}()
 	sent, err := s.link.send(bounded, m)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("no consumer on %q took messages for %v; start one with: %s", s.address, s.timeout, s.remedy())

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -171,6 +172,24 @@ func TestSendSaysThatItWaitsForAConsumer(t *testing.T) {
 	wantText(t, a.out, "message 1: accepted")
 }
 
+func TestSendSaysThatItWaitsBeforeItSaysThatItGaveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newTestApp("")
+		a.router.noCredit = true
+		a.patience = time.Second
+		a.app.err = writerFunc(func(p []byte) (int, error) {
+			if strings.Contains(string(p), "waiting") {
+				time.Sleep(time.Second) // a slow terminal
+			}
+			return a.err.Write(p)
+		})
+		a.want(t, 1, "send", "orders", "x", "--timeout", "1001ms")
+		if first, _, _ := strings.Cut(a.err.String(), "\n"); !strings.HasPrefix(first, "waiting for a consumer") {
+			t.Errorf("it said first %q", first)
+		}
+	})
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
@@ -278,6 +297,7 @@ func TestSendUsageErrors(t *testing.T) {
 		{"--count 0", []string{"q", "x", "--count", "0"}},
 		{"--count repeats messages", []string{"q", "--count", "2"}},
 		{"--size -2", []string{"q", "--size", "-2"}},
+		{"--size 99999999999999: it must be at most 1073741824; meshway bench --stream", []string{"q", "--size", "99999999999999"}},
 		{"--size makes the message up", []string{"q", "x", "--size", "1"}},
 		{"--size makes the message up", []string{"q", "--stdin-whole", "--size", "1"}},
 		{"--stdin-whole reads the message", []string{"q", "x", "--stdin-whole"}},
@@ -285,6 +305,7 @@ func TestSendUsageErrors(t *testing.T) {
 		{"--output \"xml\"", []string{"q", "x", "-o", "xml"}},
 		{"--priority 10", []string{"q", "x", "--priority", "10"}},
 		{"--ttl -1s", []string{"q", "x", "--ttl", "-1s"}},
+		{"--ttl 1ns: it must be from 1ms", []string{"q", "x", "--ttl", "1ns"}},
 		{"--timeout -1s", []string{"q", "x", "--timeout", "-1s"}},
 		{"--rate -1", []string{"q", "x", "--rate", "-1"}},
 		{"--rate NaN", []string{"q", "x", "--rate", "nan"}},
@@ -294,6 +315,8 @@ func TestSendUsageErrors(t *testing.T) {
 		{`--size "1k": it must be a whole number`, []string{"q", "--size", "1k"}},
 		{"--priority 300", []string{"q", "x", "--priority", "300"}},
 		{"the address is empty", []string{"", "x"}},
+		{`the address "q\xff" is no text in UTF-8`, []string{"q\xff", "x"}},
+		{`the address "q\xff" is no text in UTF-8`, []string{"q\xff", "x", "--to", "r"}},
 		{"message 2 is no text in UTF-8; --data", []string{"q", "x", "y\xff"}},
 		{`"s\xff" is no text in UTF-8`, []string{"q", "x", "--subject", "s\xff"}},
 		{`"k=\xff" is no text in UTF-8`, []string{"q", "x", "-p", "k=\xff"}},

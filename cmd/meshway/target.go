@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -71,13 +72,27 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+// afterLogin is what of a URL comes behind the name and password, and before a path.
+func afterLogin(text string) string {
+	_, rest, _ := strings.Cut(text, "://")
+	rest = rest[strings.LastIndex(rest, "@")+1:]
+	rest, _, _ = strings.Cut(rest, "/")
+	return rest
+}
+
 func parseURL(text string) (target, error) {
 	if !strings.Contains(text, "://") {
 		text = "amqp://" + text
 	}
+	if ip, err := netip.ParseAddr(afterLogin(text)); err == nil && ip.Is6() {
+		return target{}, fmt.Errorf("an IPv6 address stands in brackets: amqp://[%s]", ip)
+	}
 	u, err := url.Parse(text)
-	if err != nil {
-		// The error of url.Parse repeats the text, and so the password.
+	if _, port, _ := net.SplitHostPort(afterLogin(text)); err != nil && port != "" && strings.Trim(port, "0123456789") != "" {
+		return target{}, errors.New("its port is no number") // or a password without a host
+	}
+	// The error of url.Parse repeats the text, and so the password.
+	if err != nil || u.Host == "" && strings.Contains(text, "@") {
 		return target{}, errors.New("not of the form amqp://[USER:PASSWORD@]HOST[:PORT]; escape special characters in name and password, such as %40 for @")
 	}
 	switch {

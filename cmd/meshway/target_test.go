@@ -40,6 +40,11 @@ func TestBadTargets(t *testing.T) {
 		"amqp://alice:sec ret@h":      "not of the form",
 		"amqp://alice:secret@[::1":    "not of the form",
 		"amqp://alice:secret/x@h:567": "not of the form",
+		"amqp://alice:secret@/x@h":    "not of the form",
+		"amqp://alice:secret":         "its port is no number",
+		"amqp://alice:secret@h:amqp":  "its port is no number",
+		"::1":                         "brackets: amqp://[::1]",
+		"amqp://alice:secret@fe80::1": "brackets: amqp://[fe80::1]",
 	} {
 		_, err := parseURL(url)
 		if err == nil || !strings.Contains(err.Error(), want) {
