@@ -117,8 +117,9 @@ func (a *app) print(format string, args ...any) error {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "meshway",
-		Short: "An AMQP 1.0 message router",
+		Use:     "meshway",
+		Version: fullVersion(),
+		Short:   "An AMQP 1.0 message router",
 		Long: `Meshway routes AMQP 1.0 messages between the clients that connect to it. It
 stores nothing: a sender hears what the receiver said of its message.
 
@@ -139,8 +140,24 @@ Try it, each in a terminal of its own:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{explainFlag(err)} })
 	root.AddCommand(a.runCommand(), a.configCommand(), a.sendCommand(), a.receiveCommand(), a.benchCommand(), a.userCommand(), a.versionCommand())
 	root.AddCommand(a.managementCommands()...)
+	root.SetVersionTemplate("{{.Version}}\n")
+	mendDefaults(root)
 	markUsage(root)
 	return root
+}
+
+// mendDefaults has the commands that cobra adds take mistakes for what they are.
+func mendDefaults(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Run, c.RunE = nil, func(_ *cobra.Command, args []string) error { return helpOn(root, args) }
+		case "completion":
+			c.RunE = func(*cobra.Command, []string) error { return c.Help() } // without it arguments are not looked at
+		}
+	}
 }
 
 // markUsage makes complaints about arguments usage errors, in every command.
@@ -148,7 +165,7 @@ func markUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usageError{explainArgs(cmd, err)}
+				return usageError{explainArgs(cmd, args, err)}
 			}
 			return nil
 		}
@@ -158,12 +175,40 @@ func markUsage(cmd *cobra.Command) {
 	}
 }
 
-// explainArgs adds to a complaint about the number of arguments which there should be.
-func explainArgs(cmd *cobra.Command, err error) error {
-	if !strings.Contains(err.Error(), "arg(s)") {
+// explainArgs says in a complaint about arguments which there should be.
+func explainArgs(cmd *cobra.Command, args []string, err error) error {
+	switch {
+	case strings.Contains(err.Error(), "arg(s)"):
+		return fmt.Errorf("%w: %s", err, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+	case !strings.HasPrefix(err.Error(), "unknown command"):
 		return err
+	case !cmd.HasSubCommands():
+		return fmt.Errorf("%s takes no arguments", strings.TrimPrefix(cmd.CommandPath(), "meshway "))
 	}
-	return fmt.Errorf("%w: %s", err, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+	return unknownCommand(cmd, args[0])
+}
+
+// unknownCommand says what may have been meant by a command that is not there.
+func unknownCommand(parent *cobra.Command, name string) error {
+	parent.SuggestionsMinimumDistance = 2
+	hint := ""
+	if like := parent.SuggestionsFor(name); len(like) > 0 {
+		hint = "; did you mean " + strings.Join(like, " or ") + "?"
+	}
+	return fmt.Errorf("unknown command %q for %q%s", name, parent.CommandPath(), hint)
+}
+
+// helpOn is the help command; a topic that is not there is a mistake.
+func helpOn(root *cobra.Command, args []string) error {
+	cmd, rest, err := root.Find(args)
+	if err == nil && len(rest) > 0 {
+		err = unknownCommand(cmd, rest[0])
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	cmd.InitDefaultHelpFlag() // or help would not show it
+	return cmd.Help()
 }
 
 // explainFlag says what the value of a flag should have been, in words of people.

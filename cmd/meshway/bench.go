@@ -82,7 +82,7 @@ The exit code is 0 only if nothing was lost, spoiled or out of order.`,
 	f.StringVar(&o.settle, "settle", "unsettled", "unsettled: each message is accepted; settled: send and forget")
 	f.Float64Var(&o.Rate, "rate", 0, "messages a second from each sender; 0 is no limit")
 	f.IntVar(&o.Window, "window", 0, "most unsettled messages of a sender; 1 sends one after the other, 0 is as many as the router takes")
-	f.DurationVar(&o.Duration, "duration", 0, "measure for so long (default "+benchDuration.String()+")")
+	f.DurationVar(&o.Duration, "duration", 0, "measure for so long; 0 is until interrupted, or until --count (default "+benchDuration.String()+")")
 	f.Uint64Var(&o.Count, "count", 0, "measure so many messages of each sender")
 	f.DurationVar(&o.Warmup, "warmup", 0, "send for so long before measuring (default "+benchWarmup.String()+")")
 	f.BoolVar(&o.CheckOrder, "check-order", false, "look at the sequence number of each message")

@@ -16,6 +16,9 @@ func (a *app) reference() string {
 
 Made from the commands themselves; ` + "`meshway COMMAND --help`" + ` says the same. Exit codes: 0 for success, 1 for what went
 wrong while the command did its work, 2 for a mistake on the command line.
+
+` + "`meshway completion SHELL`" + ` prints what bash, fish, powershell or zsh needs to complete commands and flags, and its --help
+says where that goes.
 `)
 	root := a.rootCommand()
 	b.WriteString("\n| command | what it does |\n|---|---|\n")
@@ -79,7 +82,8 @@ func flagRow(f *pflag.Flag) string {
 		name = "`-" + f.Shorthand + "`, " + name
 	}
 	value := ""
-	if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
+	said := strings.Contains(usage, "(default ")
+	if !said && f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
 		value = "`" + f.DefValue + "`"
 	}
 	return fmt.Sprintf("| %s | %s | %s |\n", name, value, strings.ReplaceAll(usage, "|", "\\|"))

@@ -19,10 +19,13 @@ func TestHelpAndVersion(t *testing.T) {
 	wantText(t, a.out, "meshway ", runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
 	defer func(was string) { version = was }(version)
 	version = "v1.2.3" // as the linker sets it
-	for _, args := range [][]string{{"version"}, {"run", "--version"}} {
+	for _, args := range [][]string{{"version"}, {"--version"}, {"-v"}, {"run", "--version"}} {
 		a := newTestApp("")
 		a.want(t, 0, args...)
 		wantText(t, a.out, "meshway v1.2.3")
+		if strings.Count(a.out.String(), "\n") != 1 {
+			t.Errorf("%v: got %q, want one line", args, a.out)
+		}
 	}
 }
 
@@ -35,12 +38,32 @@ func TestCompletion(t *testing.T) {
 }
 
 func TestUnknownCommand(t *testing.T) {
-	a := newTestApp("")
-	a.want(t, 2, "recieve", "q")
-	if a.out.String() != "" || strings.Contains(a.err.String(), "Usage:") {
-		t.Errorf("a mistake was answered with the usage:\n%s%s", a.out, a.err)
+	for line, want := range map[string]string{
+		"recieve q":         `unknown command "recieve" for "meshway"; did you mean receive?; see meshway --help`,
+		"publish q":         `unknown command "publish" for "meshway"; see meshway --help`,
+		"config chekc f":    `unknown command "chekc" for "meshway config"; did you mean check?; see meshway config --help`,
+		"help sned":         `unknown command "sned" for "meshway"; did you mean send?; see meshway help --help`,
+		"help config chekc": `unknown command "chekc" for "meshway config"; did you mean check?; see meshway help --help`,
+		"completion tcsh":   `unknown command "tcsh" for "meshway completion"`,
+		"completion zsh 5":  "completion zsh takes no arguments; see meshway completion zsh --help",
+		"version 2":         "version takes no arguments; see meshway version --help",
+		"user list alice":   "user list takes no arguments; see meshway user list --help",
+	} {
+		a := newTestApp("")
+		a.want(t, 2, strings.Fields(line)...)
+		if a.out.String() != "" || strings.Contains(a.err.String(), "Usage:") {
+			t.Errorf("%s: the mistake was answered with the usage:\n%s%s", line, a.out, a.err)
+		}
+		wantText(t, a.err, "meshway: "+want)
 	}
-	wantText(t, a.err, `meshway: unknown command "recieve" for "meshway"`)
+}
+
+func TestHelpOnACommand(t *testing.T) {
+	for _, args := range [][]string{{"help", "user", "add"}, {"user", "add", "--help"}} {
+		a := newTestApp("")
+		a.want(t, 0, args...)
+		wantText(t, a.out, "meshway user add NAME", "--password-stdin", "help for add")
+	}
 }
 
 func TestCalledAs(t *testing.T) {

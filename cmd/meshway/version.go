@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -22,13 +23,18 @@ func versionName() string {
 	return "unknown"
 }
 
+// fullVersion also says what the program was built by and for.
+func fullVersion() string {
+	return fmt.Sprintf("meshway %s (%s, %s/%s)", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, the Go version and the platform",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.print("meshway %s (%s, %s/%s)", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return a.print("%s", fullVersion())
 		},
 	}
 }
