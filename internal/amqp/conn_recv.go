@@ -157,10 +157,12 @@ func (c *Conn) dispatch(w *work, ch uint16, code wire.Code, fields wire.List, pa
 		return c.recvFlow(w, ch, &w.flow)
 	case wire.CodeAttach:
 		defer w.forgetAttach()
-		if err := w.attach.DecodeInto(fields, &w.termini); err != nil {
+		err := w.attach.DecodeInto(fields, &w.termini)
+		odd, other := errors.AsType[*wire.TerminusError](err)
+		if err != nil && !other {
 			return decodeFault(ch, err)
 		}
-		return c.recvAttach(w, ch, &w.attach)
+		return c.recvAttach(w, ch, &w.attach, odd)
 	case wire.CodeDetach:
 		var p wire.Detach
 		if err := p.Decode(fields); err != nil {

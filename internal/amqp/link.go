@@ -42,8 +42,9 @@ func (l *link) role() wire.Role {
 	return wire.RoleSender
 }
 
-// recvAttach handles an attach: a new link, or the answer to ours. [2.7.3]
-func (c *Conn) recvAttach(w *work, ch uint16, p *wire.Attach) error {
+// recvAttach handles an attach: a new link, or the answer to ours. [2.7.3] odd says what
+// is wrong with one of its termini, nil if nothing is: that costs the link alone.
+func (c *Conn) recvAttach(w *work, ch uint16, p *wire.Attach, odd *wire.TerminusError) error {
 	s, err := c.session(ch, wire.CodeAttach)
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func (c *Conn) recvAttach(w *work, ch uint16, p *wire.Attach) error {
 		return s.fault(wire.CondInvalidField, "attach %q: a sender must set initial-delivery-count", p.Name)
 	}
 	if l := c.findLink(s, p.Name, p.Role, false); l != nil {
-		return c.attachAnswered(w, l, p)
+		return c.attachAnswered(w, l, p, odd)
 	}
 	among := s
 	if !c.cfg.NamesBySession {
@@ -76,6 +77,12 @@ func (c *Conn) recvAttach(w *work, ch uint16, p *wire.Attach) error {
 	}
 	r := &w.request
 	*r = AttachRequest{Attach: p, Session: s}
+	if odd != nil {
+		e := newError(odd.Condition(), "%v", odd)
+		c.h.OnFault(c, fmt.Sprintf("link %q", p.Name), e)
+		r.Refuse(&w.batch, e)
+		return nil
+	}
 	c.h.OnAttach(&w.batch, r)
 	if !r.answered {
 		r.Refuse(&w.batch, newError(wire.CondInternalError, "the attach was not answered"))
@@ -362,7 +369,7 @@ func (s *Session) attach(b *Batch, l *link, says func() wire.Attach) error {
 
 // attachAnswered binds the peer's half to a link that we attached. One that we have
 // given up meanwhile waits only for the peer's detach.
-func (c *Conn) attachAnswered(w *work, l *link, p *wire.Attach) error {
+func (c *Conn) attachAnswered(w *work, l *link, p *wire.Attach, odd *wire.TerminusError) error {
 	l.remote = p.Handle
 	l.session.byHandle.set(p.Handle, l)
 	c.mu.Lock()
@@ -372,6 +379,9 @@ func (c *Conn) attachAnswered(w *work, l *link, p *wire.Attach) error {
 		l.session.names.remove(l)
 	}
 	c.mu.Unlock()
+	if odd != nil && !given {
+		return l.fault(odd.Condition(), "%v", odd)
+	}
 	var h any
 	switch {
 	case l.raw != nil:

@@ -26,7 +26,8 @@ type Termini struct {
 // Decode reads the fields of an attach. Nothing of it is a slice of the input. [2.7.3]
 func (x *Attach) Decode(l List) error { return x.DecodeInto(l, new(Termini)) }
 
-// DecodeInto is Decode, and source and target are put into room if they are there.
+// DecodeInto is Decode, and source and target are put into room if they are there. On a
+// [TerminusError] all is read but the terminus of which it tells.
 func (x *Attach) DecodeInto(l List, room *Termini) error {
 	r := attachType.read(l)
 	*x = Attach{

@@ -81,6 +81,7 @@ type reader struct {
 	k   int // the next field
 	i   int // where it starts
 	err error
+	odd *TerminusError // the rest can be read
 }
 
 func (t *composite) read(l List) reader {
@@ -117,10 +118,14 @@ func (r *reader) moved(next int, null bool) bool {
 	return true
 }
 
-// done returns the first error, or that there is something after the last field.
+// done returns the first error, or that there is something after the last field, or that
+// a terminus is none that we know.
 func (r *reader) done() error {
 	if r.err == nil && r.i != len(r.l.b) {
 		r.err = r.t.trailing(r.l, r.i)
+	}
+	if r.err == nil && r.odd != nil {
+		return r.odd
 	}
 	return r.err
 }
@@ -128,16 +133,19 @@ func (r *reader) done() error {
 // bad refuses the value of the field just read.
 func (r *reader) bad(what string) {
 	if r.err == nil {
-		r.err = malformed(r.t.code.String()+"."+r.t.fields[r.k-1].name, -1, what)
+		r.err = malformed(r.where(), -1, what)
 	}
 }
 
 // failIn passes on an error from inside the field just read.
 func (r *reader) failIn(err error) {
 	if r.err == nil && err != nil {
-		r.err = within(r.t.code.String()+"."+r.t.fields[r.k-1].name, err)
+		r.err = within(r.where(), err)
 	}
 }
+
+// where is the name of the field just read.
+func (r *reader) where() string { return r.t.code.String() + "." + r.t.fields[r.k-1].name }
 
 func readOpt[T any](r *reader, at func([]byte, int) (Opt[T], int)) Opt[T] {
 	if !r.more() {

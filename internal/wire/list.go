@@ -68,10 +68,10 @@ func ParseComposite(b []byte) (code Code, fields List, rest []byte, err error) {
 // describes.
 func parseDescriptor(b []byte) (code Code, rest []byte, err error) {
 	switch {
+	case len(b) > 0 && b[0] != ctorDescribed:
+		return 0, nil, malformed("descriptor", 0, "want described value, got "+ctorText(b[0]))
 	case len(b) < 2:
 		return 0, nil, ErrShort
-	case b[0] != ctorDescribed:
-		return 0, nil, malformed("descriptor", 0, "want described value, got "+ctorText(b[0]))
 	}
 	if v, i := ulongAt(b, 1); i > 0 && v.OK {
 		if code = Code(v.V); !code.known() {
@@ -82,7 +82,7 @@ func parseDescriptor(b []byte) (code Code, rest []byte, err error) {
 	if sym, i := symbolAt(b, 1); i > 0 && sym != nil {
 		code, ok := codeOfSymbol(sym)
 		if !ok {
-			return 0, nil, malformedf("descriptor", 1, "unknown type %q", sym)
+			return 0, nil, malformedf("descriptor", 1, "unknown type %.100q", sym)
 		}
 		return code, b[i:], nil
 	}

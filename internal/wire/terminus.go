@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"errors"
+	"slices"
+)
+
 // The durabilities of a terminus. [3.5.5]
 const (
 	DurableNone          TerminusDurability = 0
@@ -142,46 +147,63 @@ func (r *reader) rawDescribed() Raw {
 	return Raw(cloneBytes(v))
 }
 
-// source reads the source of an attach into x, and returns that; nil for null.
+// source reads the source of an attach into x, and returns that; nil for null, and for
+// what is no source that we know.
 func (r *reader) source(x *Source) *Source {
-	code, l, ok := r.composite()
-	if !ok {
-		return nil
+	if code, l := r.terminus("source", CodeSource); code != 0 {
+		r.failIn(x.Decode(l))
+		return x
 	}
-	if code != CodeSource {
-		r.bad("want source, got " + code.String())
-		return nil
-	}
-	r.failIn(x.Decode(l))
-	return x
+	return nil
 }
 
 // target reads the target of an attach, which may be a coordinator, into x, and returns that;
-// nil for null.
+// nil for null, and for what is no target that we know.
 func (r *reader) target(x *Target) *Target {
-	code, l, ok := r.composite()
-	if !ok {
-		return nil
-	}
-	switch code {
+	switch code, l := r.terminus("target or coordinator", CodeTarget, CodeCoordinator); code {
 	case CodeTarget:
 		r.failIn(x.Decode(l))
 	case CodeCoordinator:
 		r.failIn(x.decodeCoordinator(l))
 	default:
-		r.bad("want target or coordinator, got " + code.String())
 		return nil
 	}
 	return x
 }
 
-// composite reads a field that is itself a composite type; not ok for null.
-func (r *reader) composite() (code Code, l List, ok bool) {
+// TerminusError says that what an attach has for its source or its target is none that we
+// know. All else that the attach says has been read.
+type TerminusError struct{ *DecodeError }
+
+// Unwrap gives what is wrong with it, as with any other field.
+func (e *TerminusError) Unwrap() error { return e.DecodeError }
+
+// terminus reads a field that is one of these composite types; 0 for null and for what is
+// not. It may be of any type that "provides" a source or a target, also one that is none of
+// AMQP's own: such a type is not implemented here. What is of no such type, or a type of
+// AMQP's that is neither, has no place in the field. [1.2] [2.7.3]
+func (r *reader) terminus(want string, types ...Code) (code Code, l List) {
 	v := r.value()
 	if v == nil {
-		return 0, List{}, false
+		return 0, List{}
 	}
-	code, l, _, err := ParseComposite(v)
-	r.failIn(err)
-	return code, l, err == nil
+	code, body, err := parseDescriptor(v)
+	if err == nil && slices.Contains(types, code) {
+		if l, _, err = ParseList(body); err != nil {
+			r.failIn(within(code.String(), err))
+		}
+		return code, l
+	}
+	odd := malformed(r.where(), -1, "want "+want+", got "+code.String())
+	if err != nil {
+		errors.As(within(r.where(), err), &odd)
+	}
+	odd.Cond = CondInvalidField
+	if err != nil && v[0] == ctorDescribed && (ctorNames[v[1]] == "ulong" || ctorNames[v[1]] == "symbol") {
+		odd.Cond = CondNotImplemented
+	}
+	if r.odd == nil {
+		r.odd = &TerminusError{odd}
+	}
+	return 0, List{}
 }
