@@ -219,7 +219,8 @@ func explainFlag(err error) error {
 	}
 	want := map[string]string{
 		"float64": "a number", "duration": "a duration such as 500ms or 2s", "bool": "true or false",
-		"int": "a whole number", "intSlice": "a whole number", "uint32": "a whole number that is not negative", "uint64": "a whole number that is not negative",
+		"bytes": "a number of bytes such as 100, 200MB or 1.5GiB",
+		"int":   "a whole number", "intSlice": "a whole number", "uint32": "a whole number that is not negative", "uint64": "a whole number that is not negative",
 	}[bad.GetFlag().Value.Type()]
 	if want == "" {
 		return err

@@ -110,10 +110,34 @@ func (o *benchOptions) check() error {
 		return usageError{errors.New("--credit 0: a receiver without credit gets nothing")}
 	case o.Window > 0 && o.settle == "settled":
 		return usageError{errors.New("--window bounds unsettled messages; leave it out with --settle settled, or use --rate")}
-	case o.Groups < 1 || o.Concurrency < 1:
-		return usageError{errors.New("--pairs and --concurrency must be at least 1")}
 	}
-	return checkOutput(o.output)
+	return errors.Join(o.checkNumbers(), checkRate(o.Rate), checkOutput(o.output), checkAddress(o.Address))
+}
+
+// checkNumbers refuses numbers and times that are none for their flags.
+func (o *benchOptions) checkNumbers() error {
+	for _, f := range []struct {
+		flag     string
+		n, least int
+	}{
+		{"pairs", o.Groups, 1}, {"concurrency", o.Concurrency, 1}, {"senders", o.Senders, 0}, {"receivers", o.Receivers, 0},
+		{"size", o.Size, 0}, {"window", o.Window, 0}, {"idle", o.Idle, 0}, {"sample", o.SampleEvery, -1},
+	} {
+		if f.n < f.least {
+			return usageError{fmt.Errorf("--%s %d: it must be at least %d", f.flag, f.n, f.least)}
+		}
+	}
+	for _, f := range []struct {
+		flag string
+		d    time.Duration
+	}{
+		{"duration", o.Duration}, {"warmup", o.Warmup}, {"hold", o.Hold}, {"return", o.Settle},
+	} {
+		if f.d < 0 {
+			return usageError{fmt.Errorf("--%s %v: it must not be negative", f.flag, f.d)}
+		}
+	}
+	return nil
 }
 
 func (a *app) bench(ctx context.Context, o benchOptions) error {
@@ -214,7 +238,7 @@ func (b *byteSize) Set(text string) error {
 	}
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if err != nil || !(v >= 0 && v*float64(unit) < 1<<60) { // also what is no number
-		return errors.New("not a number of bytes such as 100, 200MB or 1.5GiB")
+		return errors.New("not a number of bytes")
 	}
 	*b = byteSize(v * float64(unit))
 	return nil

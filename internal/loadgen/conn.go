@@ -150,5 +150,8 @@ func connectionError(target string, err error) error {
 	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return fmt.Errorf("%s closed the connection: %w", target, e)
 	}
+	if e, ok := errors.AsType[*amqp.HandshakeError](err); ok && e.Login {
+		return fmt.Errorf("%s did not let the client in: %w", target, err)
+	}
 	return fmt.Errorf("the connection to %s was lost: %w", target, err)
 }

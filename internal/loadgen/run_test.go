@@ -262,6 +262,13 @@ func TestRefusedLinkIsTheError(t *testing.T) {
 	}
 }
 
+func TestALoginThatIsRefusedIsSaidToBe(t *testing.T) {
+	err := connectionError("h:1", &amqp.HandshakeError{Reason: "SASL: no", Login: true})
+	if want := "h:1 did not let the client in: handshake: SASL: no"; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+}
+
 // A router that dies or leaves in the middle is the error, not the links that go with it.
 func TestARouterThatGoesAwayIsTheError(t *testing.T) {
 	forced := &wire.Error{Condition: wire.CondConnectionForced, Description: "going down"}
