@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -162,7 +163,7 @@ func (l *listener) bind() error {
 	ln, err := l.router.listen(l.cfg.ListenNetwork(), address)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return &AddressInUseError{Listener: l.cfg.Name, Address: address, Err: err}
+			return &AddressInUseError{Listener: l.cfg.Name, Address: address, By: l.router.boundAt(address), Err: err}
 		}
 		return fmt.Errorf("listener %s: %w", l.cfg.Name, err)
 	}
@@ -174,14 +175,41 @@ func (l *listener) bind() error {
 	return nil
 }
 
-// AddressInUseError says that another process has the port of a listener.
+// boundAt is the name of the listener of this router that has the port of address, on the same
+// host or on one of the two as every host; empty if none has.
+func (r *Router) boundAt(address string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	want, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return ""
+	}
+	for _, l := range r.listeners {
+		if l.ln == nil {
+			continue
+		}
+		has, err := netip.ParseAddrPort(l.ln.Addr().String())
+		if err == nil && has.Port() == want.Port() &&
+			(has.Addr() == want.Addr() || has.Addr().IsUnspecified() || want.Addr().IsUnspecified()) {
+			return l.cfg.Name
+		}
+	}
+	return ""
+}
+
+// AddressInUseError says that somebody has the port of a listener already: the listener By of
+// the same router, or with an empty By another process.
 type AddressInUseError struct {
-	Listener, Address string
-	Err               error
+	Listener, Address, By string
+	Err                   error
 }
 
 func (e *AddressInUseError) Error() string {
-	return fmt.Sprintf("listener %s: %s is in use by another process", e.Listener, e.Address)
+	by := "another process"
+	if e.By != "" {
+		by = "listener " + e.By
+	}
+	return fmt.Sprintf("listener %s: %s is in use by %s", e.Listener, e.Address, by)
 }
 
 // Unwrap gives the system's error.

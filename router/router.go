@@ -2,7 +2,6 @@ package router
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -163,11 +162,7 @@ func (r *Router) openUsers(cfg config.Users) (*sasl.Users, error) {
 	if cfg.File == "" {
 		return nil, nil
 	}
-	users, err := sasl.OpenUsers(cfg.File, r.log.Named("users"))
-	if err != nil {
-		return nil, fmt.Errorf("users: %w", err)
-	}
-	return users, nil
+	return sasl.OpenUsers(cfg.File, r.log.Named("users"))
 }
 
 // Start binds every listener and begins to serve. When one cannot be bound, none

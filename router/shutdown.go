@@ -114,7 +114,7 @@ func (r *Router) awaitSettled(ctx context.Context, which func(*peer) bool) error
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d deliveries were still in flight; their senders are told that they may not have arrived", n)
+			return fmt.Errorf("%d deliveries, each counted where it comes in and where it goes out, were still in flight; their senders do not hear whether they arrived", n)
 		case <-t.C:
 		}
 	}

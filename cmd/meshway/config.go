@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/sasl"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -40,6 +42,9 @@ func (a *app) checkConfig(file string) error {
 	if err != nil && !ok {
 		return err
 	}
+	if err == nil {
+		problems = a.usersProblem(cfg)
+	}
 	for _, p := range append(problems, cfg.Warnings...) {
 		if err := a.print("%s", p); err != nil {
 			return err
@@ -52,6 +57,24 @@ func (a *app) checkConfig(file string) error {
 		return a.print("%s: %s; a router starts with it", file, plural(n, "warning"))
 	}
 	return a.print("%s: all is right", file)
+}
+
+// usersProblem is what is wrong with the users file that a configuration names, if anything is:
+// a router would not start.
+func (a *app) usersProblem(cfg config.Config) config.Problems {
+	file := cfg.Users.File
+	if file == "" {
+		return nil
+	}
+	_, err := sasl.ListUsers(file)
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if errors.Is(err, fs.ErrNotExist) {
+		text = fmt.Sprintf("there is no file %s; make it with: %s user add NAME --file %s", file, a.name, shellWord(file))
+	}
+	return config.Problems{{File: cfg.File, Where: "users.file", Text: text}}
 }
 
 func plural(n int, word string) string {

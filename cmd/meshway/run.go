@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/router"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -44,6 +45,9 @@ client of this machine in.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if grace < 0 {
+				return usageError{fmt.Errorf("--grace %v: it must not be negative", grace)}
+			}
 			if d.version {
 				return a.print("meshway %s", versionName())
 			}
@@ -76,6 +80,9 @@ func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.
 		var err error
 		if cfg, err = config.Load(file); err != nil {
 			return err
+		}
+		if problems := a.usersProblem(cfg); len(problems) > 0 {
+			return problems
 		}
 	}
 	log, closeLog, err := a.openLog(&cfg.Log)
@@ -168,7 +175,13 @@ func shutDown(r runner, log *zap.Logger, grace time.Duration) error {
 // explainStart adds to an error of Start what can be done about it.
 func explainStart(err error) error {
 	advice := ""
+	own, _ := errors.AsType[*router.AddressInUseError](err)
+	dns, _ := errors.AsType[*net.DNSError](err)
 	switch {
+	case own != nil && own.By != "":
+		advice = "give one of the two another port"
+	case dns != nil && dns.IsNotFound:
+		advice = "see the host of that listener"
 	case addressInUse(err):
 		advice = "perhaps another router runs there; stop it, or choose another port in a configuration file"
 	case errors.Is(err, syscall.EACCES):

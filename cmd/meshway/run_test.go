@@ -115,6 +115,9 @@ func TestRunWithAFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "u"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	r := &fakeRunner{endpoints: []endpoint{{Name: "devices", Addr: tcp("0.0.0.0:5999")}, {Name: "[::1]:5672", Addr: tcp("[::1]:5672")}}}
 	a, code := runUntilStopped(t, r, "-c", file)
 	if code != 0 || r.cfg.Router.ID != "A" {
@@ -194,6 +197,11 @@ func TestRunWhenThePortIsTaken(t *testing.T) {
 }
 
 func TestRunWhereNobodyMayListen(t *testing.T) {
+	a, code := runUntilStopped(t, &fakeRunner{start: &net.DNSError{Name: "nowhere", Err: "no such host", IsNotFound: true}})
+	if code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	wantText(t, a.err, "see the host of that listener")
 	for errno, want := range map[syscall.Errno]string{
 		syscall.EACCES:        "ports below 1024 are for root only",
 		syscall.EADDRNOTAVAIL: "this machine has no such address",
@@ -218,6 +226,41 @@ func TestRunThatCannotWaitForEverything(t *testing.T) {
 		t.Errorf("exit code %d, want 1", code)
 	}
 	wantText(t, a.err, "meshway: shut down: stuck")
+}
+
+func TestRunRefusesATimeThatIsNone(t *testing.T) {
+	a := newTestApp("")
+	a.want(t, 2, "run", "--grace", "-1s")
+	wantText(t, a.err, "meshway: --grace -1s: it must not be negative; see meshway run --help")
+}
+
+func TestRunWithAUsersFileThatIsNoUse(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "users of mine")
+	file := inFile(t, "listeners: [{}]\nusers: {file: "+users+"}\n")
+	missing := file + ": users.file: there is no file " + users + "; make it with: meshway user add NAME --file '" + users + "'\n"
+	a, code := runUntilStopped(t, &fakeRunner{}, "-c", file)
+	if want := "meshway: " + missing; code != 1 || a.err.String() != want {
+		t.Errorf("exit code %d, got %q, want %q", code, a.err, want)
+	}
+	a = newTestApp("")
+	a.want(t, 1, "config", "check", file)
+	if a.out.String() != missing {
+		t.Errorf("got %q, want %q", a.out, missing)
+	}
+	if err := os.WriteFile(users, []byte("alice: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a = newTestApp("")
+	a.want(t, 1, "config", "check", file)
+	wantText(t, a.out, file+": users.file: "+users+": yaml: ")
+}
+
+func TestRunOnAPortThatAnotherListenerOfItsHas(t *testing.T) {
+	a, code := runUntilStopped(t, &fakeRunner{start: &router.AddressInUseError{
+		Listener: "b", Address: "0.0.0.0:5672", By: "a", Err: syscall.EADDRINUSE}})
+	if want := "meshway: listener b: 0.0.0.0:5672 is in use by listener a; give one of the two another port\n"; code != 1 || !strings.HasSuffix(a.err.String(), want) {
+		t.Errorf("exit code %d, got %q, want %q", code, a.err, want)
+	}
 }
 
 func TestRunTakesNoArguments(t *testing.T) {

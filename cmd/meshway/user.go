@@ -30,6 +30,12 @@ those who may log in with SASL PLAIN. A configuration names it:
 A running router sees changes at the next login.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if file == "" {
+				return usageError{errors.New("--file: the name of the users file is empty")}
+			}
+			return nil
+		},
 	}
 	cmd.PersistentFlags().StringVarP(&file, "file", "f", defaultUsersFile, "users `file`")
 	cmd.AddCommand(a.userAddCommand(&file), a.userListCommand(&file), a.userRemoveCommand(&file))

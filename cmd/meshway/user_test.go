@@ -107,6 +107,14 @@ func TestUserAddInterrupted(t *testing.T) {
 	wantText(t, a.err, "meshway: interrupted\n")
 }
 
+func TestUserCommandsWantTheNameOfAFile(t *testing.T) {
+	for _, args := range [][]string{{"list"}, {"remove", "alice"}, {"add", "alice", "--password-stdin"}} {
+		a := newTestApp("secret\n")
+		a.want(t, 2, append([]string{"user", "--file", ""}, args...)...)
+		wantText(t, a.err, "--file: the name of the users file is empty")
+	}
+}
+
 func TestUserListAndRemove(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "users.yaml")
 	a := newTestApp("")

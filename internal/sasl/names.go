@@ -42,7 +42,7 @@ func CheckPassword(password string) error {
 	case password == "":
 		return errors.New("the password must not be empty")
 	case len(password) > MaxPassword:
-		return fmt.Errorf("a password has at most %d bytes, this one has %d", MaxPassword, len(password))
+		return fmt.Errorf("a password has at most %d bytes, this one has more", MaxPassword)
 	case !utf8.ValidString(password):
 		return errors.New("the password must be UTF-8")
 	case strings.Contains(password, "\x00"):
