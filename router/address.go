@@ -31,6 +31,9 @@ type address struct {
 	busy atomic.Int64
 	// epoch rises whenever a consumer may have become able to take a delivery.
 	epoch atomic.Uint64
+	// aside is the number of queues of messages that wait for larger consumers: while there
+	// are some, others may be able to take what comes. Changed under mu.
+	aside atomic.Int32
 
 	// passedOver is since when the closest consumers have no room, by the router's
 	// elapsed; 0 while they have.
@@ -71,6 +74,7 @@ type consumerSet struct {
 	list    []*egress
 	remotes []*remote     // at other routers, by id
 	egress  routing.Set   // their keys
+	limited bool          // not all of list take messages of any size
 	next    atomic.Uint32 // where the next round robin starts
 }
 
@@ -106,7 +110,8 @@ func (a *address) replaceConsumers(list []*egress, remotes []*remote) {
 	if len(list)+len(remotes) == 0 {
 		a.consumers.Store(noConsumers)
 	} else {
-		a.consumers.Store(&consumerSet{list: list, remotes: remotes, egress: egressSet(remotes)})
+		limited := slices.ContainsFunc(list, func(e *egress) bool { return e.largest > 0 })
+		a.consumers.Store(&consumerSet{list: list, remotes: remotes, egress: egressSet(remotes), limited: limited})
 	}
 	a.epoch.Add(1)
 	if len(remotes) > 0 {
@@ -312,9 +317,9 @@ func (t *addressTable) each(f func(*address)) {
 	}
 }
 
-// choose picks the consumer that should get the next delivery by the address's
-// distribution; nil when none has credit as far as can be seen without a lock.
-func (s *consumerSet) choose(balanced bool) *egress {
+// choose picks the consumer that should get the message by the address's distribution;
+// nil when none that takes it has credit as far as can be seen without a lock.
+func (s *consumerSet) choose(balanced bool, m *message) *egress {
 	n := uint32(len(s.list))
 	start := uint32(0)
 	if n > 1 {
@@ -325,7 +330,7 @@ func (s *consumerSet) choose(balanced bool) *egress {
 	for i := uint32(0); i < n; i++ {
 		e := s.list[(start+i)%n]
 		unsettled, credit := e.link.Load()
-		if credit == 0 {
+		if credit == 0 || !e.takes(m) {
 			continue
 		}
 		if !balanced || unsettled == 0 {

@@ -109,7 +109,7 @@ func (p *peer) attachConsumer(b *amqp.Batch, r *amqp.AttachRequest) *wire.Error 
 		Source: &source, Target: r.Attach.Target,
 		SndSettleMode: r.Attach.SndSettleMode.Or(wire.SndMixed), RcvSettleMode: r.Attach.RcvSettleMode.Or(wire.RcvFirst),
 	}
-	e := &egress{peer: p, addr: a, annotate: !p.stripOut}
+	e := &egress{peer: p, addr: a, annotate: !p.stripOut, largest: r.Attach.MaxMessageSize.V}
 	link, err := r.AcceptSender(b, e, &answer)
 	if err != nil {
 		p.router.table.release(a)

@@ -48,7 +48,7 @@ func (e *autoEgress) OnAttached(b *amqp.Batch, p *wire.Attach) {
 	if !e.at.Answered(b, e.link) {
 		return
 	}
-	e.consumes = true
+	e.consumes, e.largest = true, p.MaxMessageSize.V
 	e.addr.addConsumer(e.egress)
 	e.addr.advertise()
 	e.addr.consumersChanged(b)

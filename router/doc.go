@@ -13,6 +13,7 @@
 //	queue.go      where it waits while none can take it
 //	stream.go     one that is long goes out while it is still coming in
 //	multicast.go  one that goes to several
+//	limit.go      one that is too large for some of its consumers
 //	egress.go     a link by which messages go out
 //	outcome.go    what its sender may hear of it
 //

@@ -16,6 +16,7 @@ type egress struct {
 	addr     *address
 	annotate bool   // messages get our annotations on their way out
 	trunk    *trunk // the link goes to a neighbour; nil for consumers proper
+	largest  uint64 // bytes of a message that the consumer takes; 0 is no limit
 
 	tally tally
 	among int // the links of its connection; guarded by their mutex

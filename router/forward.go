@@ -45,7 +45,7 @@ func (a *address) forward(b *amqp.Batch, m *message) bool {
 	if a.treated().sticky {
 		return a.forwardSticky(b, m, set)
 	}
-	if len(set.remotes) > 0 && !m.here {
+	if len(set.remotes) > 0 && !m.here && m.below == 0 {
 		return a.forwardFar(b, m, set)
 	}
 	return a.forwardHere(b, m, set)
@@ -53,7 +53,7 @@ func (a *address) forward(b *amqp.Batch, m *message) bool {
 
 // forwardHere gives the message to a consumer of this router.
 func (a *address) forwardHere(b *amqp.Batch, m *message, set *consumerSet) bool {
-	e := set.choose(a.treated().distribution == config.Balanced)
+	e := set.choose(a.treated().distribution == config.Balanced, m)
 	if e == nil {
 		return false
 	}
@@ -63,7 +63,7 @@ func (a *address) forwardHere(b *amqp.Batch, m *message, set *consumerSet) bool 
 	// What looked best cannot take it after all (another reader was faster, its
 	// buffer is full, a long message is on it): anybody else who can.
 	for _, other := range set.list {
-		if _, credit := other.link.Load(); credit > 0 && other != e && a.give(b, m, other) {
+		if _, credit := other.link.Load(); credit > 0 && other != e && other.takes(m) && a.give(b, m, other) {
 			return true
 		}
 	}

@@ -18,7 +18,8 @@ func (a *address) forwardFar(b *amqp.Batch, m *message, set *consumerSet) bool {
 		return a.forwardBalanced(b, m, set)
 	}
 	near := uint64(0) // the closest are those here
-	if len(set.list) == 0 {
+	here := set.fitsHere(m)
+	if !here {
 		near = unreachable
 		for _, r := range set.remotes {
 			near = min(near, uint64(r.cost.Load()))
@@ -28,7 +29,7 @@ func (a *address) forwardFar(b *amqp.Batch, m *message, set *consumerSet) bool {
 		}
 	}
 	if a.giveAt(b, m, set, near) {
-		if a.passedOver.Load() != 0 {
+		if (here || len(set.list) == 0) && a.passedOver.Load() != 0 {
 			a.passedOver.Store(0)
 		}
 		return true
@@ -94,7 +95,7 @@ func (a *address) impatient() bool {
 // settled, its cost added.
 func (a *address) forwardBalanced(b *amqp.Batch, m *message, set *consumerSet) bool {
 	for range 2 {
-		here := set.choose(true)
+		here := set.choose(true, m)
 		load := uint64(unreachable)
 		if here != nil {
 			unsettled, _ := here.link.Load()

@@ -378,7 +378,7 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 // queueFor is the queue in which the message waits at a, made if need be; nil
 // when the link has enough waiting there. The caller holds a's mutex.
 func (in *ingress) queueFor(a *address, m *message) *queue {
-	k := sourceKey{a, a.class(m), m.here, m.from}
+	k := sourceKey{addr: a, class: a.class(m), here: m.here, from: m.from}
 	s := in.waiting
 	s.mu.Lock()
 	defer s.mu.Unlock()

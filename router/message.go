@@ -14,6 +14,7 @@ type message struct {
 	settled bool   // presettled by its sender, or settled early by it
 	counted bool   // finished already, as far as in's credit is concerned
 	format  uint32
+	below   uint32 // consumers that take messages of this size are not for it: one before it waits for them; 0 is none
 	payload []byte
 	buffer  *buf.Ref // what payload lies in, while it may stay there; nil if it may not
 	held    int      // bytes counted as held by in's connection, or as absorbed
@@ -207,6 +208,10 @@ func (m *message) forget(b *amqp.Batch) {
 	}
 	m.unhold(b)
 }
+
+// movable says that the message came by the mesh to consumers of this router, and may still
+// go to those of another one.
+func (m *message) movable() bool { return m.here && !m.way.moved && !m.abandoned() }
 
 // abandoned says that nobody wants the message any more: its sender is lost, or has
 // broken it off.

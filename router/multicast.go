@@ -139,6 +139,10 @@ type backlog struct {
 
 // offer sends the copy, or lets it wait, or ends it for this subscriber alone.
 func (e *egress) offer(b *amqp.Batch, c *copyOf) {
+	if c.message.stream == nil && !e.fits(&c.message) {
+		e.refuseLarge(b, c)
+		return
+	}
 	l := &e.backlog
 	for {
 		epoch := e.epoch.Load()
@@ -206,8 +210,12 @@ func (s *stream) startCopy(b *amqp.Batch, e *egress, c *copyOf) bool {
 		e.refuseCopy(b, c)
 		return true
 	}
-	cp := &streamCopy{s: s, e: e, ref: copyRef{c.fan, c.index}}
 	m := &c.message
+	if !e.fits(m) {
+		e.refuseLarge(b, c)
+		return true
+	}
+	cp := &streamCopy{s: s, e: e, ref: copyRef{c.fan, c.index}, dropped: m.settled}
 	var origin amqp.Origin
 	if c.fan != nil {
 		origin = c.fan
@@ -254,6 +262,11 @@ func (s *stream) unexpect(b *amqp.Batch) {
 
 // refuseCopy ends a copy that this subscriber will not get.
 func (e *egress) refuseCopy(b *amqp.Batch, c *copyOf) {
+	e.endCopy(b, c, wire.DeliveryState{Kind: wire.StateReleased})
+}
+
+// endCopy ends a copy that is not sent.
+func (e *egress) endCopy(b *amqp.Batch, c *copyOf, state wire.DeliveryState) {
 	if c.message.stream != nil {
 		c.message.stream.unexpect(b)
 	}
@@ -261,7 +274,7 @@ func (e *egress) refuseCopy(b *amqp.Batch, c *copyOf) {
 		e.tally.dropped.Add(1)
 		return
 	}
-	c.fan.OnOutcome(b, []uint32{c.index}, amqp.Outcome{State: wire.DeliveryState{Kind: wire.StateReleased}, Settled: true})
+	c.fan.OnOutcome(b, []uint32{c.index}, amqp.Outcome{State: state, Settled: true})
 }
 
 // drainBacklog sends what waits for this subscriber, as far as it goes.

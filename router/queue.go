@@ -1,6 +1,8 @@
 package router
 
 import (
+	"slices"
+
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/buf"
 )
@@ -21,8 +23,10 @@ type queue struct {
 	class   uint8
 	arrived bool // by the mesh: only consumers of this router can take it
 	from    flow
+	aside   bool // of such as wait for consumers that take larger ones, see passOver
 
-	place int // in sources, whose mutex guards it
+	least uint32 // see below
+	place int    // in sources, whose mutex guards it
 
 	items  []message // a circular list: head is the oldest
 	head   int
@@ -86,22 +90,35 @@ func (a *address) enqueue(b *amqp.Batch, m *message, tried bool, epoch uint64) b
 		return false
 	}
 	var q *queue
-	if a.treated().waits && !m.here || a.consumers.Load().any(m.here) {
+	large := false
+	set := a.consumers.Load()
+	switch {
+	case set.any(m.here) && !set.fits(m):
+		large = true
+	case a.treated().waits && !m.here || set.any(m.here):
 		q = m.in.queueFor(a, m)
 	}
 	if q == nil {
 		a.busy.Add(-1)
 		a.mu.Unlock()
-		a.nobody(b, m)
+		if large {
+			a.tooLarge(b, m)
+		} else {
+			a.nobody(b, m)
+		}
 		return true
 	}
 	q.push(m)
+	others = a.aside.Load() > 0 || set.passed(m) // may be served, though this one waits
 	a.mu.Unlock()
 	if a.treated().waits && !a.shardLost.Load() {
 		a.reportShard()
 	}
 	if m.stream == nil && m.held == 0 { // else it has waited elsewhere, and is counted
 		m.hold(len(m.payload))
+	}
+	if others {
+		a.drain(b)
 	}
 	return true
 }
@@ -189,6 +206,9 @@ func (q *queue) leave() {
 	q.items, q.head, q.chunks, q.served = nil, 0, nil, 0
 	q.sources.remove(q)
 	q.addr.users--
+	if q.aside {
+		q.addr.aside.Add(-1)
+	}
 	q.addr.attend() // the tick takes it out of the table if that was the last
 }
 
@@ -207,10 +227,17 @@ func (q *queue) freeFirst() {
 func (a *address) takeOut(which func(*message) bool) (list []message) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for _, q := range a.queues() {
+		list = append(list, q.remove(which)...)
+	}
+	return list
+}
+
+// queues is those with something in them. The caller holds mu.
+func (a *address) queues() (queues []*queue) {
 	if a.waiting == nil {
 		return nil
 	}
-	var queues []*queue
 	for class := range numClasses {
 		for _, r := range [2]*queueRing{&a.waiting.sent[class], &a.waiting.arrived[class]} {
 			for q := r.head; q != nil; q = q.next {
@@ -221,10 +248,7 @@ func (a *address) takeOut(which func(*message) bool) (list []message) {
 			}
 		}
 	}
-	for _, q := range queues {
-		list = append(list, q.remove(which)...)
-	}
-	return list
+	return queues
 }
 
 // remove takes the items out for which gone says so, and returns them. The head that
@@ -287,8 +311,23 @@ func (w *waitingRoom) ring(q *queue) *queueRing {
 	return &w.sent[q.class]
 }
 
-// refusals says which of the two kinds no consumer takes for now.
-type refusals struct{ sent, arrived bool }
+// refusals says which of the two kinds no consumer takes for now, and of the others the queues
+// whose head none takes.
+type refusals struct {
+	sent, arrived bool
+	queues        []*queue
+}
+
+// first is the queue of a ring whose turn it is, nil if there is none.
+func (r *refusals) first(ring queueRing) *queue {
+	q := ring.head
+	for q != nil && slices.Contains(r.queues, q) {
+		if q = q.next; q == ring.head {
+			return nil
+		}
+	}
+	return q
+}
 
 func (r *refusals) add(q *queue) {
 	if q.arrived {
@@ -305,7 +344,7 @@ func (a *address) nextQueue(not refusals) *queue {
 		return nil
 	}
 	for class := numClasses - 1; class >= 0; class-- {
-		sent, arrived := w.sent[class].head, w.arrived[class].head
+		sent, arrived := not.first(w.sent[class]), not.first(w.arrived[class])
 		if not.sent {
 			sent = nil
 		}
@@ -345,6 +384,7 @@ func (a *address) drain(b *amqp.Batch) {
 			break
 		}
 		m := q.items[q.head]
+		m.below = q.below()
 		a.current = q
 		a.mu.Unlock()
 		gone := a.forward(b, &m)
@@ -369,19 +409,19 @@ func (a *address) drain(b *amqp.Batch) {
 			a.mu.Lock()
 			continue
 		}
-		refused.add(q)
+		if !a.passOver(b, q, &m, &refused) {
+			refused.add(q)
+		}
 	}
 	a.draining = false
 	a.busy.Add(-1)
-	asked, waits := a.asked, a.nextQueue(refusals{}) != nil
+	// One that could not be given all, for want of window or room, is asked about
+	// again when there is some.
+	asked := slices.DeleteFunc(a.asked, func(e *egress) bool { return e.hasCredit() && a.waitsFor(e) })
 	a.asked = nil
 	a.mu.Unlock()
 	for _, e := range asked {
-		// One that could not be given all, for want of window or room, is asked about
-		// again when there is some.
-		if !waits || !e.hasCredit() {
-			e.drained(b)
-		}
+		e.drained(b)
 	}
 }
 
@@ -422,14 +462,19 @@ func (a *address) nobody(b *amqp.Batch, m *message) {
 	switch {
 	case a.trunk != nil:
 		m.reroute(b)
-	case m.here && !m.way.moved && !m.abandoned():
-		m.unhold(b)
-		w := *m.way
-		w.moved = true
-		m.way, m.here = &w, false
-		a.route(b, m)
+	case m.movable():
+		a.moveOn(b, m)
 	case a.redirect(b, m):
 	default:
 		m.release(b)
 	}
+}
+
+// moveOn sends a message that has come to its egress to consumers at another router.
+func (a *address) moveOn(b *amqp.Batch, m *message) {
+	m.unhold(b)
+	w := *m.way
+	w.moved = true
+	m.way, m.here = &w, false
+	a.route(b, m)
 }

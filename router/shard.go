@@ -85,13 +85,15 @@ func propertyKey(section []byte, name string, buf []byte) []byte {
 }
 
 // forwardSticky gives a message to the consumer that gets all of its link: the closest,
-// and among equals one that its flow decides. When that has no room the message waits,
+// and among equals one that its flow decides; if it is too large for that, the next. When that has no room the message waits,
 // so that order is kept.
 func (a *address) forwardSticky(b *amqp.Batch, m *message, set *consumerSet) bool {
-	if n := uint32(len(set.list)); n > 0 {
-		e := set.list[m.in.flow%n]
-		_, credit := e.link.Load()
-		return credit > 0 && a.give(b, m, e)
+	n := uint32(len(set.list))
+	for i := range n {
+		e := set.list[(m.in.flow%n+i)%n]
+		if e.takes(m) {
+			return e.hasCredit() && a.give(b, m, e)
+		}
 	}
 	if m.here {
 		return false

@@ -22,6 +22,7 @@ type sourceKey struct {
 	class uint8
 	here  bool
 	from  flow
+	aside bool
 }
 
 // flow is a link at which messages came into the mesh; zero for those of this router.
@@ -33,7 +34,7 @@ type flow struct {
 // sourcesIndexed is from how many queues on they are found by an index.
 const sourcesIndexed = 16
 
-func (q *queue) key() sourceKey { return sourceKey{q.addr, q.class, q.arrived, q.from} }
+func (q *queue) key() sourceKey { return sourceKey{q.addr, q.class, q.arrived, q.from, q.aside} }
 
 // find finds a queue. The caller holds mu.
 func (s *sources) find(k sourceKey) *queue {

@@ -35,6 +35,7 @@ type scriptedBroker struct {
 	halfRefused  bool                   // attaches are answered without a terminus, and no detach follows yet
 	emptyTermini bool                   // then they have one that names nothing
 	noOutcomes   bool                   // the termini of answers list none
+	largest      uint64                 // max-message-size of answers; 0 is none
 	mute         map[string]bool        // attaches to these addresses get no answer, nor does what comes after
 	speak        chan struct{}          // closed when they do
 	deaf         bool                   // connections are accepted, and nothing is said
@@ -214,7 +215,7 @@ func (c *brokerConn) OnAttach(b *amqp.Batch, r *amqp.AttachRequest) {
 }
 
 func (l *brokerLink) accept(b *amqp.Batch, r *amqp.AttachRequest, credit uint32) {
-	answer := &amqp.Answer{Source: r.Attach.Source, Target: r.Attach.Target, SndSettleMode: wire.SndMixed}
+	answer := &amqp.Answer{Source: r.Attach.Source, Target: r.Attach.Target, SndSettleMode: wire.SndMixed, MaxMessageSize: l.of.broker.largest}
 	if l.of.broker.noOutcomes && answer.Source != nil {
 		source := *answer.Source
 		source.Outcomes, answer.Source = nil, &source

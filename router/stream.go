@@ -23,6 +23,7 @@ type stream struct {
 	mu       sync.Mutex
 	chunks   []piece
 	first    int // number of chunks[0] in the message
+	size     int // bytes that have come
 	ended    bool
 	canceled bool // nothing more goes out
 	copies   []*streamCopy
@@ -37,6 +38,7 @@ type streamCopy struct {
 	s       *stream
 	e       *egress
 	front   []byte // what goes instead of the first bytes, see egress.front
+	longer  int    // by how much the message is longer than as it came in, for that
 	chunk   int    // number of the next chunk in the message
 	at      int    // bytes of it that have left
 	begun   bool   // it has the consumer's link
@@ -47,6 +49,9 @@ type streamCopy struct {
 	lost    bool // done because the consumer went away
 	told    bool // what follows its end has been done
 	left    bool // done because it was too slow for the others
+	only    bool // there never is another: its end is that of the message
+	dropped bool // it came presettled: nobody hears of its end
+	excess  bool // done because it is larger than the consumer takes
 	accept  bool // it came unsettled, and nobody will hear of its receiver: accepted once all has left
 	ref     copyRef
 	hop     *hop // of one that goes to another router
@@ -89,7 +94,7 @@ func (m *message) streamOf(b *amqp.Batch, chunks []piece, size int) {
 		m.in.link.Finish(b, 0)
 		m.counted = true
 	}
-	m.stream = &stream{in: m.in, id: m.id, format: m.format, chunks: chunks, ended: true, expected: 1, progress: time.Now()}
+	m.stream = &stream{in: m.in, id: m.id, format: m.format, chunks: chunks, size: size, ended: true, expected: 1, progress: time.Now()}
 	m.held, m.payload, m.buffer = 0, nil, nil
 }
 
@@ -99,7 +104,7 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 	if m.isCopy() {
 		return s.startCopy(b, e, &copyOf{message: *m, fan: m.fan, index: m.index})
 	}
-	c := &streamCopy{s: s, e: e, accept: !m.settled, hop: m.hop}
+	c := &streamCopy{s: s, e: e, accept: !m.settled, hop: m.hop, only: true, dropped: m.settled}
 	id, outSettled, ok := c.begin(b, m.origin(e.addr), m.id, m.settled && m.hop == nil || m.settle, m)
 	switch {
 	case !ok:
@@ -125,18 +130,23 @@ func (s *stream) start(b *amqp.Batch, m *message, e *egress) bool {
 func (c *streamCopy) begin(b *amqp.Batch, origin amqp.Origin, ref uint32, settled bool, m *message) (id uint32, outSettled, ok bool) {
 	s, e := c.s, c.e
 	s.mu.Lock()
-	if s.canceled || s.late || !e.stream.CompareAndSwap(nil, c) {
+	if s.canceled || s.late || e.stream.Load() != nil {
 		s.mu.Unlock()
 		return 0, false, false
 	}
-	c.pumping = true // until the link is ours
 	c.chunk = s.first
 	if s.first == 0 && len(s.chunks) > 0 {
 		first := s.chunks[0].bytes
 		if front, n := e.front(first, m); front != nil {
+			c.longer = len(front) - n
 			c.front, c.at = append(front, first[n:]...), len(first)
 		}
 	}
+	if c.exceeds() || !e.stream.CompareAndSwap(nil, c) {
+		s.mu.Unlock()
+		return 0, false, false
+	}
+	c.pumping = true // until the link is ours
 	s.copies = append(s.copies, c)
 	p, _ := c.next()
 	s.mu.Unlock()
@@ -191,6 +201,7 @@ func (s *stream) isCanceled() bool {
 // nothing is in between.
 func (s *stream) write(b *amqp.Batch, p []byte, in *buf.Ref, last bool) {
 	s.mu.Lock()
+	s.size += len(p)
 	c := s.direct()
 	if c != nil {
 		c.pumping = true
@@ -234,7 +245,7 @@ func (s *stream) direct() *streamCopy {
 	if len(s.copies) != 1 || len(s.chunks) > 0 || s.canceled {
 		return nil
 	}
-	if c := s.copies[0]; !c.pumping && !c.done {
+	if c := s.copies[0]; !c.pumping && !c.done && !c.exceeds() {
 		return c
 	}
 	return nil
@@ -265,6 +276,11 @@ func (c *streamCopy) pump(b *amqp.Batch) {
 	freed := 0
 	for !c.done {
 		c.again = false
+		if c.exceeds() {
+			c.done, c.excess = true, true
+			s.canceled = s.canceled || s.allDone()
+			break
+		}
 		p, last := c.next()
 		if len(p.bytes) == 0 && !last {
 			break
@@ -336,8 +352,11 @@ func (s *stream) allDone() bool {
 // ended does what follows the end of a copy, with no lock held.
 func (c *streamCopy) ended(b *amqp.Batch) {
 	s := c.s
+	if c.excess {
+		c.refuse(b)
+	}
 	c.e.stream.CompareAndSwap(c, nil)
-	if c.accept {
+	if c.accept && !c.excess {
 		state := wire.DeliveryState{Kind: wire.StateAccepted}
 		if c.lost {
 			state = s.in.outcome(lossOutcome(c.e.addr.treated().releases))

@@ -92,7 +92,7 @@ func (s *stream) someAhead() bool {
 		i := c.chunk - s.first
 		switch {
 		case c.done:
-			if !c.lost && !c.left {
+			if !c.lost && !c.left && !c.excess {
 				return true
 			}
 		case i >= len(s.chunks), i == len(s.chunks)-1 && c.at == len(s.chunks[i].bytes):

@@ -25,6 +25,8 @@ type ReceiverOptions struct {
 	Snd    wire.SenderSettleMode
 	Rcv    wire.ReceiverSettleMode
 	Credit uint32 // given at once, without waiting for the answer
+	// Largest is the max-message-size of the attach, which is checked; 0 is none.
+	Largest uint64
 
 	OnAttach   func(*wire.Attach)
 	OnTransfer func(d *In, payload []byte) // a frame has come; payload is valid during the call
@@ -59,6 +61,7 @@ func (s *Session) AttachReceiver(o ReceiverOptions) *Receiver {
 	a := &wire.Attach{
 		Name: o.Name, Role: wire.RoleReceiver, Source: o.Source, Target: o.Target,
 		SndSettleMode: wire.Some(o.Snd), RcvSettleMode: wire.Some(o.Rcv),
+		MaxMessageSize: wire.Opt[uint64]{V: o.Largest, OK: o.Largest > 0},
 	}
 	if a.Target == nil {
 		a.Target = new(wire.Target)
@@ -165,6 +168,9 @@ func (s *Session) recvTransfer(p *wire.Transfer, payload []byte) {
 		s.Client.fault("link %q: delivery %d inside of delivery %d", l.Name, p.DeliveryID.V, d.ID)
 	}
 	d.Size += len(payload)
+	if l.opts.Largest > 0 && uint64(d.Size) > l.opts.Largest {
+		s.Client.fault("link %q: %d bytes of delivery %d have come, max-message-size is %d", l.Name, d.Size, d.ID, l.opts.Largest)
+	}
 	l.partial = d
 	if p.Settled.V && !d.Settled {
 		d.Settled, d.RemoteSettled = true, true

@@ -1,0 +1,152 @@
+package router_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
+)
+
+// Consumers that take messages of some size at most, at other routers and at brokers.
+
+func TestMeshTheEgressRejectsWhatItsConsumersDoNotTake(t *testing.T) {
+	playMesh(t, "A-B B-C", nil, func(s *meshStage) {
+		c := s.at("C", "receiver").limited("q", 100, 1000)
+		s.known()
+		p := s.at("A", "sender").producer("q")
+		fits := p.send(sized(1000))
+		large, next := p.send(sized(1001)), p.send(text("next"))
+		c.acceptAll()
+		ended(s.stage, "what fits", fits, wire.StateAccepted)
+		tooLarge(s.stage, "what does not", large, "1001 bytes", "1000 at most", `"q"`)
+		ended(s.stage, "what follows", next, wire.StateAccepted)
+		p.post(sized(2000), text("presettled"))
+		equal(s.stage, "presettled ones", textOf(c.got[len(c.got)-1].bytes), "presettled")
+		equal(s.stage, "deliveries", len(c.got), 3)
+		s.advance(time.Second)
+		equal(s.stage, "credit", p.credit(), capacity)
+	})
+}
+
+func TestMeshAStreamIsBrokenOffAtItsEgress(t *testing.T) {
+	for name, presettled := range map[string]bool{"unsettled": false, "presettled": true} {
+		t.Run(name, func(t *testing.T) {
+			playMesh(t, "A-B", nil, func(s *meshStage) {
+				c := s.at("B", "receiver").limited("q", 100, 300_000)
+				s.known()
+				p := s.at("A", "sender").producer("q")
+				fits := p.send(sized(300_000))
+				o := &meshtest.Out{Payload: sized(1_000_000), Settled: presettled}
+				p.app.do(func() { p.Start(o).Write(200_000) })
+				p.write(o, 200_000)
+				equal(s.stage, "aborted", c.got[1].Aborted, true)
+				if !presettled {
+					tooLarge(s.stage, "its sender hears", o, "300000 at most")
+				}
+				p.write(o, 1_000_000)
+				equal(s.stage, "the rest is taken", o.Left(), 0)
+				next := p.send(text("next"))
+				c.acceptAll()
+				ended(s.stage, "what fits", fits, wire.StateAccepted)
+				ended(s.stage, "what follows", next, wire.StateAccepted)
+				s.advance(time.Second)
+				equal(s.stage, "credit", p.credit(), capacity)
+			})
+		})
+	}
+}
+
+// At once, and also if the near one has room.
+func TestMeshWhatIsTooLargeHereGoesToAnotherRouter(t *testing.T) {
+	for _, address := range []string{"q", "closest.q"} {
+		for _, n := range []int{2000, 200_000} {
+			playMesh(t, "A-B", nil, func(s *meshStage) {
+				here, far := s.at("A", "here").limited(address, 100, 1000), s.at("B", "far").consumer(address, 100)
+				s.known()
+				p := s.at("A", "sender").producer(address)
+				for range 5 {
+					p.send(sized(n))
+				}
+				equal(s.stage, "far", far.count(), 5)
+				p.send(text("x"))
+				far.acceptAll()
+				here.acceptAll()
+				equal(s.stage, "small ones still go here", len(here.got), 1)
+				equal(s.stage, "unsettled", p.Unsettled(), 0)
+			})
+		}
+	}
+}
+
+// The nearest router has a consumer, but it is too small: the message moves on, once.
+func TestMeshWhatIsTooLargeAtItsEgressMovesToAnother(t *testing.T) {
+	for _, largest := range []uint64{0, 1500} {
+		playMesh(t, "A-B B-C", nil, func(s *meshStage) {
+			near, far := s.at("B", "near").limited("closest.q", 100, 1000), s.at("C", "far").limited("closest.q", 100, largest)
+			s.known()
+			p := s.at("A", "sender").producer("closest.q")
+			o, next := p.send(sized(2000)), p.send(text("next"))
+			equal(s.stage, "near", near.bodies(), "next")
+			near.acceptAll()
+			ended(s.stage, "what follows", next, wire.StateAccepted)
+			if largest == 0 {
+				equal(s.stage, "far", sizes(far), "2000")
+				far.acceptAll()
+				ended(s.stage, "it", o, wire.StateAccepted)
+			} else {
+				tooLarge(s.stage, "it, which neither takes", o, "1500 at most")
+			}
+		})
+	}
+}
+
+func TestMeshWhatWaitsAtItsEgressForALargerConsumerHoldsNobodyUp(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		b := s.at("B", "b")
+		small, large := b.limited("q", 100, 1000), b.consumer("q", 0)
+		s.known()
+		p, other := s.at("A", "sender").producer("q"), s.at("A", "other").producer("q")
+		o := p.send(sized(2000))
+		p.send(text("behind"))
+		other.send(text("others"))
+		s.at("B", "here").producer("q").send(text("here"))
+		equal(s.stage, "the small one has", len(small.got), 3)
+		large.grant(1)
+		equal(s.stage, "the large one", sizes(large), "2000")
+		large.acceptAll()
+		ended(s.stage, "it", o, wire.StateAccepted)
+	})
+}
+
+func TestMeshTooLargeACopyOfAMulticastIsRejected(t *testing.T) {
+	for _, n := range []int{2000, 200_000} {
+		playMesh(t, "A-B", nil, func(s *meshStage) {
+			small, large := s.at("B", "small").limited("multicast.q", 10, uint64(n-1)), s.at("B", "large").limited("multicast.q", 10, uint64(n))
+			here := s.at("A", "here").consumer("multicast.q", 10)
+			s.known()
+			p := s.at("A", "sender").producer("multicast.q")
+			o := p.send(sized(n))
+			equal(s.stage, "whole ones", fmt.Sprint(small.count(), large.count(), here.count()), "0 1 1")
+			large.acceptAll()
+			here.acceptAll()
+			tooLarge(s.stage, "it", o, "multicast.q")
+		})
+	}
+}
+
+// What a broker says in its answer counts, as that of any consumer.
+func TestABrokerGetsNoMessageThatIsLargerThanItTakes(t *testing.T) {
+	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
+		k.do(func() { k.largest = 100_000 })
+		k.restart()
+		s.advance(time.Minute)
+		p := s.app("sender").producer("q")
+		ended(s, "what fits", p.send(sized(100_000)), wire.StateAccepted)
+		tooLarge(s, "what does not", p.send(sized(100_001)), "100000 at most")
+		tooLarge(s, "and streams", p.send(sized(500_000)), "100000 at most")
+		ended(s, "what follows", p.send(text("next")), wire.StateAccepted)
+		equal(s, "attached since", k.count("attached"), 1)
+	}, out("q"))
+}
