@@ -39,6 +39,33 @@ func TestReloadSaysWhatChangesAndAtWhichRouter(t *testing.T) {
 	}
 }
 
+// A router whose mesh is gone, or that never had one, is asked without its id: it must not take
+// what is for another one.
+func TestDrainOfARouterThatIsNotThereEndsNoOther(t *testing.T) {
+	for _, mode := range []string{"standalone", "the last of its mesh"} {
+		m := five()
+		nodes := m.at["A"]["router.node"]
+		m.at["A"]["router.node"] = nodes[:0]
+		if mode != "standalone" {
+			m.at["A"]["router.node"] = nodes[:1]
+		}
+		a := m.app()
+		a.want(t, 1, "drain", "B")
+		wantText(t, a.err, `router "B" cannot be reached from here`)
+		a = m.app()
+		a.want(t, 2, "drain", "")
+		wantText(t, a.err, "the id of the router is empty")
+		if len(m.asked) > 0 {
+			t.Errorf("%s: it asked %q", mode, m.asked)
+		}
+		a = m.app()
+		a.want(t, 0, "drain", "A")
+		if got := strings.Join(m.asked, "\n"); got != "node  DRAIN map[]" {
+			t.Errorf("%s: asked %q", mode, got)
+		}
+	}
+}
+
 func TestDrainGoesToTheRouterThatIsNamed(t *testing.T) {
 	for _, router := range []string{"A", "D"} {
 		m := five()

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
+
+	"github.com/meshway/meshway/internal/client"
 )
 
 func (a *app) drainCommand() *cobra.Command {
@@ -15,12 +19,18 @@ It needs a listener with management: full.`,
 		Example: `  meshway drain B`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return usageError{errors.New("the id of the router is empty")}
+			}
 			return a.asking(cmd.Context(), m, func(mesh agents) error {
+				router := args[0]
 				s, err := readNodes(cmd.Context(), mesh)
 				if err != nil {
 					return err
 				}
-				router := args[0]
+				if router != s.self && s.via(router) == "" { // this router is alone: it must not end for another one
+					return &client.UnreachableError{Router: router}
+				}
 				if _, err := mesh.Node(cmd.Context(), s.via(router), "DRAIN", nil); err != nil {
 					return err
 				}

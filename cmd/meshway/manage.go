@@ -194,6 +194,18 @@ func meant(word string, words []string) string {
 	return ""
 }
 
+// textArgs also wants arguments that can go into a request.
+func textArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		for _, arg := range args {
+			if err := checkText("the argument", arg); err != nil {
+				return err
+			}
+		}
+		return check(cmd, args)
+	}
+}
+
 // managementCommands are the commands that ask routers, or change them.
 func (a *app) managementCommands() []*cobra.Command {
 	list := []*cobra.Command{
@@ -201,5 +213,8 @@ func (a *app) managementCommands() []*cobra.Command {
 		a.topologyCommand(), a.traceCommand(), a.pingCommand(), a.shardCommand(),
 		a.topCommand(), a.logCommand(), a.doctorCommand(), a.drainCommand(), a.reloadCommand(),
 	}
-	return slices.Clip(list)
+	for _, cmd := range list {
+		cmd.Args = textArgs(cmd.Args)
+	}
+	return list
 }

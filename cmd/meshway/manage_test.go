@@ -188,6 +188,11 @@ func TestMistakesOfManagementCommands(t *testing.T) {
 		{[]string{"ping", "Z"}, 1, `there is no router "Z"`},
 		{[]string{"ping", "B", "--count", "0"}, 2, "1 to 10000"},
 		{[]string{"shard", "orders", "x"}, 1, "has no shards"},
+		{[]string{"shard", "", "x"}, 2, "the address is empty"},
+		{[]string{"trace", ""}, 2, "the address is empty"},
+		{[]string{"trace", "x\xff"}, 2, `the argument "x\xff" is no text in UTF-8; see meshway trace --help`},
+		{[]string{"describe", "address", "\xff"}, 2, `the argument "\xff" is no text in UTF-8`},
+		{[]string{"topology", "--width", "-1"}, 2, "--width -1 and --height 60: they must not be negative"},
 		{[]string{"log", "--level", "loud"}, 2, "debug, info, warn or error"},
 		{[]string{"top", "--every", "1ms"}, 2, "100ms or more"},
 	} {

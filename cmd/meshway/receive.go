@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/Azure/go-amqp"
 	"github.com/spf13/cobra"
@@ -75,8 +74,8 @@ func (o *receiveOptions) check() error {
 		return usageError{fmt.Errorf("--outcome %q: it must be one of %s", o.outcome, strings.Join(outcomes, ", "))}
 	case o.settle == "settled" && outcome(o.outcome) != outcomeAccept:
 		return usageError{errors.New("--outcome says nothing about messages that are settled already; leave one of --settle and --outcome out")}
-	case o.answer != nil && !utf8.ValidString(*o.answer):
-		return usageError{fmt.Errorf("--reply-with %q is no text in UTF-8", *o.answer)}
+	case o.answer != nil && checkText("--reply-with", *o.answer) != nil:
+		return checkText("--reply-with", *o.answer)
 	}
 	return errors.Join(checkOutput(o.output), checkTimeout(o.timeout), checkRate(o.rate))
 }

@@ -98,8 +98,14 @@ func checkAddress(address string) error {
 	switch {
 	case address == "":
 		return usageError{errors.New("the address is empty")}
-	case !utf8.ValidString(address):
-		return usageError{fmt.Errorf("the address %q is no text in UTF-8", address)}
+	}
+	return checkText("the address", address)
+}
+
+// checkText refuses what cannot go into a string of AMQP.
+func checkText(what, text string) error {
+	if !utf8.ValidString(text) {
+		return usageError{fmt.Errorf("%s %q is no text in UTF-8", what, text)}
 	}
 	return nil
 }

@@ -24,6 +24,9 @@ key goes if it is lost.`,
 		Example: `  meshway shard invoices customer-42`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkAddress(args[0]); err != nil {
+				return err
+			}
 			return a.asking(cmd.Context(), m, func(mesh agents) error {
 				return a.shard(cmd.Context(), mesh, args[0], args[1])
 			})

@@ -81,6 +81,8 @@ func (o *topologyOptions) check() error {
 		return usageError{fmt.Errorf("--output %q: it must be one of %s%s", o.output, strings.Join(topologyFormats, ", "), meant(o.output, topologyFormats))}
 	case !slices.Contains([]string{"auto", "always", "never"}, o.color):
 		return usageError{fmt.Errorf("--color %q: it must be auto, always or never", o.color)}
+	case o.width < 0 || o.height < 0:
+		return usageError{fmt.Errorf("--width %d and --height %d: they must not be negative", o.width, o.height)}
 	case o.watch < 0:
 		return usageError{fmt.Errorf("--watch %v: it must not be negative", o.watch)}
 	case o.watch > 0 && o.output != "text":

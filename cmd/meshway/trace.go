@@ -57,6 +57,9 @@ func (a *app) trace(ctx context.Context, m managing, address, from, output strin
 	if err := checkOutput(output); err != nil {
 		return err
 	}
+	if err := checkAddress(address); err != nil {
+		return err
+	}
 	return a.asking(ctx, m, func(mesh agents) error {
 		s, err := readNodes(ctx, mesh)
 		if err != nil {
