@@ -311,23 +311,40 @@ func TestALinkEndsInTheMiddleOfAThreeWayExchange(t *testing.T) {
 // once it has arrived without waiting for the Sender to settle first", on a link of the
 // other mode as well.
 func TestADeliveryIsSettledFirstOnALinkThatSettlesSecond(t *testing.T) {
-	in := func(id uint32, mode wire.ReceiverSettleMode) frame {
-		return with(&wire.Transfer{DeliveryID: wire.Some(id), DeliveryTag: tag(id), RcvSettleMode: wire.Some(mode)}, "x")
-	}
-	for name, tt := range map[string]struct {
-		mode wire.ReceiverSettleMode
-		told []any
-	}{
-		"link second": {wire.RcvSecond, []any{outcome(0, 0, wire.StateAccepted), unsettled(outcome(1, 2, wire.StateAccepted))}},
-		"link first":  {wire.RcvFirst, []any{outcome(0, 2, wire.StateAccepted)}},
+	opened(t, func(p *peer) {
+		p.attachSender("q", 0)
+		p.write(in(0, wire.RcvFirst, ""), in(1, wire.RcvSecond, ""), message(0, 2, "x"))
+		p.settle("q", wire.StateAccepted, 0, 1, 2)
+		p.want("each as its sender waits for it", outcome(0, 0, wire.StateAccepted), unsettled(outcome(1, 2, wire.StateAccepted)))
+	}, handling(func(h *recorder) { h.answer.RcvSettleMode = wire.RcvSecond }))
+}
+
+// in is a message that says when its receiver is to settle it.
+func in(id uint32, mode wire.ReceiverSettleMode, payload string) frame {
+	return with(&wire.Transfer{DeliveryID: wire.Some(id), DeliveryTag: tag(id), RcvSettleMode: wire.Some(mode)}, payload)
+}
+
+// [2.7.5] "If the negotiated link value is first, then it is illegal to set this field to
+// second." "If the message is being sent settled by the Sender, the value of this field is
+// ignored."
+func TestADeliveryIsNotSettledSecondOnALinkThatSettlesFirst(t *testing.T) {
+	settled := func(f frame) frame { f.body.(*wire.Transfer).Settled = wire.Some(true); return f }
+	later := func(f frame) frame { f.body.(*wire.Transfer).DeliveryID = wire.Opt[uint32]{}; return f }
+	opened(t, func(p *peer) {
+		p.attachSender("q", 0)
+		p.write(settled(in(0, wire.RcvSecond, "a")), first(0, 1, "b"), settled(later(in(1, wire.RcvSecond, ""))), in(2, wire.RcvFirst, "c"))
+		p.wantIdle("it is ignored in what its sender settles")
+	})
+	for name, frames := range map[string][]any{
+		"in its only frame":  {in(0, wire.RcvSecond, "x")},
+		"in its later frame": {first(0, 0, "x"), later(in(0, wire.RcvSecond, ""))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opened(t, func(p *peer) {
 				p.attachSender("q", 0)
-				p.write(in(0, wire.RcvFirst), in(1, wire.RcvSecond), message(0, 2, "x"))
-				p.settle("q", wire.StateAccepted, 0, 1, 2)
-				p.want("each as its sender waits for it", tt.told...)
-			}, handling(func(h *recorder) { h.answer.RcvSettleMode = tt.mode }))
+				p.write(frames...)
+				p.want("the link goes", &wire.Detach{Closed: true, Error: refused(wire.CondNotAllowed)})
+			})
 		})
 	}
 }

@@ -13,8 +13,8 @@ func (l *Receiver) recvRaw(w *work, t *wire.Transfer, payload []byte) error {
 	var err error
 	if first {
 		err = l.beginRaw(t)
-	} else if t.DeliveryID.OK && t.DeliveryID.V != l.partialID {
-		err = l.fault(wire.CondNotAllowed, "delivery %d began before the last frame of delivery %d", t.DeliveryID.V, l.partialID)
+	} else {
+		err = l.sameDelivery(t)
 	}
 	if err != nil {
 		c.mu.Unlock()

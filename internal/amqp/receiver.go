@@ -15,11 +15,13 @@ type Receiver struct {
 	maxMessage uint64 // bytes; 0 is no limit
 
 	// Owned by the reader: the delivery whose frames are arriving.
-	partial   bool
-	discard   bool // it is ignored: a resumed one, or one that broke a limit
-	partialID uint32
-	settled   bool
-	size      uint64
+	partial       bool
+	discard       bool // it is ignored: a resumed one, or one that broke a limit
+	settled       bool
+	partialID     uint32
+	partialTag    uint32 // a checksum of it
+	partialFormat uint32
+	size          uint64
 
 	// Guarded by conn.mu. Credit is a window computed from state, never a sum of
 	// increments: the sender may send up to limit, and limit is what it has sent

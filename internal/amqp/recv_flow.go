@@ -22,6 +22,12 @@ func (c *Conn) recvFlow(w *work, ch uint16, p *wire.Flow) error {
 		c.mu.Unlock()
 		return s.fault(wire.CondUnattachedHandle, "flow on handle %d, which is not attached", p.Handle.V)
 	}
+	if !p.Handle.OK && (p.DeliveryCount.OK || p.LinkCredit.OK || p.Available.OK || p.Drain) {
+		// [2.7.4] "When the handle field is not set, this field MUST NOT be set." Whoever
+		// does it means a link, and would wait for what it believes to have said.
+		c.mu.Unlock()
+		return s.fault(wire.CondInvalidField, "a flow without a handle has fields of a link: delivery-count, link-credit, available or drain")
+	}
 	var able *Sender
 	var raw *RawLink
 	switch {

@@ -1,6 +1,10 @@
 package amqp
 
-import "github.com/meshway/meshway/internal/wire"
+import (
+	"hash/crc32"
+
+	"github.com/meshway/meshway/internal/wire"
+)
 
 // recvTransfer handles one transfer frame: it checks the session's window, finds
 // the link, checks its credit when a delivery begins, makes the record of an
@@ -106,12 +110,41 @@ func (l *Receiver) numbered(t *wire.Transfer) error {
 	s.lastDelivery, s.anyDelivery = id, true
 	l.deliveryCount++
 	l.partialID, l.settled, l.size = id, t.Settled.V, 0
+	if t.More {
+		l.partialTag, l.partialFormat = crc32.ChecksumIEEE(t.DeliveryTag), t.MessageFormat.V
+	}
+	return nil
+}
+
+// sameDelivery checks that a frame says nothing of its delivery that the first one did not.
+// [2.7.5] The caller holds mu.
+func (l *Receiver) sameDelivery(t *wire.Transfer) error {
+	switch {
+	case t.DeliveryID.OK && t.DeliveryID.V != l.partialID:
+		return l.fault(wire.CondNotAllowed, "delivery %d began before the last frame of delivery %d", t.DeliveryID.V, l.partialID)
+	case t.DeliveryTag != nil && crc32.ChecksumIEEE(t.DeliveryTag) != l.partialTag:
+		return l.fault(wire.CondNotAllowed, "a later frame of delivery %d has another delivery-tag than the first", l.partialID)
+	case t.MessageFormat.OK && t.MessageFormat.V != l.partialFormat:
+		return l.fault(wire.CondNotAllowed, "a later frame of delivery %d has message-format %d, the first had %d", l.partialID, t.MessageFormat.V, l.partialFormat)
+	}
+	return nil
+}
+
+// agreed checks that a frame of an unsettled delivery does not ask for it to be settled second
+// on a link that settles first: that "is illegal". [2.7.5] The caller holds mu.
+func (l *Receiver) agreed(t *wire.Transfer) error {
+	if t.RcvSettleMode.V == wire.RcvSecond && !l.second && !l.settled && !t.Settled.V {
+		return l.fault(wire.CondNotAllowed, "delivery %d has rcv-settle-mode second, on a link that was attached with first", l.partialID)
+	}
 	return nil
 }
 
 // begin checks and counts the first frame of a delivery. The caller holds mu.
 func (l *Receiver) begin(t *wire.Transfer) error {
 	if err := l.numbered(t); err != nil {
+		return err
+	}
+	if err := l.agreed(t); err != nil {
 		return err
 	}
 	// [2.7.5] A resumed delivery that is not in our unsettled map, and it never
@@ -135,8 +168,11 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 // continues checks a frame that is not the first of its delivery, and says whether
 // it settles it. The caller holds mu.
 func (l *Receiver) continues(t *wire.Transfer) (midway InDelivery, settled bool, err error) {
-	if t.DeliveryID.OK && t.DeliveryID.V != l.partialID {
-		return midway, false, l.fault(wire.CondNotAllowed, "delivery %d began before the last frame of delivery %d", t.DeliveryID.V, l.partialID)
+	if err = l.sameDelivery(t); err == nil {
+		err = l.agreed(t)
+	}
+	if err != nil {
+		return midway, false, err
 	}
 	if t.Settled.V && !l.settled && !l.discard {
 		midway, settled = l.settledMidway()

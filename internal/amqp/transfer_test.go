@@ -75,6 +75,50 @@ func TestDeliveriesOfOneLinkDoNotInterleave(t *testing.T) {
 	})
 }
 
+// [2.7.5] Delivery-tag and message-format may "only be omitted for continuation transfers":
+// what a later frame says of them is what the first one did, on a link that is routed too.
+func TestALaterFrameSaysNothingElseOfItsDelivery(t *testing.T) {
+	begins := func() frame {
+		f := first(0, 0, "a")
+		f.body.(*wire.Transfer).MessageFormat = wire.Some[uint32](7)
+		return f
+	}
+	routed := func(p *peer) {
+		link := raw(p)
+		p.write(sending("q", 0))
+		p.do(func(b *Batch) { _ = link(0).Answer(b, &wire.Attach{}) })
+		p.want("answered", &wire.Attach{Name: "q", Role: wire.RoleReceiver})
+		p.do(func(b *Batch) { link(0).Flow(b, credit(0, 0, 10)) })
+		p.want("and given credit", credit(0, 0, 10))
+	}
+	for kind, attach := range map[string]func(*peer){"": func(p *peer) { p.attachSender("q", 0) }, "routed: ": routed} {
+		for name, tt := range map[string]struct {
+			says    wire.Transfer
+			differs bool
+		}{
+			"the same":         {wire.Transfer{DeliveryTag: tag(0), MessageFormat: wire.Some[uint32](7)}, false},
+			"nothing":          {wire.Transfer{}, false},
+			"another tag":      {wire.Transfer{DeliveryTag: tag(1)}, true},
+			"an empty tag":     {wire.Transfer{DeliveryTag: []byte{}}, true},
+			"another format":   {wire.Transfer{MessageFormat: wire.Some[uint32](8)}, true},
+			"the usual format": {wire.Transfer{MessageFormat: wire.Some[uint32](0)}, true},
+		} {
+			t.Run(kind+name, func(t *testing.T) {
+				opened(t, func(p *peer) {
+					attach(p)
+					p.write(begins(), with(&tt.says, "b"))
+					if tt.differs {
+						p.want("the link goes", &wire.Detach{Closed: true, Error: refused(wire.CondNotAllowed)})
+						return
+					}
+					p.write(message(0, 1, "another"))
+					p.wantIdle("a delivery, and the next")
+				})
+			})
+		}
+	}
+}
+
 // [2.7.5] "The delivery-id MUST be supplied on the first transfer".
 func TestTheFirstFrameNeedsADeliveryID(t *testing.T) {
 	for name, f := range map[string]frame{"a whole message": last(0, "hello"), "the first frame": middle(0, "hello"), "an abort": aborting(0, "")} {

@@ -282,3 +282,31 @@ func TestEverySessionHasItsOwnWindow(t *testing.T) {
 		}
 	}, frames(5), aboutWindows())
 }
+
+// [2.7.4] Delivery-count, link-credit, available and drain: "When the handle field is not set,
+// this field MUST NOT be set." Whoever gives credit so waits for messages that never come.
+func TestAFlowWithoutAHandleSaysNothingOfALink(t *testing.T) {
+	for name, f := range map[string]wire.Flow{
+		"delivery-count": {DeliveryCount: wire.Some[uint32](0)},
+		"link-credit":    {LinkCredit: wire.Some[uint32](10)},
+		"available":      {Available: wire.Some[uint32](0)},
+		"drain":          {Drain: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opened(t, func(p *peer) {
+				p.begin(1)
+				p.write(&f)
+				p.want("the session goes", &wire.End{Error: refused(wire.CondInvalidField)})
+				p.write(on(1, sending("q", 0)))
+				p.want("another lives", on(1, takenFrom("q", 0)))
+			}, noCredit())
+		})
+	}
+	t.Run("false is what is not set", func(t *testing.T) {
+		opened(t, func(p *peer) {
+			// As above, with drain written out.
+			p.write(rawFrame(performative(wire.CodeFlow, 0xc0, 10, 9, 0x40, 0x43, 0x43, 0x43, 0x40, 0x40, 0x40, 0x40, 0x42)...))
+			p.wantIdle("it is in order")
+		})
+	})
+}
