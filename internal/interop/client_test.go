@@ -57,6 +57,9 @@ type command struct {
 	First int `json:"first,omitempty"`
 	Count int `json:"count,omitempty"`
 
+	// hold
+	On bool `json:"on,omitempty"`
+
 	// settle
 	outcome
 	Pending bool `json:"pending,omitempty"` // say the outcome, do not settle yet
@@ -119,11 +122,13 @@ type reply struct {
 	Version string `json:"version,omitempty"` // hello
 
 	Container  string         `json:"container,omitempty"` // connect
+	Offered    []string       `json:"offered,omitempty"`   // the router's capabilities; nil where the client hides them
 	Address    string         `json:"address,omitempty"`   // attach
 	Properties map[string]any `json:"properties,omitempty"`
 
 	SHA256   string    `json:"sha256,omitempty"` // send, of a random body
 	Outcomes []outcome `json:"outcomes,omitempty"`
+	Ends     []bool    `json:"ends,omitempty"` // which of them settled; nil where the client hides that
 	Messages []message `json:"messages,omitempty"`
 
 	// state; Credit is -1 where the client hides it.
@@ -131,6 +136,7 @@ type reply struct {
 	Sent     int `json:"sent,omitempty"`
 	Ended    int `json:"ended,omitempty"`
 	Received int `json:"received,omitempty"`
+	Settled  int `json:"settled,omitempty"` // by the peer
 }
 
 // peerError is an error that the router sent, or that ended the connection.

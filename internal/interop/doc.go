@@ -47,9 +47,11 @@
 //	settle    link first count state  with error, failed, undeliverable, annotations;
 //	          pending: send the outcome without settling
 //	settled   link first count        answered when the peer has settled those
-//	state     link                    credit, sent, ended, received: as they are now
+//	state     link                    credit, sent, ended, received, settled: as they are now
 //	barrier   conn                    begin and end a session: what was sent before
 //	                                  has been read by the peer
+//	hold      conn on|off             settle nothing that the peer says something of, until off;
+//	          a client that cannot leave that be reads nothing meanwhile
 //	detach    link      detached link     end  conn session
 //	close     conn      closed   conn     wait for the peer's
 //

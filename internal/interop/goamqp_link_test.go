@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -21,6 +22,7 @@ type goLink struct {
 	sendTurn chan struct{}
 
 	receiver *amqp.Receiver
+	socket   *goSocket
 	second   bool
 	telling  telling
 
@@ -28,6 +30,7 @@ type goLink struct {
 	changed  chan struct{}       // closed and made anew at every change
 	receipts []*amqp.SendReceipt // nil for a delivery sent settled
 	messages []*amqp.Message
+	came     []bool // settled, which go-amqp keeps to itself
 	read     int
 	settled  map[int]bool
 	closed   error
@@ -68,7 +71,7 @@ func (g *goClient) attach(ctx context.Context, c command) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	l := &goLink{changed: make(chan struct{}), settled: map[int]bool{}, telling: telling(c.Typed), sendTurn: make(chan struct{}, 1)}
+	l := &goLink{changed: make(chan struct{}), settled: map[int]bool{}, telling: telling(c.Typed), sendTurn: make(chan struct{}, 1), socket: g.conn(c).socket}
 	name := c.Name
 	if name == "" {
 		name = c.Link
@@ -145,7 +148,8 @@ func (l *goLink) readMessages() {
 			l.update(func() { l.closed = err })
 			return
 		}
-		l.update(func() { l.messages = append(l.messages, m) })
+		settled := reflect.ValueOf(m).Elem().FieldByName("settled").Bool() // so far its sender alone
+		l.update(func() { l.messages, l.came = append(l.messages, m), append(l.came, settled) })
 	}
 }
 
@@ -194,7 +198,7 @@ func (l *goLink) detached(ctx context.Context) error {
 func (l *goLink) state() reply {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return reply{Credit: -1, Sent: len(l.receipts), Ended: int(l.ended.Load()), Received: len(l.messages)}
+	return reply{Credit: -1, Sent: len(l.receipts), Ended: int(l.ended.Load()), Received: len(l.messages), Settled: len(l.settled)}
 }
 
 // --- sending
@@ -273,8 +277,10 @@ func (l *goLink) receive(ctx context.Context, c command) (r reply, err error) {
 		if len(l.messages)-l.read < c.Count {
 			return false, l.closed
 		}
-		for _, m := range l.messages[l.read : l.read+c.Count] {
-			r.Messages = append(r.Messages, decode(m, l.telling))
+		for n := l.read; n < l.read+c.Count; n++ {
+			m := decode(l.messages[n], l.telling)
+			m.Settled = &l.came[n]
+			r.Messages = append(r.Messages, m)
 		}
 		l.read += c.Count
 		return true, nil
@@ -291,7 +297,13 @@ func (l *goLink) settleMessages(ctx context.Context, c command) error {
 		m := l.messages[n]
 		l.mu.Unlock()
 		if l.second {
+			written := l.socket.nextWrite()
 			go l.settleSecond(m, n, c.outcome)
+			select {
+			case <-written:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		} else if err := l.settleOne(ctx, m, c.outcome); err != nil {
 			return err
 		}

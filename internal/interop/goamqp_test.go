@@ -24,7 +24,7 @@ type goClient struct {
 }
 
 type goConn struct {
-	socket net.Conn
+	socket *goSocket
 	amqp   *amqp.Conn
 
 	mu       sync.Mutex
@@ -64,6 +64,9 @@ func (g *goClient) carryOut(ctx context.Context, c command) (reply, error) {
 		return reply{}, g.conn(c).amqp.Close()
 	case "closed":
 		return reply{}, g.closed(ctx, c)
+	case "hold":
+		g.conn(c).socket.hold(c.On)
+		return reply{}, nil
 	case "attach":
 		return g.attach(ctx, c)
 	default:
@@ -101,10 +104,11 @@ func (g *goClient) connect(ctx context.Context, c command) (reply, error) {
 		options.SASLType = amqp.SASLTypeAnonymous()
 	}
 	var dialer net.Dialer
-	socket, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
+	dialled, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
 	if err != nil {
 		return reply{}, err
 	}
+	socket := &goSocket{Conn: dialled}
 	conn, err := amqp.NewConn(ctx, socket, options)
 	if err != nil {
 		socket.Close()

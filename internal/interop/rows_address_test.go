@@ -1,6 +1,9 @@
 package interop
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Rows about addresses: dynamic, anonymous, multicast, several sessions.
 
@@ -17,6 +20,11 @@ func requestAndResponse(s *stage) {
 		s.Fatal("a dynamic source was attached without an address")
 	}
 	inbox.credit(3)
+	other := client.receiver("", dynamic)
+	other.credit(1)
+	if other.address == inbox.address {
+		s.Fatalf("two dynamic sources have the address %q", inbox.address)
+	}
 	out := client.sender(address)
 	for i := range 3 {
 		out.send(message{Value: fmt.Sprintf("question %d", i), ReplyTo: inbox.address, CorrelationID: fmt.Sprint(i)})
@@ -38,6 +46,10 @@ func requestAndResponse(s *stage) {
 	inbox.credit(1)
 	direct.send(texts("one more thing")...)
 	inbox.wantBodies("one more thing")
+
+	// What is for one inbox does not come to another.
+	service.sender(other.address).send(texts("yours")...)
+	other.wantBodies("yours")
 
 	// The address goes with its link.
 	inbox.detach()
@@ -64,7 +76,11 @@ func anonymousRelay(s *stage) {
 	left, right := to.receiver(s.address("left")), to.receiver(s.address("right"))
 	left.credit(5)
 	right.credit(5)
-	out := s.sendingSide().sender("", anonymous)
+	from := s.sendingSide()
+	if offered := from.reply.Offered; offered != nil && !slices.Contains(offered, "ANONYMOUS-RELAY") {
+		s.Fatalf("the router offers %v, and not ANONYMOUS-RELAY", offered)
+	}
+	out := from.sender("", anonymous)
 	var messages []message
 	for i := range 5 {
 		messages = append(messages,
@@ -119,15 +135,18 @@ func multicastMixedOutcomes(s *stage) {
 	three := []*receiver{to.receiver(address), to.receiver(address), s.receivingSide().receiver(address)}
 	from := s.sendingSide()
 	out := from.sender(address)
+	rejected := outcome{State: "rejected", Condition: "example:no", Description: "not this one"}
+	modified := outcome{State: "modified", Failed: true, Annotations: map[string]any{"x-opt-reason": "too hot"}}
 	cases := []struct {
-		said [3]string
-		want string
+		said [3]outcome
+		want outcome
 	}{
-		{[3]string{"accepted", "accepted", "accepted"}, "accepted"},
-		{[3]string{"released", "modified", "accepted"}, "accepted"},
-		{[3]string{"accepted", "rejected", "released"}, "rejected"},
-		{[3]string{"released", "modified", "released"}, "modified"},
-		{[3]string{"released", "released", "released"}, "released"},
+		{[3]outcome{accepted, accepted, accepted}, accepted},
+		{[3]outcome{released, modified, accepted}, accepted},
+		{[3]outcome{accepted, rejected, released}, rejected},
+		{[3]outcome{rejected, modified, accepted}, rejected},
+		{[3]outcome{released, modified, released}, modified},
+		{[3]outcome{released, released, released}, released},
 	}
 	for _, r := range three {
 		r.credit(len(cases))
@@ -139,11 +158,9 @@ func multicastMixedOutcomes(s *stage) {
 		for n, r := range three {
 			r.wantBodies(body)
 			out.atMostEnded(i) // not before all have spoken
-			r.settle(i, 1, outcome{State: c.said[n]})
+			r.settle(i, 1, c.said[n])
 		}
-		if got := out.outcomes(i, 1)[0]; got.State != c.want {
-			s.Fatalf("%v became %q, want %q", c.said, got.State, c.want)
-		}
+		s.equal(fmt.Sprintf("what %s became", asJSON(c.said)), out.outcomes(i, 1)[0], c.want)
 	}
 }
 

@@ -21,6 +21,8 @@ func drainOfNothing(s *stage) {
 	s.equal("messages without credit", r.received(), 0)
 	r.credit(1)
 	r.wantBodies("a")
+	to.barrier()
+	s.equal("messages on a credit of 1", r.received(), 1)
 	r.credit(1)
 	r.wantBodies("b")
 	sending.wait()
@@ -39,15 +41,19 @@ func drainOfSome(s *stage) {
 	if n := r.state().Credit; n > 0 {
 		s.Fatalf("%d credit left after the drain", n)
 	}
-	sending := out.startSend(texts("d")...)
+	sending := out.startSend(texts("d", "e")...)
 	from.barrier()
 	to.barrier()
-	s.equal("messages", r.received(), 3)
+	s.equal("messages without credit", r.received(), 3)
 	r.credit(1)
 	r.wantBodies("d")
+	to.barrier()
+	s.equal("messages on a credit of 1 after the drain", r.received(), 4)
+	r.credit(1)
+	r.wantBodies("e")
 	sending.wait()
-	r.settle(0, 4, accepted)
-	out.wantOutcomes(0, accepted, accepted, accepted, accepted)
+	r.settle(0, 5, accepted)
+	out.wantOutcomes(0, accepted, accepted, accepted, accepted, accepted)
 }
 
 // drainTakesWhatWaits: what waits at the router comes before the drain is

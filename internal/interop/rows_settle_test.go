@@ -19,6 +19,7 @@ func unsettledIsForwarded(s *stage) {
 
 	r.settle(0, 5, accepted)
 	from.wantOutcomes(0, accepted, accepted, accepted, accepted, accepted)
+	from.endedBy(true, 0, 5)
 }
 
 func presettledIsForwarded(s *stage) {
@@ -105,17 +106,25 @@ func receiverAsksForSettled(s *stage) {
 // and only then does the receiver forget. [2.6.12]
 func threeWayAcknowledgement(s *stage) {
 	address := s.address("q")
-	r := s.receivingSide().receiver(address, second)
+	to, sendingSide := s.receivingSide(), s.sendingSide()
+	r := to.receiver(address, second)
 	r.credit(4)
-	from := s.sendingSide().sender(address, settleMode("unsettled"))
+	from := sendingSide.sender(address, settleMode("unsettled"))
 	from.send(texts("a", "b", "c", "d")...)
 	r.wantBodies("a", "b", "c", "d")
 	rejected := outcome{State: "rejected", Condition: "example:no", Description: "not this one"}
 	said := []outcome{accepted, rejected, released, {State: "modified", Failed: true}}
 	// Out of order, so that no range of ids hides a mistake.
-	for _, n := range []int{2, 0, 3, 1} {
+	for done, n := range []int{2, 0, 3, 1} {
+		sendingSide.hold(true)
 		r.say(n, 1, said[n])
+		to.barrier()
+		if got := r.state().Settled; got != done {
+			s.Fatalf("%d deliveries are settled, want %d: their sender has not settled %q yet", got, done, said[n].State)
+		}
+		sendingSide.hold(false)
 		from.wantOutcomes(n, said[n])
+		from.endedBy(false, n, 1)
 		r.awaitSettled(n, 1)
 	}
 	s.equal("outcomes", from.outcomes(0, 4), slices.Clone(said))

@@ -155,6 +155,17 @@ func (s *sender) outcomes(first, count int) []outcome {
 	return r.Outcomes
 }
 
+// endedBy fails when the peer said the outcomes of those deliveries and did, or did not,
+// settle them with it, as far as the client tells.
+func (s *sender) endedBy(settled bool, first, count int) {
+	s.Helper()
+	for i, got := range s.do(command{Op: "outcomes", First: first, Count: count}).Ends {
+		if got != settled {
+			s.Fatalf("delivery %d: the outcome came settled: %v, want %v", first+i, got, settled)
+		}
+	}
+}
+
 // wantOutcomes waits for the outcomes of the deliveries from the first one.
 func (s *sender) wantOutcomes(first int, want ...outcome) {
 	s.Helper()

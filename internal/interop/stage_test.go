@@ -106,6 +106,7 @@ type connection struct {
 	kind   kind
 	client client
 	name   string
+	reply  reply
 }
 
 // option changes a command before it is sent.
@@ -147,7 +148,8 @@ func (s *stage) connect(cl client, k kind, role string, options []option) (*conn
 	for _, o := range options {
 		o(&cmd)
 	}
-	_, err := cl.do(s.ctx, cmd)
+	var err error
+	c.reply, err = cl.do(s.ctx, cmd)
 	return c, err
 }
 
@@ -198,6 +200,12 @@ func (c *connection) barrier() {
 func (c *connection) ping() error {
 	_, err := c.client.do(c.ctx, command{Op: "barrier", Conn: c.name})
 	return err
+}
+
+// hold keeps the client from settling what it hears of its deliveries.
+func (c *connection) hold(on bool) {
+	c.Helper()
+	c.do("hold", command{Op: "hold", Conn: c.name, On: on})
 }
 
 func (c *connection) end(session string) {

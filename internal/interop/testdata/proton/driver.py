@@ -29,6 +29,7 @@ class Conn:
         self.sessions = {}
         self.opened = False
         self.closed = None  # the error, or {} after a clean end
+        self.held = None  # deliveries that are not to be settled now; None to settle at once
 
 
 class Ended:
@@ -49,6 +50,7 @@ class LinkState:
         self.streamed = 0
         self.sent = 0
         self.outcomes = {}
+        self.ends = {}  # whether the peer settled with the outcome
         self.order = {}  # tag -> number of the delivery
         # a receiver's
         self.partial = b""
@@ -123,6 +125,7 @@ class Driver(Handler):
             if conn.opened:
                 return {
                     "container": connection.remote_container,
+                    "offered": [str(o) for o in connection.remote_offered_capabilities or []],
                     "properties": values.to_json(connection.remote_properties) or {},
                 }
 
@@ -149,6 +152,13 @@ class Driver(Handler):
         session.ended = ended = Ended()
         session.close()
         return lambda: {} if ended.done else None
+
+    def op_hold(self, c):
+        conn = self.conns[c["conn"]]
+        held, conn.held = conn.held or [], [] if c.get("on") else None
+        for delivery in held:
+            delivery.settle()
+        return {}
 
     def op_close(self, c):
         conn = self.conns[c["conn"]]
@@ -225,6 +235,7 @@ class Driver(Handler):
             "sent": state.sent,
             "ended": len(state.outcomes),
             "received": len(state.messages),
+            "settled": len(state.settled),
         }
 
     # --- sending
@@ -302,7 +313,7 @@ class Driver(Handler):
 
         def ready():
             if len(state.outcomes) >= len(wanted) and all(n in state.outcomes for n in wanted):
-                return {"outcomes": [state.outcomes[n] for n in wanted]}
+                return {"outcomes": [state.outcomes[n] for n in wanted], "ends": [state.ends[n] for n in wanted]}
             if state.closed is not None:
                 return {"error": state.closed or {"condition": "closed"}}
 
@@ -433,8 +444,13 @@ class Driver(Handler):
         if not delivery.updated or delivery.tag not in state.order:
             return
         if delivery.settled or int(delivery.remote_state) in values.NAMES:
-            state.outcomes[state.order.pop(delivery.tag)] = values.read_outcome(delivery)
-            delivery.settle()
+            number = state.order.pop(delivery.tag)
+            state.outcomes[number], state.ends[number] = values.read_outcome(delivery), delivery.settled
+            held = delivery.link.connection.conn.held
+            if held is not None:
+                held.append(delivery)
+            else:
+                delivery.settle()
         self.pump(state)
 
     def on_incoming(self, state, delivery):

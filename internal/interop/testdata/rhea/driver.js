@@ -87,7 +87,11 @@ const ops = {
         return function () {
             if (conn.closed !== undefined) return closedOr(conn);
             if (conn.opened) {
-                return {container: connection.container_id, properties: values.toJSON(connection.properties || {})};
+                return {
+                    container: connection.container_id,
+                    offered: [].concat(values.toJSON(connection.offered_capabilities) || []).map(String),
+                    properties: values.toJSON(connection.properties || {}),
+                };
             }
         };
     },
@@ -115,6 +119,14 @@ const ops = {
         return function () { if (conn.closed !== undefined) return {}; };
     },
 
+    hold(c) {
+        const conn = conns[c.conn];
+        const held = conn.held || [];
+        conn.held = c.on ? [] : undefined;
+        held.forEach(function (delivery) { delivery.update(true); });
+        return {};
+    },
+
     closed(c) {
         const conn = conns[c.conn];
         return function () { if (conn.closed !== undefined) return {error: conn.closed}; };
@@ -136,7 +148,7 @@ const ops = {
         const session = sessionOf(c);
         const link = links[c.link] = {
             opened: false, closed: undefined,
-            queue: [], unwritten: [], sent: 0, outcomes: {}, // a sender's
+            queue: [], unwritten: [], sent: 0, outcomes: {}, ends: {}, // a sender's
             messages: [], read: 0, deliveries: [], settled: {}, drained: false, // a receiver's
         };
         link.rhea = sender ? session.open_sender(options) : session.open_receiver(options);
@@ -166,6 +178,7 @@ const ops = {
         const link = links[c.link];
         return {
             credit: link.rhea.credit, sent: link.sent, ended: Object.keys(link.outcomes).length, received: link.messages.length,
+            settled: Object.keys(link.settled).length,
         };
     },
 
@@ -202,7 +215,10 @@ const ops = {
         const wanted = numbers(c);
         return function () {
             if (wanted.every(function (n) { return link.outcomes[n] !== undefined; })) {
-                return {outcomes: wanted.map(function (n) { return link.outcomes[n]; })};
+                return {
+                    outcomes: wanted.map(function (n) { return link.outcomes[n]; }),
+                    ends: wanted.map(function (n) { return link.ends[n]; }),
+                };
             }
             return closedOr(link, undefined);
         };
@@ -312,7 +328,10 @@ function ended(context) {
     if (number === undefined || link.outcomes[number] !== undefined) return;
     if (delivery.remote_settled || values.stateName(delivery.remote_state)) {
         link.outcomes[number] = values.fromState(delivery.remote_state);
-        delivery.update(true); // tells the peer only if it has not settled itself
+        link.ends[number] = Boolean(delivery.remote_settled);
+        const held = context.connection.driver_state.held;
+        if (held) held.push(delivery);
+        else delivery.update(true); // tells the peer only if it has not settled itself
     }
 }
 ['accepted', 'rejected', 'released', 'modified'].forEach(function (name) { on(name, ended); });
