@@ -98,8 +98,9 @@ func (c *Conn) recvOpen(b *Batch, o *wire.Open) error {
 		return connFault(wire.CondInvalidField, "open: max-frame-size is %d, the least allowed is %d", p.MaxFrame, wire.MinMaxFrameSize)
 	}
 	if o.IdleTimeout.OK && o.IdleTimeout.V > 0 && o.IdleTimeout.V < minIdleTimeout {
-		// [2.4.5] "If a peer can not, for any reason, support a proposed idle
-		// timeout, then it SHOULD close the connection with an error."
+		// [2.4.5] "If a peer can not, for any reason support a proposed idle
+		// time-out, then it should close the connection using a close frame with an
+		// error explaining why."
 		return connFault(wire.CondNotAllowed, "open: idle-time-out is %d ms, the least supported is %d ms", o.IdleTimeout.V, minIdleTimeout)
 	}
 	c.mu.Lock()

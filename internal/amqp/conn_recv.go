@@ -18,9 +18,10 @@ func (c *Conn) recvBytes(w *work) (done bool, err error) {
 		if c.phase == phaseHeader || c.phase == phaseAMQPHeader {
 			id, ok, herr := wire.ParseProto(rest)
 			if herr != nil {
-				// [2.2] "If the requested protocol is not supported, the peer writes
-				// a header that it does support and closes the socket." A client has
-				// sent its own, and another would be a frame to the server.
+				// [2.2] "If the requested protocol version is not supported, the server
+				// MUST send a protocol header with a supported protocol version and then
+				// close the socket." A client has sent its own, and another would be a
+				// frame to the server.
 				if !c.client {
 					c.answerHeader(c.supportedHeader())
 				}

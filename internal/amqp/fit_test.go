@@ -52,8 +52,9 @@ func TestOurOpenIsCutToThePeersFrames(t *testing.T) {
 	}, smallest(), config(func(c *Config) { c.Properties = wire.Map{{Key: wire.Symbol("k"), Value: long}} }))
 }
 
-// [2.8.15] frame-size-too-small: "the size of the frame is too small": an attach
-// that cannot be answered ends its session.
+// [2.8.15] frame-size-too-small: "The peer cannot send a frame because the smallest
+// encoding of the performative with the currently valid values would be too large": an
+// attach that cannot be answered ends its session.
 func TestAnAttachWhoseAnswerDoesNotFit(t *testing.T) {
 	filtered := receiving("q", 1)
 	filtered.Source.Filter, _ = wire.AppendValue(nil, wire.Map{{Key: wire.Symbol("f"), Value: long}})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ var layers = []layer{
 	{"cmd/", []string{"router", "broker-link", "routing", "linkstate/", "internal/"}},
 	{"examples/", []string{"router", "examples/internal/", "internal/"}},
 	{"router", []string{"broker-link", "routing", "linkstate/", "internal/"}},
-	{"broker-link", []string{"routing", "internal/"}},
+	{"broker-link", []string{"internal/"}},
 	{"routing", []string{"linkstate"}},
 	{"linkstate/", []string{"linkstate/", "internal/wire", "internal/telemetry"}},
 	{"internal/wire", nil},
@@ -88,6 +89,32 @@ func TestImportsPointDown(t *testing.T) {
 		for _, path := range p.Imports {
 			if why := wrong(pkg, path); why != "" {
 				t.Error(why)
+			}
+		}
+	}
+}
+
+// The table of packages in docs/architecture.md has all of them, and none that is not there.
+func TestTheTableOfPackagesIsComplete(t *testing.T) {
+	text, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "## Packages")
+	table, _, _ := strings.Cut(rest, "Imports point down")
+	there := map[string]bool{}
+	for _, p := range listPackages(t) {
+		there[strings.TrimPrefix(p.ImportPath, module+"/")] = true
+	}
+	for pkg := range there {
+		if !strings.HasPrefix(pkg, "examples/") && !strings.Contains(table, "\n| `"+pkg+"` | ") {
+			t.Errorf("%s is not in the table", pkg)
+		}
+	}
+	for row := range strings.Lines(table) {
+		if pkg, ok := strings.CutPrefix(row, "| `"); ok {
+			if pkg, _, _ = strings.Cut(pkg, "`"); !there[pkg] {
+				t.Errorf("the table has %s, which is no package", pkg)
 			}
 		}
 	}
