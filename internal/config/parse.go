@@ -309,8 +309,11 @@ func syntaxProblem(file string, data []byte, err error) Problem {
 		text = text[len(m[0]):]
 	}
 	pr.Text = "this is not YAML: " + text
-	if strings.Contains(text, "cannot start any token") && bytes.Contains(data, []byte("\t")) {
-		pr.Text += "; indent with blanks, not tabs"
+	if strings.Contains(text, "cannot start any token") {
+		pr.Line = max(pr.Line, 1) // the parser does not name the first
+		if bytes.Contains(data, []byte("\t")) {
+			pr.Text += "; indent with blanks, not tabs"
+		}
 	}
 	return pr
 }

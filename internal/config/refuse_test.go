@@ -19,6 +19,7 @@ func TestBadInput(t *testing.T) {
 		{"broken second document", "listeners: [{}]\n---\n[", "f:3: this is not YAML"},
 		{"unclosed", "listeners: [{port: 1}\n", "f:1: this is not YAML"},
 		{"tab", "listeners:\n\t- {port: 1}\n", "indent with blanks, not tabs"},
+		{"tab in the first line", "\trouter: {}\n", "f:1: this is not YAML: found character that cannot start any token; indent with blanks"},
 		{"not UTF-8", "# ok\nrouter: {id: caf\xe9}\n", "f:2: this line is not UTF-8"},
 		{"UTF-16", "\xff\xfel\x00", "f:1: this is UTF-16; save it as UTF-8"},
 		{"control character", "router: {id: \x00}\n", "this is not YAML"},
