@@ -1,6 +1,8 @@
 package amqp
 
 import (
+	"container/heap"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -11,7 +13,7 @@ import (
 // and neither those nor the room for the most timers that there were are ever given back.
 type alarms struct {
 	mu      sync.Mutex // no other is taken while it is held
-	heap    []alarmAt  // the next first
+	heap    alarmHeap
 	timer   *time.Timer
 	wakes   int64 // when the timer fires; 0 is not at all
 	ringing bool  // ring is at it, and sets the timer afterwards
@@ -55,11 +57,10 @@ func (a *alarm) Reset(d time.Duration) bool {
 	defer s.mu.Unlock()
 	active := a.at >= 0
 	if !active {
-		a.at = len(s.heap)
-		s.heap = append(s.heap, alarmAt{alarm: a})
+		heap.Push(&s.heap, a)
 	}
 	s.heap[a.at].due = now() + int64(d)
-	s.fix(a.at)
+	heap.Fix(&s.heap, a.at)
 	s.wake(0)
 	return active
 }
@@ -111,41 +112,37 @@ func (s *alarms) ring() {
 
 // remove takes one out of the heap. The caller holds mu.
 func (s *alarms) remove(i int) {
-	last := len(s.heap) - 1
-	s.swap(i, last)
-	s.heap[last].at = -1
-	s.heap[last] = alarmAt{}
-	s.heap = s.heap[:last]
-	if i < last {
-		s.fix(i)
-	}
-	if cap(s.heap) > fewAlarms && last < cap(s.heap)/8 {
+	heap.Remove(&s.heap, i)
+	if cap(s.heap) > fewAlarms && len(s.heap) < cap(s.heap)/8 {
 		s.heap = slices.Clone(s.heap)
 	}
 }
 
-// fix moves one to its place in the heap. The caller holds mu.
-func (s *alarms) fix(i int) {
-	for i > 0 && s.heap[i].due < s.heap[(i-1)/2].due {
-		s.swap(i, (i-1)/2)
-		i = (i - 1) / 2
-	}
-	for {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(s.heap); child++ {
-			if s.heap[child].due < s.heap[least].due {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		s.swap(i, least)
-		i = least
-	}
+// alarmHeap is a [heap.Interface], the next alarm first. When one is due stands in the heap itself,
+// since that is what is looked at all the time.
+type alarmHeap []alarmAt
+
+func (h alarmHeap) Len() int           { return len(h) }
+func (h alarmHeap) Less(i, j int) bool { return h[i].due < h[j].due }
+
+func (h alarmHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
 }
 
-func (s *alarms) swap(i, j int) {
-	s.heap[i], s.heap[j] = s.heap[j], s.heap[i]
-	s.heap[i].at, s.heap[j].at = i, j
+// Push adds an [alarm] that is not due before any other.
+func (h *alarmHeap) Push(x any) {
+	a := x.(*alarm)
+	a.at = len(*h)
+	*h = append(*h, alarmAt{math.MaxInt64, a})
+}
+
+// Pop takes the last one out.
+func (h *alarmHeap) Pop() any {
+	last := len(*h) - 1
+	a := (*h)[last].alarm
+	a.at = -1
+	(*h)[last] = alarmAt{}
+	*h = (*h)[:last]
+	return a
 }

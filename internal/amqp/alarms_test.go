@@ -142,3 +142,21 @@ func TestAlarmsThatWereVeryManyGiveBackTheirRoom(t *testing.T) {
 		})
 	}
 }
+
+// Each connection sets its alarm again and again.
+func TestAnAlarmThatIsSetAgainCostsNoObject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var set alarms
+		a := set.after(2*time.Hour, new(bell))
+		for range 100 {
+			set.after(time.Hour, new(bell))
+		}
+		if n := testing.AllocsPerRun(1000, func() {
+			a.Stop()
+			a.Reset(time.Minute)
+		}); n > 0 {
+			t.Errorf("%v objects each time, want none", n)
+		}
+		set.timer.Stop()
+	})
+}
