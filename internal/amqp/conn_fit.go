@@ -3,7 +3,6 @@ package amqp
 import (
 	"unicode/utf8"
 
-	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
 )
 
@@ -77,17 +76,5 @@ func shortenedState(s wire.DeliveryState) wire.DeliveryState {
 
 // appendAttach encodes an attach, unless it does not fit. The caller holds mu.
 func (s *Session) appendAttach(p *wire.Attach) bool {
-	c := s.conn
-	if c.dead || c.shut.Load() {
-		return true
-	}
-	c.encodePending()
-	start := len(c.out.bytes)
-	c.out.bytes = wire.AppendAttachFrame(buf.Reserve(c.out.bytes, 512), s.local, p)
-	if !c.fits(start) {
-		c.out.bytes = c.out.bytes[:start]
-		return false
-	}
-	c.checkOutLimit()
-	return true
+	return s.conn.appendBy(func(b []byte) []byte { return wire.AppendAttachFrame(b, s.local, p) }, nil)
 }

@@ -26,16 +26,28 @@ const (
 // appendFrame encodes a frame other than transfer, flow and disposition, behind
 // everything that was encoded or decided before it. The caller holds mu.
 func (c *Conn) appendFrame(ch uint16, p wire.Performative) {
+	c.appendBy(func(b []byte) []byte { return wire.AppendFrame(b, ch, p) },
+		func(b []byte) []byte { return wire.AppendFrame(b, ch, shortened(p)) })
+}
+
+// appendBy appends a frame as appendFrame does, by a function for its kind: unlike an interface
+// it does not have the performative escape. One that is larger than the peer takes is replaced
+// by a shorter one, or left out if shorter is nil, and false returned. The caller holds mu.
+func (c *Conn) appendBy(frame, shorter func(b []byte) []byte) (fits bool) {
 	if c.dead || c.shut.Load() {
-		return
+		return true
 	}
 	c.encodePending()
 	start := len(c.out.bytes)
-	c.out.bytes = wire.AppendFrame(buf.Reserve(c.out.bytes, 512), ch, p)
-	if !c.fits(start) {
-		c.out.bytes = wire.AppendFrame(c.out.bytes[:start], ch, shortened(p))
+	c.out.bytes = frame(buf.Reserve(c.out.bytes, 512))
+	if fits = c.fits(start); !fits {
+		c.out.bytes = c.out.bytes[:start]
+		if shorter != nil {
+			c.out.bytes = shorter(c.out.bytes)
+		}
 	}
 	c.checkOutLimit()
+	return fits
 }
 
 // appendClose encodes close, and open before it if that was not sent yet: a

@@ -140,13 +140,7 @@ func (c *Conn) begin(b *Batch, s *Session) (*Session, error) {
 
 // appendBegin encodes our begin, for which any frame is large enough. The caller holds mu.
 func (s *Session) appendBegin(p *wire.Begin) {
-	c := s.conn
-	if c.dead || c.shut.Load() {
-		return
-	}
-	c.encodePending()
-	c.out.bytes = wire.AppendBeginFrame(buf.Reserve(c.out.bytes, 512), s.local, p)
-	c.checkOutLimit()
+	s.conn.appendBy(func(b []byte) []byte { return wire.AppendBeginFrame(b, s.local, p) }, nil)
 }
 
 // maxOutgoingWindow is what we say of our outgoing-window: we send what the
