@@ -105,6 +105,9 @@ func (a *app) log(ctx context.Context, o logOptions) error {
 		if o.frames != "" {
 			return a.frames(ctx, mesh, o)
 		}
+		if err := knownModule(ctx, mesh, o.router, o.module); err != nil {
+			return err
+		}
 		routers, self := []string{o.router}, ""
 		if o.all {
 			var err error
@@ -139,6 +142,26 @@ func (a *app) log(ctx context.Context, o logOptions) error {
 			}
 		}
 	})
+}
+
+// knownModule refuses a module that would never log anything; "" is all of them.
+func knownModule(ctx context.Context, mesh agents, router, module string) error {
+	if module == "" {
+		return nil
+	}
+	rows, err := mesh.Query(ctx, router, "log", "module")
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, row := range rows {
+		name := strings.ToLower(row.Text("module"))
+		if strings.EqualFold(name, module) {
+			return nil
+		}
+		names = append(names, name)
+	}
+	return usageError{fmt.Errorf("--module %q: there is no such module%s", module, meant(module, names))}
 }
 
 // following is logs that are read again and again.

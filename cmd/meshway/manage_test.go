@@ -194,6 +194,7 @@ func TestMistakesOfManagementCommands(t *testing.T) {
 		{[]string{"describe", "address", "\xff"}, 2, `the argument "\xff" is no text in UTF-8`},
 		{[]string{"topology", "--width", "-1"}, 2, "--width -1 and --height 60: they must not be negative"},
 		{[]string{"log", "--level", "loud"}, 2, "debug, info, warn or error"},
+		{[]string{"log", "--module", "mess"}, 2, `--module "mess": there is no such module; did you mean mesh?`},
 		{[]string{"top", "--every", "1ms"}, 2, "100ms or more"},
 	} {
 		m := five()
