@@ -99,9 +99,11 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return codeFailure
 }
 
-// complain writes an error to standard error.
+// complain writes an error to standard error: parts of it may be what a peer said.
 func (a *app) complain(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.err, "meshway: "+format+"\n", args...)
+	for line := range strings.SplitSeq("meshway: "+fmt.Sprintf(format, args...), "\n") {
+		_, _ = fmt.Fprintln(a.err, printable(line))
+	}
 }
 
 // say writes a remark that is no result to standard error.

@@ -65,7 +65,7 @@ func (e ending) describe(a *app, address, remedy string) string {
 	case e.state == "released":
 		return fmt.Sprintf("%s: no consumer took it; if %q has none, start one with: %s", words, address, remedy)
 	case e.detail != "":
-		return words + ": " + e.detail
+		return words + ": " + printable(e.detail)
 	}
 	return words
 }

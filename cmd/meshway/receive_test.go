@@ -21,12 +21,12 @@ func messages(bodies ...any) []*amqp.Message {
 
 func TestReceivePrintsAndAccepts(t *testing.T) {
 	a := newTestApp("")
-	a.router.incoming = messages("one", "two", []byte("three"), []byte{0xff, 0x00}, int64(7), map[string]any{"k": []any{true, nil}})
-	a.want(t, 0, "receive", "q", "--count", "6")
-	if want := "one\ntwo\nthree\n2 bytes: ff00\n7\n{\"k\":[true,null]}\n"; a.out.String() != want {
+	a.router.incoming = messages("one", "two", []byte("three"), []byte{0xff, 0x00}, []byte{0xfe}, int64(7), map[string]any{"k": []any{true, nil}})
+	a.want(t, 0, "receive", "q", "--count", "7")
+	if want := "one\ntwo\nthree\n2 bytes: ff00\n1 byte: fe\n7\n{\"k\":[true,null]}\n"; a.out.String() != want {
 		t.Errorf("got %q, want %q", a.out, want)
 	}
-	if want := slices.Repeat([]outcome{outcomeAccept}, 6); !reflect.DeepEqual(a.router.outcomes, want) {
+	if want := slices.Repeat([]outcome{outcomeAccept}, 7); !reflect.DeepEqual(a.router.outcomes, want) {
 		t.Errorf("got %v", a.router.outcomes)
 	}
 	if !reflect.DeepEqual(a.router.links, []string{"<q"}) || !a.router.closed {

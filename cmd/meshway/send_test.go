@@ -43,6 +43,26 @@ message 7: settled: the receiver gave no outcome
 	}
 }
 
+// What a receiver or a router says is somebody else's text, as a message is: it stays on its
+// line, and does not drive the terminal.
+func TestWhatAPeerSaysIsOneHarmlessLine(t *testing.T) {
+	a := newTestApp("")
+	a.router.script = []amqp.DeliveryState{
+		&amqp.StateRejected{Error: &amqp.Error{Condition: "x:y", Description: "a\nb\x1b[2J"}},
+		&amqp.StateModified{MessageAnnotations: amqp.Annotations{"k": "\x1b[2J"}},
+	}
+	a.want(t, 1, "send", "orders", "a", "b")
+	if want := "message 1: rejected: x:y: a?b?[2J\nmessage 2: modified: k=?[2J\n"; a.out.String() != want {
+		t.Errorf("got %q, want %q", a.out, want)
+	}
+	a = newTestApp("")
+	a.router.refuse = errors.New("the router said \x1b[2J")
+	a.want(t, 1, "receive", "orders")
+	if want := "meshway: the router said ?[2J\n"; a.err.String() != want {
+		t.Errorf("got %q, want %q", a.err, want)
+	}
+}
+
 func TestSendExitCode(t *testing.T) {
 	a := newTestApp("")
 	a.want(t, 0, "send", "orders", "one")

@@ -72,7 +72,7 @@ func text(v any, terminal bool) string {
 		if len(v) > most {
 			return fmt.Sprintf("%d bytes: %x...", len(v), v[:most])
 		}
-		return fmt.Sprintf("%d bytes: %x", len(v), v)
+		return fmt.Sprintf("%s: %x", plural(len(v), "byte"), v)
 	}
 	line, err := json.Marshal(plain(v))
 	if err != nil {
