@@ -122,14 +122,3 @@ func TestAdmission(t *testing.T) {
 		}
 	}
 }
-
-func TestBothEndsChooseTheSameOfTwoConnections(t *testing.T) {
-	for _, dialledByA := range []bool{true, false} {
-		if Carries("A", "B", dialledByA) != Carries("B", "A", !dialledByA) {
-			t.Errorf("dialled by A %v: A and B disagree", dialledByA)
-		}
-	}
-	if !Carries("A", "B", true) || Carries("A", "B", false) {
-		t.Error("it is not the one dialled by the lower id")
-	}
-}

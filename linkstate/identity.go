@@ -15,7 +15,7 @@ type Admission uint8
 const (
 	// Welcome: it is the only one to that router.
 	Welcome Admission = iota
-	// Second: both belong to one adjacency. [Carries] says which carries it; the
+	// Second: both belong to one adjacency. The one that was ready first carries it, the
 	// other stands by.
 	Second
 	// Challenge: the id is connected with another boot id. If the old connection
@@ -53,7 +53,3 @@ func Admit(self, newcomer Identity, old *Identity) Admission {
 // ChallengeTime is how long an old connection has to answer, given the connection's
 // round-trip time.
 func ChallengeTime(rtt time.Duration) time.Duration { return 2*rtt + 200*time.Millisecond }
-
-// Carries reports whether, of two connections to a neighbour, the one that we
-// dialled (or accepted) is the one that carries: that is dialled by the lower id.
-func Carries(self, neighbour string, dialled bool) bool { return dialled == (self < neighbour) }

@@ -167,6 +167,15 @@ func (rs *routedSession) drop(m *mirror) (links []*routedLink) {
 	return links
 }
 
+// dropAll takes out all mirrors, and the links of each. The caller holds mu.
+func (rs *routedSession) dropAll() (mirrors []*mirror, links [][]*routedLink) {
+	mirrors, rs.mirrors = rs.mirrors, nil
+	for _, m := range mirrors {
+		links = append(links, rs.drop(m))
+	}
+	return mirrors, links
+}
+
 // OnBegun never comes: the session is the peer's.
 func (rs *routedSession) OnBegun(*amqp.Batch, *amqp.Session) {}
 
@@ -179,11 +188,7 @@ func (rs *routedSession) OnEnd(b *amqp.Batch, s *amqp.Session, e *wire.Error, _ 
 	t.mu.Unlock()
 	rs.mu.Lock()
 	rs.over = true
-	mirrors := rs.mirrors
-	links := make([][]*routedLink, len(mirrors))
-	for i, m := range mirrors {
-		links[i] = rs.drop(m)
-	}
+	mirrors, links := rs.dropAll()
 	rs.mu.Unlock()
 	for i, m := range mirrors {
 		m.pipes[sideDown].cut(b)

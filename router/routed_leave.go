@@ -61,12 +61,7 @@ func (t *linkRoutes) unsettled() (n int) {
 // leave ends the links of a session, and its mirrors.
 func (rs *routedSession) leave(b *amqp.Batch, why *wire.Error) {
 	rs.mu.Lock()
-	mirrors := rs.mirrors
-	rs.mirrors = nil
-	links := make([][]*routedLink, len(mirrors))
-	for i, m := range mirrors {
-		links[i] = rs.drop(m)
-	}
+	mirrors, links := rs.dropAll()
 	rs.mu.Unlock()
 	for i, m := range mirrors {
 		m.pipes[sideUp].cut(b)

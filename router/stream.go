@@ -64,6 +64,13 @@ func (c *streamCopy) abort(b *amqp.Batch) {
 	}
 }
 
+// breakOff ends a copy that is told already where it stands, and frees its consumer for others.
+func (c *streamCopy) breakOff(b *amqp.Batch) {
+	c.abort(b)
+	c.e.stream.CompareAndSwap(c, nil)
+	c.e.OnSendable(b, c.e.link)
+}
+
 // becomeStream turns a whole message into a stream that has ended already: one
 // too long for a single send.
 func (m *message) becomeStream(b *amqp.Batch) {
@@ -389,9 +396,7 @@ func (s *stream) cancel(b *amqp.Batch) {
 		s.in.link.Unhold(b, freed)
 	}
 	for _, c := range open {
-		c.abort(b)
-		c.e.stream.CompareAndSwap(c, nil)
-		c.e.OnSendable(b, c.e.link)
+		c.breakOff(b)
 	}
 }
 

@@ -72,10 +72,8 @@ func (s *stream) leaveSlow(b *amqp.Batch) {
 		r.release(b)
 	}
 	for _, c := range slow {
-		c.abort(b)
-		c.e.stream.CompareAndSwap(c, nil)
+		c.breakOff(b)
 		c.ref.release(b)
-		c.e.OnSendable(b, c.e.link)
 	}
 }
 

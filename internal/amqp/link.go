@@ -478,6 +478,9 @@ func (l *link) detach(b *Batch, e *wire.Error, closed bool) {
 		l.detached = true
 		c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: closed, Error: e})
 	}
+	if l.raw != nil {
+		l.raw.free()
+	}
 	c.mu.Unlock()
 	b.touch(c)
 }

@@ -189,22 +189,7 @@ func (r *RawLink) Answered() bool {
 
 // Detach detaches the link, or answers the peer's detach. An attach that was not
 // answered is answered first, with nothing on our side. [2.6.3]
-func (r *RawLink) Detach(b *Batch, closed bool, e *wire.Error) {
-	l := r.link
-	s, c := l.session, l.session.conn
-	c.mu.Lock()
-	if !l.detached && !s.over {
-		r.answerEmpty()
-		l.detached = true
-		c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: closed, Error: e})
-	}
-	if l.attached {
-		s.names.remove(l)
-	}
-	r.free()
-	c.mu.Unlock()
-	b.touch(c)
-}
+func (r *RawLink) Detach(b *Batch, closed bool, e *wire.Error) { r.link.detach(b, e, closed) }
 
 // answerEmpty answers an attach that was not answered, so that it can be detached. The
 // caller holds mu.

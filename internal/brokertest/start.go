@@ -31,14 +31,8 @@ func NeedRabbit(t testing.TB) {
 	need(t, RabbitMissing())
 }
 
-// StartRabbit starts a node for a test, and stops it when the test ends. The node's log is
-// shown if the test failed.
-func StartRabbit(t testing.TB, conf ...string) *Rabbit {
-	t.Helper()
-	return StartRabbits(t, 1, conf...)[0]
-}
-
-// StartRabbits starts several nodes at once: brokers of their own, not a cluster.
+// StartRabbits starts several nodes at once for a test, and stops them when it ends: brokers of
+// their own, not a cluster. Their logs are shown if the test failed.
 func StartRabbits(t testing.TB, count int, conf ...string) []*Rabbit {
 	t.Helper()
 	NeedRabbit(t)
