@@ -144,6 +144,9 @@ func TestTopCountsAndStops(t *testing.T) {
 	if strings.Contains(a.out.String(), "$management") {
 		t.Error("the commands' own requests are shown")
 	}
+	if strings.Contains(a.out.String(), "\x1b[3J") {
+		t.Error("what earlier commands printed is taken away")
+	}
 	for _, page := range strings.Split(a.out.String(), "\x1b[H")[1:] {
 		if !strings.Contains(page, "busy") {
 			t.Errorf("a page has no address busy:\n%s", page)

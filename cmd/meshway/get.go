@@ -91,12 +91,15 @@ func (a *app) get(ctx context.Context, o getOptions, name string) error {
 	})
 }
 
+// emptyPage begins anew on a terminal. What is above the screen, of other commands, stays.
+const emptyPage = "\x1b[H\x1b[2J"
+
 // repeat does something once, or every so often until it is interrupted. On a terminal each
 // time begins on an empty page.
 func (a *app) repeat(ctx context.Context, every time.Duration, do func() error) error {
 	for {
 		if every > 0 && a.outTerm {
-			if err := a.print("\x1b[H\x1b[2J\x1b[3J%s", a.now().Format(time.TimeOnly)); err != nil {
+			if err := a.print("%s%s", emptyPage, a.now().Format(time.TimeOnly)); err != nil {
 				return err
 			}
 		}

@@ -76,7 +76,7 @@ func (a *app) top(ctx context.Context, mesh agents, every time.Duration, times, 
 		}
 		page := topText(before, now, rows)
 		if a.outTerm {
-			page = "\x1b[H\x1b[2J\x1b[3J" + a.now().Format(time.TimeOnly) + "\n\n" + page
+			page = emptyPage + a.now().Format(time.TimeOnly) + "\n\n" + page
 		}
 		if err := a.print("%s", page); err != nil {
 			return err
