@@ -72,7 +72,7 @@ func TestAHeaderThatComesByteByByteIsAHeader(t *testing.T) {
 	})
 }
 
-// [2.4.1] "A peer may do this by starting to send subsequent frames before
+// [2.4.2] "A peer may do this by starting to send subsequent frames before
 // receiving the partner's Connection header or open frame."
 func TestHeaderOpenBeginAndAttachInOneWriteAreAnsweredInOrder(t *testing.T) {
 	dialogue(t, func(p *peer) {

@@ -232,7 +232,7 @@ func (r *reader) symbols() []Symbol {
 	return syms
 }
 
-// fieldsMap reads a map with symbols as keys. [2.8.12]
+// fieldsMap reads a map with symbols as keys. [2.8.13]
 func (r *reader) fieldsMap() Map { return r.mapOf(keysSymbol) }
 
 func (r *reader) mapOf(keys mapKeys) Map {

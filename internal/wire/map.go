@@ -8,7 +8,7 @@ type mapKeys uint8
 
 const (
 	keysAny        mapKeys = iota
-	keysSymbol             // fields [2.8.12]
+	keysSymbol             // fields [2.8.13]
 	keysAnnotation         // symbol or ulong [3.2.10]
 	keysString             // application-properties [3.2.5]
 )

@@ -403,7 +403,7 @@ func TestDecodeNamesTheFieldThatIsWrong(t *testing.T) {
 		{"string that is not UTF-8 [1.6.20]", "00 53 10 c0 04 01 a1 01 ff", "open.container-id: string is not valid UTF-8"},
 		{"symbol that is not ASCII [1.6.21]", "00 53 41 c0 04 01 a3 01 ff", "sasl-init.mechanism: symbol is not ASCII"},
 		{"strings for capabilities", "00 53 10 c0 11 08 a1 01 63 40 40 40 40 40 40 e0 04 01 a1 01 78", "open.offered-capabilities: value: want symbols, got array of string (0xa1)"},
-		{"properties with a null key [2.8.12]", "00 53 10 c0 11 0a a1 01 63 40 40 40 40 40 40 40 40 c1 03 02 40 40", "open.properties.map: entry 0 has a key that is not allowed"},
+		{"properties with a null key [2.8.13]", "00 53 10 c0 11 0a a1 01 63 40 40 40 40 40 40 40 40 c1 03 02 40 40", "open.properties.map: entry 0 has a key that is not allowed"},
 		{"properties with an odd count [1.6.23]", "00 53 10 c0 10 0a a1 01 63 40 40 40 40 40 40 40 40 c1 02 01 40", "open.properties: map has an odd number of elements, 1"},
 		{"settle mode of 3 [2.8.2]", "00 53 12 c0 08 04 a1 01 6c 43 42 50 03", "attach.snd-settle-mode: not a settle mode"},
 		{"source that is a target", "00 53 12 c0 0c 06 a1 01 6c 43 42 40 40 00 53 29 45", "attach.source: want source, got target"},

@@ -24,7 +24,7 @@ func (p ProtoID) String() string {
 	return fmt.Sprintf("protocol id %d", byte(p))
 }
 
-// The protocol headers of version 1.0.0. [2.2] [5.2.1] [5.3.1]
+// The protocol headers of version 1.0.0. [2.2] [5.2] [5.3]
 var (
 	ProtoAMQP = [8]byte{'A', 'M', 'Q', 'P', byte(ProtoIDAMQP), 1, 0, 0}
 	ProtoTLS  = [8]byte{'A', 'M', 'Q', 'P', byte(ProtoIDTLS), 1, 0, 0}
