@@ -14,7 +14,9 @@ import (
 type simApp struct {
 	w      *world
 	name   string
-	rng    *rand.Rand // guarded by the client's lock, as all below
+	born   int        // the how manieth it is
+	steps  int        // that it was asked for
+	rng    *rand.Rand // of this step; guarded by the client's lock, as all below
 	client *meshtest.Client
 	conn   *meshtest.Conn
 	at     string // the host of its router
@@ -38,7 +40,8 @@ type simSession struct {
 // connect starts an application.
 func (w *world) connect(slot int) *simApp {
 	w.born++
-	a := &simApp{w: w, name: fmt.Sprintf("app%d", w.born), rng: rand.New(rand.NewPCG(w.seed, uint64(w.born)))}
+	a := &simApp{w: w, name: fmt.Sprintf("app%d", w.born), born: w.born}
+	a.rng = a.chance()
 	listener := w.cfg.Listeners[a.rng.IntN(len(w.cfg.Listeners))]
 	w.linesOf(a.name, listener.Host, a.rng)
 	nc, err := w.net.Dial(context.Background(), a.name, listener.Host+":"+listener.Port)
@@ -107,12 +110,20 @@ func (a *simApp) closed(err error) {
 	l.note("%s: its connection has ended: %v", a.name, err)
 }
 
+// chance is what decides about a step. What happened in those before it, in whichever order,
+// changes nothing of that: so a seed goes nearly the same way again.
+func (a *simApp) chance() *rand.Rand {
+	return rand.New(rand.NewPCG(a.w.seed, uint64(a.born)<<32+uint64(a.steps)))
+}
+
 // step does something at random. False says that there was nothing to do.
 func (a *simApp) step() (did bool) {
 	a.client.Do(func() {
 		if a.client.Over() {
 			return
 		}
+		a.steps++
+		a.rng = a.chance()
 		n := a.rng.IntN(totalWeight)
 		for _, s := range steps {
 			if n -= s.weight; n < 0 {
@@ -130,6 +141,9 @@ var steps = []struct {
 	do     func(*simApp) bool
 }{
 	{120, (*simApp).sendSome},
+	{20, (*simApp).sendMany},
+	{4, (*simApp).leaveMany},
+	{4, (*simApp).breakOff},
 	{40, (*simApp).goOnWriting},
 	{4, (*simApp).abortWriting},
 	{60, (*simApp).settleSome},
@@ -303,7 +317,7 @@ func (a *simApp) settleRange() bool {
 	}
 	from := a.rng.IntN(len(taken))
 	to := min(from+a.rng.IntN(8), len(taken)-1)
-	state, settled := a.outcome(), true
+	state, settled := outcome(a.rng), true
 	for _, d := range taken[from : to+1] {
 		c, ok := d.Context.(*letterCopy)
 		if !ok || !c.may(state, settled) {

@@ -57,13 +57,7 @@ func (a *simApp) finish() {
 	}
 	for _, s := range a.senders() {
 		s.lazy = false
-		if o := s.writing; o != nil {
-			a.w.ledger.mu.Lock()
-			o.Context.(*letter).write()
-			a.w.ledger.mu.Unlock()
-			s.writing = nil
-			o.Write(o.Left())
-		}
+		s.writeRest()
 	}
 	a.settleAsSenderFinally()
 	for _, r := range a.receivers() {
@@ -73,7 +67,7 @@ func (a *simApp) finish() {
 		for _, c := range append([]*letterCopy(nil), r.unsettled...) {
 			switch {
 			case len(c.said) == 0:
-				r.settle(c, a.outcome())
+				r.settle(c, c.outcome())
 			case !r.second: // else its sender settles
 				r.settle(c, c.said[0])
 			}

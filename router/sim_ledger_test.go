@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -130,6 +131,11 @@ type letterCopy struct {
 	bytes  []byte // only where they must be compared as a whole
 	said   []wire.DeliveryState
 	ended  bool // settled by its receiver
+}
+
+// rng decides what becomes of the letter, whenever and to whomever it comes.
+func (c *letterCopy) rng() *rand.Rand {
+	return rand.New(rand.NewPCG(c.to.app.w.seed, c.letter.id))
 }
 
 // magic stands in front of a letter's id, so that it is found behind any sections.

@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -20,6 +21,7 @@ type recvLink struct {
 	mode   wire.SenderSettleMode
 	credit creditHabit
 	says   settleHabit
+	rng    *rand.Rand // for what it does when something comes
 
 	unsettled []*letterCopy // that it has not ended
 
@@ -70,7 +72,7 @@ func (a *simApp) attachReceiver() bool {
 	defer l.mu.Unlock()
 	r := &recvLink{
 		app: a, plain: a.plain, second: a.rng.IntN(3) == 0, mode: wire.SndMixed, order: make(map[orderKey]int),
-		credit: creditHabit(a.rng.IntN(3)), says: settleHabit(a.rng.IntN(3)),
+		credit: creditHabit(a.rng.IntN(3)), says: settleHabit(a.rng.IntN(3)), rng: rand.New(rand.NewPCG(a.w.seed, a.rng.Uint64())),
 	}
 	if a.rng.IntN(3) == 0 {
 		r.mode = wire.SenderSettleMode(a.rng.IntN(2))
@@ -146,7 +148,7 @@ func (r *recvLink) transfer(d *meshtest.In, payload []byte) {
 	}
 	r.unsettled = append(r.unsettled, c)
 	if r.says == atOnce {
-		r.settle(c, r.app.outcome())
+		r.settle(c, c.outcome())
 	}
 	r.keepCredit()
 }
@@ -159,7 +161,7 @@ func (r *recvLink) keepCredit() {
 	switch r.credit {
 	case prefetches:
 		if n := r.Credit(); n < 5 {
-			r.SetCredit(n + uint32(1+r.app.rng.IntN(30)))
+			r.SetCredit(n + uint32(1+r.rng.IntN(30)))
 		}
 	case oneByOne:
 		if r.Credit() == 0 && len(r.unsettled) == 0 {
@@ -168,16 +170,19 @@ func (r *recvLink) keepCredit() {
 	}
 }
 
+// outcome is what a receiver may say of the letter, whoever of them got it.
+func (c *letterCopy) outcome() wire.DeliveryState { return outcome(c.rng()) }
+
 // outcome is what a receiver may say.
-func (a *simApp) outcome() wire.DeliveryState {
-	switch a.rng.IntN(8) {
+func outcome(rng *rand.Rand) wire.DeliveryState {
+	switch rng.IntN(8) {
 	case 0:
-		return wire.RejectedState(&wire.Error{Condition: "test:refused", Description: fmt.Sprintf("reason %d", a.rng.IntN(1000))})
+		return wire.RejectedState(&wire.Error{Condition: "test:refused", Description: fmt.Sprintf("reason %d", rng.IntN(1000))})
 	case 1:
 		return released
 	case 2:
-		return wire.ModifiedState(a.rng.IntN(2) == 0, a.rng.IntN(2) == 0,
-			wire.Map{{Key: wire.Symbol("x-opt-try"), Value: int64(a.rng.IntN(1000))}})
+		return wire.ModifiedState(rng.IntN(2) == 0, rng.IntN(2) == 0,
+			wire.Map{{Key: wire.Symbol("x-opt-try"), Value: int64(rng.IntN(1000))}})
 	}
 	return accepted
 }
@@ -197,10 +202,10 @@ func (r *recvLink) settle(c *letterCopy, state wire.DeliveryState) bool {
 	switch {
 	case len(c.said) > 0:
 		state = c.said[0]
-		if r.second && r.app.rng.IntN(4) > 0 {
+		if r.second && r.rng.IntN(4) > 0 {
 			return false // waits for the sender
 		}
-	case r.second || r.app.rng.IntN(10) == 0:
+	case r.second || c.letter.id%10 == 0:
 		settled = false
 	}
 	if !c.may(state, settled) {
@@ -257,7 +262,7 @@ func (a *simApp) settleSome() bool {
 			c.in.Settle(wire.ReceivedState(0, uint64(c.in.Size)), false) // not an outcome
 			continue
 		}
-		did = r.settle(c, a.outcome()) || did
+		did = r.settle(c, c.outcome()) || did
 	}
 	r.keepCredit()
 	return did

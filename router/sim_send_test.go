@@ -107,7 +107,7 @@ func (a *simApp) sendSome() bool {
 	}
 	n := min(1+a.rng.IntN(6), int(s.Credit()))
 	for range n {
-		s.send()
+		s.send(0)
 		if s.writing != nil {
 			break
 		}
@@ -115,12 +115,64 @@ func (a *simApp) sendSome() bool {
 	return n > 0
 }
 
-// send makes a letter and sends it.
-func (s *sendLink) send() {
+// sendMany sends many letters, short and long, and all of each: where nobody takes them now,
+// they wait behind each other.
+func (a *simApp) sendMany() bool {
+	s, ok := pick(a.rng, a.senders())
+	if !ok || !s.Live() || s.writing != nil || s.Credit() < 3 {
+		return false
+	}
+	for range min(3+a.rng.IntN(10), int(s.Credit())) {
+		switch a.rng.IntN(10) {
+		case 0:
+			s.send(streamsFrom + a.rng.IntN(8_000))
+		case 1, 2:
+			s.send(1_000 + a.rng.IntN(8_000))
+		default:
+			s.send(40 + a.rng.IntN(100))
+		}
+		s.writeRest()
+	}
+	return true
+}
+
+// leaveMany sends many letters and lets the link go, but not what it sent: of what waits,
+// those that it had settled go on, in their order.
+func (a *simApp) leaveMany() bool {
+	s, ok := pick(a.rng, a.senders())
+	if !ok || !s.Live() || s.writing != nil || s.mode != wire.SndMixed || s.Credit() < 4 {
+		return false
+	}
+	for range min(8, int(s.Credit())) {
+		s.send(60)
+	}
+	s.detach(false)
+	return true
+}
+
+// breakOff sends a few letters and begins a long one behind them, which it then breaks off.
+func (a *simApp) breakOff() bool {
+	s, ok := pick(a.rng, a.senders())
+	if !ok || !s.Live() || s.writing != nil || s.Credit() < 4 {
+		return false
+	}
+	for range min(5, int(s.Credit())-1) {
+		s.send(60)
+	}
+	s.send(2 * streamsFrom)
+	if s.writing != nil {
+		s.writing.Write(streamsFrom)
+		return a.abortWriting()
+	}
+	return true
+}
+
+// send makes a letter of about that size, or 0 for any, and sends it.
+func (s *sendLink) send(size int) {
 	a := s.app
 	rng, l := a.rng, &a.w.ledger
 	l.mu.Lock()
-	m := s.letter()
+	m := s.letter(size)
 	l.send(m)
 	l.note("%v: sends %v, class %d", s, m, m.class)
 	l.mu.Unlock()
@@ -139,8 +191,8 @@ func (s *sendLink) send() {
 	s.written()
 }
 
-// letter makes a letter. The caller holds the ledger's lock.
-func (s *sendLink) letter() *letter {
+// letter makes a letter of that size, or 0 for any. The caller holds the ledger's lock.
+func (s *sendLink) letter(size int) *letter {
 	rng, l := s.app.rng, &s.app.w.ledger
 	m := &letter{id: uint64(len(l.letters) + 1), from: s, to: s.addr, seq: s.seq, class: wire.DefaultPriority}
 	s.seq++
@@ -174,9 +226,12 @@ func (s *sendLink) letter() *letter {
 	if s.addr == nil || rng.IntN(4) == 0 {
 		b = p.Append(b)
 	}
-	size := s.size
-	if rng.IntN(4) == 0 {
+	switch {
+	case size > 0:
+	case rng.IntN(4) == 0:
 		size = someSize(rng)
+	default:
+		size = s.size
 	}
 	m.payload = wire.AppendData(b, body(m.id, size))
 	m.out = &meshtest.Out{Payload: m.payload, Settled: m.settled, SettleAtEnd: m.lastFrom, Format: uint32(rng.IntN(3)), Context: m}
@@ -219,6 +274,20 @@ func (m *letter) write() {
 
 // patience is how long a sender may stop in the middle of a message.
 const patience = 10 * time.Second
+
+// writeRest writes all that is left of the letter that was begun.
+func (s *sendLink) writeRest() {
+	o := s.writing
+	if o == nil {
+		return
+	}
+	l := &s.app.w.ledger
+	l.mu.Lock()
+	o.Context.(*letter).write()
+	l.mu.Unlock()
+	s.writing = nil
+	o.Write(o.Left())
+}
 
 // written looks whether the letter that is being written is done.
 func (s *sendLink) written() {
@@ -298,14 +367,19 @@ func (a *simApp) detachSender() bool {
 	if !ok {
 		return false
 	}
-	l := &a.w.ledger
+	s.detach(a.rng.IntN(2) == 0)
+	return true
+}
+
+// detach lets the link go, in peace if it says that it is closed.
+func (s *sendLink) detach(inPeace bool) {
+	l := &s.app.w.ledger
 	l.mu.Lock()
 	l.tick()
 	l.note("%v: detaches", s)
-	l.ends(s, a.rng.IntN(2) == 0)
+	l.ends(s, inPeace)
 	l.mu.Unlock()
 	s.Detach(s.parted, nil)
-	return true
 }
 
 // ends notes that a link is about to end. The caller holds the ledger's lock.
