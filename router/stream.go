@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -222,7 +223,7 @@ func (s *stream) write(b *amqp.Batch, p []byte, in *buf.Ref, last bool) {
 	kept := 0
 	if !s.canceled && (len(p) > 0 || last) {
 		kept = len(p)
-		if s.passed() {
+		if len(s.chunks) > 0 && s.passed() {
 			s.chunks = append(s.chunks, keep(nil, p, in)...)
 		} else {
 			s.chunks = keep(s.chunks, p, in)
@@ -445,11 +446,12 @@ func (s *stream) free() (freed int) {
 			slowest = min(slowest, c.chunk)
 		}
 	}
-	for s.first < slowest {
-		freed += len(s.chunks[0].bytes)
-		s.chunks[0].free()
-		s.chunks = s.chunks[1:]
-		s.first++
+	n := slowest - s.first
+	for i := range s.chunks[:n] {
+		freed += len(s.chunks[i].bytes)
+		s.chunks[i].free()
 	}
+	s.chunks = slices.Delete(s.chunks, 0, n) // the rest moves down: a list that went on would be made anew all the time
+	s.first = slowest
 	return freed
 }

@@ -224,9 +224,7 @@ func (c *Conn) flush(b *Batch) {
 		out.free()
 		wakeSenders(b, wake)
 		c.mu.Lock()
-		if c.out.extents == nil {
-			c.out.extents = out.extents // so that the next output need not make its own
-		}
+		c.out.reuse(&out)
 		c.wrote()
 	}
 	wake := c.flights.ready()
@@ -295,6 +293,7 @@ func (c *Conn) restWritten(b *Batch, r *rest, err error) *rest {
 	wakeSenders(b, r.wake)
 	c.mu.Lock()
 	out, any := c.takeOut()
+	c.out.reuse(&r.out)
 	if !any {
 		c.t.hasRoom()
 		c.wrote()

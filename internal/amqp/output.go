@@ -48,6 +48,13 @@ func (o *output) free() {
 	*o = output{extents: o.extents[:0]}
 }
 
+// reuse takes over the list of an output that was given back, so that it need not make its own.
+func (o *output) reuse(done *output) {
+	if o.extents == nil {
+		o.extents = done.extents
+	}
+}
+
 // pieces appends what is left behind the first n bytes to list.
 func (o *output) pieces(list [][]byte, n int) [][]byte {
 	add := func(p []byte) {
