@@ -224,7 +224,6 @@ func (c *Conn) flush(b *Batch) {
 		out.free()
 		wakeSenders(b, wake)
 		c.mu.Lock()
-		c.out.reuse(&out)
 		c.wrote()
 	}
 	wake := c.flights.ready()
@@ -293,7 +292,6 @@ func (c *Conn) restWritten(b *Batch, r *rest, err error) *rest {
 	wakeSenders(b, r.wake)
 	c.mu.Lock()
 	out, any := c.takeOut()
-	c.out.reuse(&r.out)
 	if !any {
 		c.t.hasRoom()
 		c.wrote()

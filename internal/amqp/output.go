@@ -24,6 +24,13 @@ type extent struct {
 	in   *buf.Ref // held
 }
 
+// extentList is how many payloads an output mentions as a rule: those of a full one.
+const extentList = 32
+
+// extentLists holds the lists of outputs that mention nothing. A connection has two while it
+// waits for its socket, and none while it has nothing to say.
+var extentLists = sync.Pool{New: func() any { return new([extentList]extent) }}
+
 // mentionFrom is how long a payload must be to be mentioned rather than copied.
 const mentionFrom = 8 << 10
 
@@ -34,6 +41,9 @@ func (o *output) len() int { return len(o.bytes) + o.extra }
 func (o *output) mention(start int, part []byte, in *buf.Ref) {
 	binary.BigEndian.PutUint32(o.bytes[start:], uint32(len(o.bytes)-start+len(part)))
 	in.Hold()
+	if o.extents == nil {
+		o.extents = extentLists.Get().(*[extentList]extent)[:0]
+	}
 	o.extents = append(o.extents, extent{at: len(o.bytes), part: part, in: in})
 	o.extra += len(part)
 }
@@ -44,15 +54,11 @@ func (o *output) free() {
 		o.extents[i].in.Drop()
 		o.extents[i] = extent{}
 	}
-	buf.Put(o.bytes)
-	*o = output{extents: o.extents[:0]}
-}
-
-// reuse takes over the list of an output that was given back, so that it need not make its own.
-func (o *output) reuse(done *output) {
-	if o.extents == nil {
-		o.extents = done.extents
+	if cap(o.extents) == extentList {
+		extentLists.Put((*[extentList]extent)(o.extents[:extentList]))
 	}
+	buf.Put(o.bytes)
+	*o = output{}
 }
 
 // pieces appends what is left behind the first n bytes to list.
