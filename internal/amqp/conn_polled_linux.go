@@ -110,9 +110,7 @@ func (t *transport) readSocket() (int, error) {
 	if t.expired.Load() {
 		return 0, os.ErrDeadlineExceeded
 	}
-	if t.rref == nil {
-		t.take(t.rsize)
-	}
+	t.ready()
 	n, err, again := rawRead(uintptr(t.sock.fd), t.rbuf[len(t.rbuf):cap(t.rbuf)])
 	switch {
 	case err != nil || again:

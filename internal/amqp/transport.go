@@ -72,9 +72,7 @@ func (t *transport) read() error {
 // false means wait. The buffer is taken here and given back when there was
 // nothing, so a connection that waits holds none.
 func (t *transport) tryRead(fd uintptr) bool {
-	if t.rref == nil {
-		t.take(t.rsize)
-	}
+	t.ready()
 	n, err, again := rawRead(fd, t.rbuf[len(t.rbuf):cap(t.rbuf)])
 	if again {
 		if len(t.rbuf) == 0 {
@@ -92,9 +90,7 @@ func (t *transport) tryRead(fd uintptr) bool {
 }
 
 func (t *transport) readPlain() error {
-	if t.rref == nil {
-		t.take(t.rsize)
-	}
+	t.ready()
 	n, err := t.nc.Read(t.rbuf[len(t.rbuf):cap(t.rbuf)])
 	t.rbuf = t.rbuf[:len(t.rbuf)+n]
 	if n > 0 {
@@ -109,10 +105,11 @@ func (t *transport) readPlain() error {
 
 // adapt picks the next buffer's size by how full the last read was.
 func (t *transport) adapt(n int) {
+	full := len(t.rbuf) == cap(t.rbuf)
 	switch {
-	case len(t.rbuf) == cap(t.rbuf) && cap(t.rbuf) < buf.Large:
+	case full && t.size() < buf.Large:
 		t.rsize = buf.Large
-	case len(t.rbuf) == cap(t.rbuf):
+	case full:
 		t.rsize = buf.Huge
 	case n < buf.Small/2:
 		t.rsize = buf.Small
@@ -125,29 +122,48 @@ func (t *transport) take(n int) {
 	t.rbuf = t.rref.Bytes()[:0]
 }
 
+// size is that of the whole buffer, of which rbuf may be the last part.
+func (t *transport) size() int { return len(t.rref.Bytes()) }
+
+// ready sees to it that there is a buffer to read into. Those who held parts of the one that
+// there is may have let go of them.
+func (t *transport) ready() {
+	if t.rref == nil {
+		t.take(t.rsize)
+	} else if cap(t.rbuf) < t.size() && t.rref.Alone() {
+		t.toFront(t.rbuf)
+	}
+}
+
+func (t *transport) toFront(rest []byte) {
+	all := t.rref.Bytes()
+	t.rbuf = all[:copy(all, rest)]
+}
+
 // consumed drops the first n bytes of rbuf; need is the size of the frame that
-// the rest begins, 0 when not known. What is left moves to the front, or into
-// another buffer if the frame would not fit or somebody holds parts of this one.
+// the rest begins, 0 when not known. What is left moves to the front. While somebody holds
+// parts of the buffer, it stays where it is, and what comes next is read behind it: a buffer that is
+// held for a small part of it is memory that nobody counts. Once there is no good portion of
+// room any more, or not enough for the frame, the rest moves to another buffer.
 func (t *transport) consumed(n, need int) {
 	rest := t.rbuf[n:]
-	reusable := t.rref.Alone()
-	if len(rest) == 0 {
-		if !reusable || cap(t.rbuf) != t.rsize || t.raw == nil && t.sock == nil {
-			t.release()
-			return
+	size := t.size()
+	switch alone := t.rref.Alone(); {
+	case len(rest) == 0 && (size != t.rsize || t.raw == nil && t.sock == nil):
+		t.release()
+	case alone && size >= max(need, t.rsize):
+		if len(rest) == 0 || cap(rest) < size {
+			t.toFront(rest)
 		}
-		t.rbuf = t.rbuf[:0]
-		return
-	}
-	if !reusable || need > cap(t.rbuf) || cap(t.rbuf) < t.rsize {
+	case !alone && size >= t.rsize && cap(rest) >= max(need, len(rest)+size/4):
+		t.rbuf = rest
+	case len(rest) == 0:
+		t.release()
+	default:
 		old := t.rref
 		t.take(max(need, len(rest), t.rsize))
 		t.rbuf = append(t.rbuf, rest...)
 		old.Drop()
-		return
-	}
-	if n > 0 {
-		t.rbuf = t.rbuf[:copy(t.rbuf[:cap(t.rbuf)], rest)]
 	}
 }
 
