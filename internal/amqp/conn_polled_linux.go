@@ -100,7 +100,7 @@ func (c *Conn) onReadable(w *work) (taken int, over bool) {
 		}
 	}
 	if len(c.t.rbuf) == 0 {
-		c.t.release()
+		c.t.pause()
 	}
 	return taken, false
 }

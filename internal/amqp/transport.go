@@ -167,6 +167,21 @@ func (t *transport) consumed(n, need int) {
 	}
 }
 
+// pause lets go of the read buffer until there is something to read again. Where parts of it
+// are held, the next one is no larger than what was used of it: who brings little at a time must not
+// have a large buffer held for each.
+func (t *transport) pause() {
+	if t.rref != nil && !t.rref.Alone() {
+		switch used := t.size() - cap(t.rbuf); {
+		case used <= buf.Small:
+			t.rsize = buf.Small
+		case used <= buf.Large:
+			t.rsize = min(t.rsize, buf.Large)
+		}
+	}
+	t.release()
+}
+
 // release lets go of the read buffer.
 func (t *transport) release() {
 	if t.rref != nil {
