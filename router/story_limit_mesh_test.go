@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/meshtest"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -149,4 +150,23 @@ func TestABrokerGetsNoMessageThatIsLargerThanItTakes(t *testing.T) {
 		ended(s, "what follows", p.send(text("next")), wire.StateAccepted)
 		equal(s, "attached since", k.count("attached"), 1)
 	}, out("q"))
+}
+
+// Not even where messages wait for a shard that is away.
+func TestWhatIsTooLargeForItsShardIsRejected(t *testing.T) {
+	for _, onLoss := range []config.ShardLoss{config.ShardWait, config.ShardMove} {
+		playThreeShards(t, sharded(config.ShardBySubject, onLoss), func(s *shardStage) {
+			for _, k := range s.brokers {
+				k.do(func() { k.largest = 1000 })
+				k.restart()
+			}
+			s.advance(time.Minute)
+			p := s.app("sender").producer("shards")
+			for key := range 9 {
+				large := append(keyed(fmt.Sprint("key", key), ""), sized(1000)...)
+				tooLarge(s.stage, "a large one", p.send(large), "1000 at most", `"shards"`)
+				ended(s.stage, "one of the same key", p.send(keyed(fmt.Sprint("key", key), "x")), wire.StateAccepted)
+			}
+		})
+	}
 }

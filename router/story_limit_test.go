@@ -86,6 +86,12 @@ func TestTheSizeIsThatWithoutAnnotationsThatAreTakenOff(t *testing.T) {
 				c.acceptAll()
 				ended(s, "it fits without them", o, wire.StateAccepted)
 				tooLarge(s, "it does not without them", p.send(marked(largest+1)), fmt.Sprint(largest+1, " bytes"))
+				c.grant(0)
+				waits, large := p.send(marked(largest)), p.send(marked(largest+1))
+				c.grant(5)
+				c.acceptAll()
+				ended(s, "it fits when it has waited", waits, wire.StateAccepted)
+				tooLarge(s, "it does not when it has waited", large)
 			})
 		}
 	}
@@ -103,6 +109,15 @@ func TestTheSizeIsThatWithoutAnnotationsThatAreTakenOff(t *testing.T) {
 			exact.acceptAll()
 			ended(s, "as long as it becomes", o, wire.StateAccepted)
 			tooLarge(s, "a byte more", p.send(sized(n+1)), fmt.Sprint(whole+1, " bytes"))
+			exact.detach()
+			// As long as it has come whole before there is credit.
+			exact = s.app("later").limited("q", 0, uint64(whole))
+			o = p.send(sized(n))
+			large := p.send(sized(n + 1))
+			exact.grant(5)
+			exact.acceptAll()
+			ended(s, "that has waited", o, wire.StateAccepted)
+			tooLarge(s, "a byte more that has waited", large)
 			exact.detach()
 		}
 	})
@@ -129,6 +144,19 @@ func TestAnotherConsumerTakesWhatIsTooLargeForOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The consumer that takes it is in the middle of another message.
+func TestWhatFindsItsConsumerBusyGoesToNoSmallerOne(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		small, large := s.app("small").limited("q", 10, 1000), s.app("large").consumer("q", 10)
+		p, other := s.app("sender").producer("q"), s.app("other").producer("q")
+		o := p.begin(sized(200_000), 100_000)
+		other.send(sized(2000), text("x"), text("y"))
+		equal(s, "at the small one", small.bodies(), "x y")
+		p.write(o, 100_000)
+		equal(s, "behind the long one", sizes(large), "200000 2000")
+	})
 }
 
 func TestAMessageWaitsForAConsumerThatTakesItAndHoldsNobodyUp(t *testing.T) {

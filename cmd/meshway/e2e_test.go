@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Azure/go-amqp"
 	"go.uber.org/zap"
 
 	"github.com/meshway/meshway/internal/config"
@@ -114,6 +115,42 @@ func TestOutcomesThroughARouter(t *testing.T) {
 		received()
 		wantText(t, out.out, want)
 	}
+}
+
+// What go-amqp says as MaxMessageSize is what it is sent at most.
+func TestAMessageThatIsLargerThanItsConsumerTakes(t *testing.T) {
+	url := runRouter(t, openListener)[0]
+	conn, err := amqp.Dial(t.Context(), url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	session, err := conn.NewSession(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := session.NewReceiver(t.Context(), "orders", &amqp.ReceiverOptions{MaxMessageSize: 100_000, Credit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []string{"100001", "5000000"} { // as it is, and while it comes in
+		out := networked(url)
+		out.want(t, 1, "send", "orders", "--size", size)
+		wantText(t, out.out, "message 1: rejected: ", "amqp:link:message-size-exceeded", `the consumer of "orders" takes 100000 at most`)
+	}
+	out := networked(url)
+	sent := out.background(t, 0, "send", "orders", "--size", "99000")
+	m, err := consumer.Receive(t.Context(), nil)
+	if err != nil {
+		t.Fatalf("the consumer's link has ended: %v", err)
+	}
+	if got := len(m.GetData()); got != 99000 {
+		t.Errorf("received %d bytes, want 99000", got)
+	}
+	if err := consumer.AcceptMessage(t.Context(), m); err != nil {
+		t.Error(err)
+	}
+	sent()
 }
 
 func TestSettledThroughARouter(t *testing.T) {
