@@ -100,7 +100,14 @@ func (a *address) tooLarge(b *amqp.Batch, m *message) {
 			best = e
 		}
 	}
-	m.end(b, best.tooLarge(best.sizeOf(m), m.stream != nil && !m.stream.hasEnded()))
+	s := m.stream
+	if s == nil {
+		m.end(b, best.tooLarge(best.sizeOf(m), false))
+		return
+	}
+	s.cancel(b)
+	state, it := best.tooLarge(best.sizeOf(m), !s.hasEnded()), *m
+	s.whenWhole(b, func(b *amqp.Batch) { it.end(b, state) })
 }
 
 // tooLarge is what becomes of a message of so many bytes, or more.
@@ -118,8 +125,36 @@ func (e *egress) tooLarge(size int, more bool) wire.DeliveryState {
 
 // refuseLarge ends a copy of a multicast that is too large for this subscriber.
 func (e *egress) refuseLarge(b *amqp.Batch, c *copyOf) {
-	m := &c.message
-	e.endCopy(b, c, e.tooLarge(e.sizeOf(m), m.stream != nil && !m.stream.hasEnded()))
+	s := c.message.stream
+	if s == nil {
+		e.endCopy(b, c, e.tooLarge(e.sizeOf(&c.message), false))
+		return
+	}
+	s.unexpect(b)
+	e.endStreamed(b, s, copyRef{c.fan, c.index}, e.tooLarge(e.sizeOf(&c.message), !s.hasEnded()))
+}
+
+// endStreamed ends a copy of a long multicast message that is taken out of its stream.
+func (e *egress) endStreamed(b *amqp.Batch, s *stream, r copyRef, state wire.DeliveryState) {
+	if r.fan == nil {
+		e.tally.dropped.Add(1)
+		return
+	}
+	s.whenWhole(b, func(b *amqp.Batch) { r.end(b, state) })
+}
+
+// whenWhole has the sender told something once it has sent all of the message, or now if it
+// has. Some senders, go-amqp among them, begin to listen for the outcome only then, and would
+// wait for ever for one that came before.
+func (s *stream) whenWhole(b *amqp.Batch, tell func(*amqp.Batch)) {
+	s.mu.Lock()
+	if !s.ended {
+		s.owed = append(s.owed, tell)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	tell(b)
 }
 
 // exceeds says that what has come of the message is more than the consumer takes. The caller
@@ -144,14 +179,12 @@ func (c *streamCopy) refuse(b *amqp.Batch) {
 	c.abort(b)
 	state := c.e.tooLarge(size, more)
 	switch {
-	case c.ref.fan != nil:
-		c.ref.fan.OnOutcome(b, []uint32{c.ref.index}, amqp.Outcome{State: state, Settled: true})
-	case !c.dropped:
-		s.in.link.Update(b, []uint32{s.id}, true, s.in.outcome(state))
-	case c.only:
+	case !c.only:
+		c.e.endStreamed(b, s, c.ref, state)
+	case c.dropped:
 		s.in.tally.dropped.Add(1)
 	default:
-		c.e.tally.dropped.Add(1)
+		s.whenWhole(b, func(b *amqp.Batch) { s.in.link.Update(b, []uint32{s.id}, true, s.in.outcome(state)) })
 	}
 }
 

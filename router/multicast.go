@@ -215,7 +215,7 @@ func (s *stream) startCopy(b *amqp.Batch, e *egress, c *copyOf) bool {
 		e.refuseLarge(b, c)
 		return true
 	}
-	cp := &streamCopy{s: s, e: e, ref: copyRef{c.fan, c.index}, dropped: m.settled}
+	cp := &streamCopy{s: s, e: e, ref: copyRef{c.fan, c.index}}
 	var origin amqp.Origin
 	if c.fan != nil {
 		origin = c.fan

@@ -43,11 +43,12 @@ func TestMeshAStreamIsBrokenOffAtItsEgress(t *testing.T) {
 				p.app.do(func() { p.Start(o).Write(200_000) })
 				p.write(o, 200_000)
 				equal(s.stage, "aborted", c.got[1].Aborted, true)
+				equal(s.stage, "heard before it has sent all", o.RemoteSettled, false)
+				p.write(o, 1_000_000)
+				equal(s.stage, "the rest is taken", o.Left(), 0)
 				if !presettled {
 					tooLarge(s.stage, "its sender hears", o, "300000 at most")
 				}
-				p.write(o, 1_000_000)
-				equal(s.stage, "the rest is taken", o.Left(), 0)
 				next := p.send(text("next"))
 				c.acceptAll()
 				ended(s.stage, "what fits", fits, wire.StateAccepted)
@@ -78,6 +79,40 @@ func TestMeshWhatIsTooLargeHereGoesToAnotherRouter(t *testing.T) {
 				equal(s.stage, "unsettled", p.Unsettled(), 0)
 			})
 		}
+	}
+}
+
+// The nearest consumers have had no room for long, and a larger message that was not for them
+// changes nothing of that.
+func TestMeshALargeMessageDoesNotBringPatienceBack(t *testing.T) {
+	playMesh(t, "A-B", nil, func(s *meshStage) {
+		here, far := s.at("A", "here").limited("closest.q", 1, 1000), s.at("B", "far").consumer("closest.q", 100)
+		s.known()
+		p := s.at("A", "sender").producer("closest.q")
+		p.send(texts("1", "2")...)
+		s.advance(11 * time.Millisecond)
+		equal(s.stage, "here", here.bodies(), "1")
+		equal(s.stage, "far", far.bodies(), "2")
+		p.send(sized(2000), text("3"))
+		equal(s.stage, "far, without waiting again", sizes(far), fmt.Sprintf("%d 2000 %[1]d", len(text("2"))))
+	})
+}
+
+func TestMeshNothingPassesAMessageThatWaitsForAnotherRouter(t *testing.T) {
+	for turns := range 4 {
+		playMesh(t, "A-B", nil, func(s *meshStage) {
+			here, far := s.at("A", "here").limited("q", 1, 1000), s.at("B", "far").consumer("q", 0)
+			s.known()
+			p := s.at("A", "sender").producer("q")
+			p.send(sized(2000), text("1"), text("2"))
+			equal(s.stage, "here", here.bodies(), "1")
+			for range turns {
+				here.grant(0)
+			}
+			far.grant(10)
+			s.advance(time.Second)
+			equal(s.stage, "far", sizes(far), fmt.Sprint("2000 ", len(text("2"))))
+		})
 	}
 }
 

@@ -198,6 +198,24 @@ func TestNothingPassesALargerMessageAtTheConsumerThatItWaitsFor(t *testing.T) {
 	})
 }
 
+// Whoever of its sender's is looked at first.
+func TestNothingPassesTheSmallestOfSeveralThatWait(t *testing.T) {
+	for turns := range 4 {
+		play(t, nil, func(s *stage) {
+			small, middle := s.app("small").limited("q", 1, 1000), s.app("middle").limited("q", 0, 3000)
+			s.app("large").consumer("q", 0)
+			p := s.app("sender").producer("q")
+			p.send(sized(2000), sized(5000), text("1"), text("2"))
+			equal(s, "as its credit goes", small.bodies(), "1")
+			for range turns {
+				small.grant(0)
+			}
+			middle.grant(1)
+			equal(s, "first what was first", sizes(middle), "2000")
+		})
+	}
+}
+
 // While one waits for a larger consumer, what could go there too waits behind it.
 func TestWhatIsBehindALargerMessageGoesToSmallConsumersOnly(t *testing.T) {
 	play(t, nil, func(s *stage) {
@@ -301,11 +319,12 @@ func TestAStreamIsBrokenOffWhenItPassesWhatItsConsumerTakes(t *testing.T) {
 				equal(s, "it has begun", len(c.got), 1)
 				p.write(o, 100_000)
 				equal(s, "aborted", c.got[0].Aborted, true)
+				equal(s, "heard before it has sent all", o.RemoteSettled, false)
+				p.write(o, 2_000_000)
+				equal(s, "the rest is taken", o.Left(), 0)
 				if !presettled {
 					tooLarge(s, "the sender hears", o, "more than 2", "200000 at most")
 				}
-				p.write(o, 2_000_000)
-				equal(s, "the rest is taken", o.Left(), 0)
 				next := p.send(sized(190_000))
 				c.acceptAll()
 				ended(s, "what follows", next, wire.StateAccepted)
@@ -398,9 +417,9 @@ func TestTooLargeACopyOfAMulticastIsRejectedForItsSubscriberAlone(t *testing.T) 
 // A sender whose source does not list rejected hears the nearest outcome that it does.
 func TestTooLargeToASenderThatDoesNotKnowRejected(t *testing.T) {
 	play(t, nil, func(s *stage) {
-		s.app("receiver").limited("q", 10, 70_000)
+		s.app("receiver").limited("q", 10, 100_000)
 		p := s.app("sender").producerWith(meshtest.SenderOptions{Snd: wire.SndMixed, Target: meshtest.To("q"), Source: &wire.Source{Outcomes: []wire.Symbol{"amqp:accepted:list", "amqp:released:list"}}})
-		ended(s, "a whole one", p.send(sized(70_001)), wire.StateReleased)
+		ended(s, "a whole one", p.send(sized(100_001)), wire.StateReleased)
 		ended(s, "a long one", p.send(sized(300_000)), wire.StateReleased)
 	})
 }
@@ -412,9 +431,12 @@ func TestPresettledMessagesThatAreTooLargeAreCountedAsDropped(t *testing.T) {
 		s.app("long").limited("long", 10, 100_000)
 		p, l := s.app("sender").producer("q"), s.app("sender2").producer("long")
 		p.post(sized(2000), sized(3000))
+		copies := s.app("copies").limited("multicast.q", 10, 100_000)
 		l.post(sized(200_000))
+		s.app("sender3").producer("multicast.q").post(sized(200_000), sized(200_000))
 		p.send(sized(2000))
 		counts(s, "the link", m.only("router.link", "linkName", p.Name), map[string]any{"deliveryCount": uint64(3), "droppedPresettledCount": uint64(2), "rejectedCount": uint64(1)})
+		counts(s, "its copies", m.only("router.link", "linkName", copies.Name), map[string]any{"droppedPresettledCount": uint64(2)})
 		counts(s, "the other", m.only("router.link", "linkName", l.Name), map[string]any{"deliveryCount": uint64(1), "droppedPresettledCount": uint64(1)})
 	})
 }
@@ -440,5 +462,22 @@ func TestALargeBurstWithoutCreditForItEndsWell(t *testing.T) {
 		for _, p := range list {
 			equal(s, "unsettled", p.Unsettled(), 0)
 		}
+	})
+}
+
+// Whoever is too small is not ahead of the others.
+func TestASlowSubscriberIsNotLeftBehindOneThatTakesNothing(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		a := s.app("slow")
+		a.wire.Set(meshtest.Line{}, meshtest.Line{Buffer: 16 << 10})
+		small, slow := s.app("small").limited("multicast.q", 10, 100_000), a.consumer("multicast.q", 10)
+		p := s.app("sender").producer("multicast.q")
+		a.stall(true)
+		o := p.send(sized(3_000_000))
+		equal(s, "at the small one", small.got[0].Aborted, true)
+		a.stall(false)
+		equal(s, "at the slow one", slow.got[0].Complete, true)
+		slow.acceptAll()
+		tooLarge(s, "it", o)
 	})
 }

@@ -28,10 +28,11 @@ type stream struct {
 	ended    bool
 	canceled bool // nothing more goes out
 	copies   []*streamCopy
-	expected int       // how many copies there will be
-	late     bool      // those that have not begun never will
-	waiting  []copyRef // copies of a multicast that could not begin at once
-	progress time.Time // when bytes last moved
+	expected int                 // how many copies there will be
+	late     bool                // those that have not begun never will
+	waiting  []copyRef           // copies of a multicast that could not begin at once
+	progress time.Time           // when bytes last moved
+	owed     []func(*amqp.Batch) // what its sender is to hear once it has sent all of it
 }
 
 // streamCopy is what one consumer gets of a stream. Guarded by the stream's mutex.
@@ -51,7 +52,7 @@ type streamCopy struct {
 	told    bool // what follows its end has been done
 	left    bool // done because it was too slow for the others
 	only    bool // there never is another: its end is that of the message
-	dropped bool // it came presettled: nobody hears of its end
+	dropped bool // it came presettled: nobody hears of its end; of such as are the only one
 	excess  bool // done because it is larger than the consumer takes
 	accept  bool // it came unsettled, and nobody will hear of its receiver: accepted once all has left
 	ref     copyRef
@@ -235,7 +236,14 @@ func (s *stream) write(b *amqp.Batch, p []byte, in *buf.Ref, last bool) {
 		copies = append([]*streamCopy(nil), copies...)
 	}
 	several := s.expected > 1
+	var owed []func(*amqp.Batch)
+	if last {
+		owed, s.owed = s.owed, nil
+	}
 	s.mu.Unlock()
+	for _, tell := range owed {
+		tell(b)
+	}
 	if kept > 0 {
 		s.in.link.Hold(kept)
 	}

@@ -18,9 +18,12 @@ type copyRef struct {
 }
 
 // release tells the sender that the copy was given back.
-func (r copyRef) release(b *amqp.Batch) {
+func (r copyRef) release(b *amqp.Batch) { r.end(b, wire.DeliveryState{Kind: wire.StateReleased}) }
+
+// end tells the sender what became of a copy.
+func (r copyRef) end(b *amqp.Batch, state wire.DeliveryState) {
 	if r.fan != nil {
-		r.fan.OnOutcome(b, []uint32{r.index}, amqp.Outcome{State: wire.DeliveryState{Kind: wire.StateReleased}, Settled: true})
+		r.fan.OnOutcome(b, []uint32{r.index}, amqp.Outcome{State: state, Settled: true})
 	}
 }
 
