@@ -101,7 +101,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 
 // complain writes an error to standard error: parts of it may be what a peer said.
 func (a *app) complain(format string, args ...any) {
-	for line := range strings.SplitSeq("meshway: "+fmt.Sprintf(format, args...), "\n") {
+	for line := range strings.SplitSeq("meshway: "+a.typed(fmt.Sprintf(format, args...), ""), "\n") {
 		_, _ = fmt.Fprintln(a.err, printable(line))
 	}
 }

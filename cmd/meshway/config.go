@@ -46,7 +46,7 @@ func (a *app) checkConfig(file string) error {
 		problems = a.usersProblem(cfg)
 	}
 	for _, p := range append(problems, cfg.Warnings...) {
-		if err := a.print("%s", p); err != nil {
+		if err := a.print("%s", a.typed(p.String(), "")); err != nil {
 			return err
 		}
 	}

@@ -37,7 +37,7 @@ The exit code is 1 if anything is broken, 0 if there are at most remarks.`,
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			return a.asking(cmd.Context(), m, func(mesh agents) error { return a.doctor(cmd.Context(), mesh, output) })
+			return a.asking(cmd.Context(), m, func(mesh agents) error { return a.doctor(cmd.Context(), mesh, output, a.atRouter(m.url)) })
 		},
 	}
 	m.flags(cmd.Flags())
@@ -72,7 +72,7 @@ var checks = []func(*patient) []finding{
 	(*patient).autoLinksFailed, (*patient).noConsumer, (*patient).blocked, (*patient).stuck, (*patient).clockSkew, (*patient).versionSkew, (*patient).drainingRouters,
 }
 
-func (a *app) doctor(ctx context.Context, mesh agents, output string) error {
+func (a *app) doctor(ctx context.Context, mesh agents, output, flags string) error {
 	p, err := a.examine(ctx, mesh)
 	if err != nil {
 		return err
@@ -90,6 +90,9 @@ func (a *app) doctor(ctx context.Context, mesh agents, output string) error {
 		}
 		return 1
 	})
+	for i := range list {
+		list[i].Do = a.typed(list[i].Do, flags)
+	}
 	return a.report(p, list, output)
 }
 

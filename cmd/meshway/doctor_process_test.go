@@ -61,15 +61,13 @@ func TestADoctorFindsWhatIsWrongWithProcesses(t *testing.T) {
 			said = a.out.String()
 		}
 	}
-	const (
-		versions = `! mesh: version skew: 1.2.3 at A, B; 1.3.0 at C
+	const versions = `! mesh: version skew: 1.2.3 at A, B; 1.3.0 at C
     fine while an upgrade is under way; else upgrade the rest
 3 routers asked: nothing is broken, 1 remark
 `
-		unreachable = `✗ C: unreachable: other routers know it, and no path leads there
-    see that it runs, and that one of its neighbours can connect: meshway log on those, and their connectors
+	unreachable := `✗ C: unreachable: other routers know it, and no path leads there
+    see that it runs, and that one of its neighbours can connect: meshway log --url amqp://127.0.0.1:` + clients + ` on those, and their connectors
 `
-	)
 	finds("one router of another version", versions, 0)
 	for _, does := range []struct {
 		signal syscall.Signal

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -258,15 +257,7 @@ func (s *sending) transfer(ctx context.Context, m *amqp.Message) (pending, error
 
 // remedy is the command that starts a consumer of the address.
 func (s *sending) remedy() string {
-	words := []string{s.name, "receive"}
-	url := s.url
-	if url == "" { // another terminal may not have it
-		url = s.getenv(urlEnv)
-	}
-	if url != "" {
-		words = append(words, "--url", shellWord(withoutLogin(url)))
-	}
-	return strings.Join(append(words, shellWord(s.address)), " ")
+	return s.name + " receive" + s.atRouter(s.url) + " " + shellWord(s.address)
 }
 
 // report waits for the outcome of each message. After an error it still

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -59,6 +60,30 @@ func withoutLogin(text string) string {
 		rest = "USER:PASSWORD" + rest[i:]
 	}
 	return scheme + "://" + rest
+}
+
+// atRouter is the flag by which another terminal gets to the same router, with a blank in front;
+// empty for the default one.
+func (a *app) atRouter(url string) string {
+	if url == "" { // another terminal may not have it
+		url = a.getenv(urlEnv)
+	}
+	if url == "" {
+		return ""
+	}
+	return " --url " + shellWord(withoutLogin(url))
+}
+
+// ownCommand is a command of ours that a text names.
+var ownCommand = regexp.MustCompile("(^|[ `(])meshway (run|user|config|get|log|topology)\\b")
+
+// typed makes commands in a text what this user would type: the program is called as it was, and
+// flags are added behind the command.
+func (a *app) typed(text, flags string) string {
+	return ownCommand.ReplaceAllStringFunc(text, func(found string) string {
+		before, command, _ := strings.Cut(found, "meshway ")
+		return before + a.name + " " + command + flags
+	})
 }
 
 // shellWord quotes a word that a shell would take apart.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -66,6 +68,32 @@ func TestRemedyGoesToTheSameRouterAndShowsNoPassword(t *testing.T) {
 		a.router.noCredit = true
 		a.want(t, 1, "send", tt.address, "x", "--timeout", "1ms", "--url", tt.url)
 		wantText(t, a.err, "start one with: "+tt.want)
+	}
+}
+
+// What is said to type is typed by somebody who called the program in the same way.
+func TestCommandsThatAreSaidToHelpCanBeTyped(t *testing.T) {
+	a := newTestApp("")
+	a.name = "build/meshway"
+	a.app.dial = func(context.Context, target) (session, error) {
+		return nil, errors.New("nothing listens there; start a router with: meshway run, or not")
+	}
+	a.want(t, 1, "send", "orders", "x")
+	wantText(t, a.err, "meshway: nothing listens there; start a router with: build/meshway run, or not\n")
+
+	file := inFile(t, "listeners: [{saslMechanisms: PLAIN}]\n")
+	a = newTestApp("")
+	a.name = "build/meshway"
+	a.want(t, 1, "config", "check", file)
+	wantText(t, a.out, "make one with `build/meshway user add NAME`")
+
+	m := five()
+	m.one(t, "A", "router.node", "id", "A")["unreachable"] = []any{"F"}
+	for url, want := range map[string]string{"": "build/meshway log on those", "h:7": "build/meshway log --url amqp://h:7 on those"} {
+		a = m.app()
+		a.name = "build/meshway"
+		a.want(t, 1, "doctor", "--url", url)
+		wantText(t, a.out, want)
 	}
 }
 
