@@ -82,6 +82,26 @@ func TestLongMessagesToOneConsumerTakeTurns(t *testing.T) {
 	})
 }
 
+func TestALongMessageGoesOnWhenTheOneBeforeItIsBrokenOff(t *testing.T) {
+	for name, broken := range map[string]func(*producer, *meshtest.Out){
+		"by its sender": func(p *producer, o *meshtest.Out) { p.app.do(o.Abort) },
+		"with its link": func(p *producer, _ *meshtest.Out) { p.detach() },
+		"by a crash":    func(p *producer, _ *meshtest.Out) { p.app.kill() },
+	} {
+		play(t, nil, func(s *stage) {
+			c := s.app("receiver").consumer("q", 5)
+			first := s.app("one").producer("q")
+			o := first.begin(long(200_000), 100_000)
+			s.app("two").producer("q").post(long(300_000))
+			equal(s, name+": while the first is not complete, deliveries", len(c.got), 1)
+			broken(first, o)
+			equal(s, name+": the first is broken off", c.got[0].Aborted, true)
+			equal(s, name+": behind it, deliveries", len(c.got), 2)
+			equal(s, name+": the second is complete", c.got[len(c.got)-1].Complete, true)
+		})
+	}
+}
+
 func TestSmallMessagesPassALongOneToAnotherConsumer(t *testing.T) {
 	play(t, nil, func(s *stage) {
 		one, two := s.app("receiver1").consumer("q", 10), s.app("receiver2").consumer("q", 10)
