@@ -38,12 +38,14 @@ const usualMeshes = 200
 //   - ways: what is parked forgotten; the parts of a multicast mixed up; what waits at an egress
 //     forgotten when its consumer leaves; routes of an old topology; link state that is not
 //     passed on
+//   - order: what waits for a neighbour, or at an egress, in another order; one sender's
+//     messages on several ways, or in several queues; short ones that overtake long ones
 //
 // These it does not find by so few seeds, and stories hold them: what waits for a lost
 // neighbour forgotten (an output buffer takes more than what mostly waits here), what is parked
 // for ever though there will be no way (for here there is, in the end), an early settlement that
-// meets a message between two queues, records that a sender leaves on a suspect path, small
-// messages that overtake long ones. That adjacencies count by the word of both ends only is held
+// meets a message between two queues, records that a sender leaves on a suspect path; nor another order
+// of what moves on when a consumer leaves or a path is lost, which is not promised. That adjacencies count by the word of both ends only is held
 // by the scenarios of link state.
 func TestLawsHoldInMeshes(t *testing.T) {
 	var done stats
