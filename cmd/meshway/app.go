@@ -162,6 +162,14 @@ func mendDefaults(root *cobra.Command) {
 	}
 }
 
+// completes tells shells the values that flags may have, and that arguments are no files.
+func completes(cmd *cobra.Command, flags map[string][]string) {
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	for name, values := range flags {
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
+}
+
 // markUsage makes complaints about arguments usage errors, in every command.
 func markUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {

@@ -97,6 +97,7 @@ The exit code is 0 only if nothing was lost, spoiled or out of order.`,
 	f.DurationVar(&o.Settle, "return", 0, "after closing idle connections, wait so long for the memory of --pid to come back")
 	f.IntSliceVar(&o.Watch, "pid", nil, "measure CPU and memory of this process too; may be repeated (Linux)")
 	f.StringVarP(&o.output, "output", "o", "text", "text, or json: one object")
+	completes(cmd, map[string][]string{"settle": {"unsettled", "settled"}, "output": {"text", "json"}})
 	return cmd
 }
 

@@ -59,6 +59,7 @@ with it what --outcome says. It ends after --count messages, or on Ctrl-C.`,
 	f.DurationVar(&o.timeout, "timeout", 0, "give up when no message comes for so long; 0 never")
 	f.StringVarP(&o.output, "output", "o", "text", "text, or json: one object a line")
 	f.BoolVar(&o.quiet, "quiet", false, "print only the number of messages at the end")
+	completes(cmd, map[string][]string{"settle": {"unsettled", "settled"}, "output": {"text", "json"}, "outcome": outcomes})
 	return cmd
 }
 

@@ -37,6 +37,22 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+func TestCompletionOffersValuesAndNoFiles(t *testing.T) {
+	for line, want := range map[string]string{
+		"receive --outcome ": "accept\nreject\nrelease\nmodify\n:4\n",
+		"send -o ":           "text\njson\n:4\n",
+		"bench --settle ":    "unsettled\nsettled\n:4\n",
+		"send ":              ":4\n",
+		"receive q ":         ":4\n",
+	} {
+		a := newTestApp("")
+		a.want(t, 0, append([]string{"__complete"}, strings.Split(line, " ")...)...)
+		if a.out.String() != want {
+			t.Errorf("%s: got %q, want %q", line, a.out, want)
+		}
+	}
+}
+
 func TestUnknownCommand(t *testing.T) {
 	for line, want := range map[string]string{
 		"recieve q":         `unknown command "recieve" for "meshway"; did you mean receive?; see meshway --help`,

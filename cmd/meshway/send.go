@@ -65,6 +65,7 @@ says so, and gives up after --timeout.`,
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "give up when a consumer, an outcome or a reply does not come for so long; 0 never")
 	f.StringVarP(&o.output, "output", "o", "text", "text, or json: one object a line")
 	f.BoolVar(&o.quiet, "quiet", false, "print only what was not accepted, and the sum")
+	completes(cmd, map[string][]string{"settle": {"unsettled", "settled"}, "output": {"text", "json"}})
 	return cmd
 }
 
