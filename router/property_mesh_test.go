@@ -44,9 +44,9 @@ const usualMeshes = 200
 // These it does not find by so few seeds, and stories hold them: what waits for a lost
 // neighbour forgotten (an output buffer takes more than what mostly waits here), what is parked
 // for ever though there will be no way (for here there is, in the end), an early settlement that
-// meets a message between two queues, records that a sender leaves on a suspect path; nor another order
-// of what moves on when a consumer leaves or a path is lost, which is not promised. That adjacencies count by the word of both ends only is held
-// by the scenarios of link state.
+// meets a message between two queues, records that a sender leaves on a suspect path. That
+// adjacencies count by the word of both ends only is held by the scenarios of link state. In which
+// order moves on what waited for a consumer that left, or for a path that was lost, is not promised.
 func TestLawsHoldInMeshes(t *testing.T) {
 	var done stats
 	seeds := playSeeds(t, usualMeshes, func(t *testing.T, seed uint64) { done.add(simulateMesh(t, seed)) })
