@@ -91,6 +91,9 @@ func (c *Conn) onReadable(w *work) (taken int, over bool) {
 			taken += n
 			more = len(c.t.rbuf) == cap(c.t.rbuf)
 			over, err = c.handle(w)
+			// What is held may only wait for this turn's end to be written: then the whole
+			// buffer can be read into, and not what is left of it.
+			more = more && (c.t.rref == nil || cap(c.t.rbuf) == c.t.size())
 		} else {
 			break
 		}
