@@ -200,12 +200,11 @@ func explainArgs(cmd *cobra.Command, args []string, err error) error {
 
 // unknownCommand says what may have been meant by a command that is not there.
 func unknownCommand(parent *cobra.Command, name string) error {
-	parent.SuggestionsMinimumDistance = 2
-	hint := ""
-	if like := parent.SuggestionsFor(name); len(like) > 0 {
-		hint = "; did you mean " + strings.Join(like, " or ") + "?"
+	var names []string
+	for _, c := range parent.Commands() {
+		names = append(names, c.Name())
 	}
-	return fmt.Errorf("unknown command %q for %q%s", name, parent.CommandPath(), hint)
+	return fmt.Errorf("unknown command %q for %q%s", name, parent.CommandPath(), meant(name, names))
 }
 
 // helpOn is the help command; a topic that is not there is a mistake.
