@@ -131,6 +131,33 @@ func TestALongMessageToASlowConsumerHoldsItsSenderBack(t *testing.T) {
 	})
 }
 
+// What has left is given back while the rest still comes: the router's memory does not grow by
+// what has passed.
+func TestALongMessageThatHasHalfPassedHoldsNoneOfThat(t *testing.T) {
+	const size, most = 64 << 20, 16 << 20
+	play(t, nil, func(s *stage) {
+		a, payload := s.app("receiver"), long(size)
+		before, passed, grown := uint64(0), 0, int64(0)
+		a.do(func() {
+			a.sessions[0].AttachReceiver(meshtest.ReceiverOptions{
+				Source: meshtest.From("q"), Snd: wire.SndMixed, Credit: 1,
+				OnTransfer: func(_ *meshtest.In, p []byte) {
+					if passed += len(p); grown == 0 && passed >= size/2 {
+						grown = int64(heap() - before)
+					}
+				},
+			})
+		})
+		p := s.app("sender").producer("q")
+		before = heap()
+		p.send(payload)
+		equal(s, "bytes that came", passed, len(payload))
+		if grown > most {
+			t.Errorf("when half of %d bytes had passed, %d more were in use than before; at most %d may be", size, grown, most)
+		}
+	})
+}
+
 func TestALongMessageThroughASmallWindow(t *testing.T) {
 	play(t, nil, func(s *stage) {
 		a := s.app("receiver")
