@@ -80,7 +80,8 @@ func (s *consumerSet) passed(m *message) bool {
 }
 
 // tooLarge ends a message that is too large for all consumers that it might go to. One that
-// came by the mesh to consumers here may find others at another router, once.
+// came by the mesh to consumers here does not move on to another router: what its sender sent
+// there behind it would be there before.
 func (a *address) tooLarge(b *amqp.Batch, m *message) {
 	set := a.consumers.Load()
 	switch {
@@ -89,9 +90,6 @@ func (a *address) tooLarge(b *amqp.Batch, m *message) {
 		return
 	case set.fits(m): // it has come meanwhile
 		a.route(b, m)
-		return
-	case m.movable() && len(set.remotes) > 0:
-		a.moveOn(b, m)
 		return
 	}
 	best := set.list[0]

@@ -209,10 +209,6 @@ func (m *message) forget(b *amqp.Batch) {
 	m.unhold(b)
 }
 
-// movable says that the message came by the mesh to consumers of this router, and may still
-// go to those of another one.
-func (m *message) movable() bool { return m.here && !m.way.moved && !m.abandoned() }
-
 // abandoned says that nobody wants the message any more: its sender is lost, or has
 // broken it off.
 func (m *message) abandoned() bool {

@@ -50,6 +50,8 @@ const (
 //     when it leaves in peace;
 //     presettled dropped when nobody can take them; a consumer that can take more and
 //     does not say so; a drain answered while something waits
+//   - size: more than a receiver takes; one that waits for a larger receiver passed there by a
+//     later one; one that nobody takes left to wait
 //   - content: message-format lost; a fast copy of a long message that misses what is
 //     held for a slow one; a copy twice to one subscriber
 //   - leaks: bytes held for ever; a long message not ended when its sender leaves; an

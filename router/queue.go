@@ -462,19 +462,14 @@ func (a *address) nobody(b *amqp.Batch, m *message) {
 	switch {
 	case a.trunk != nil:
 		m.reroute(b)
-	case m.movable():
-		a.moveOn(b, m)
+	case m.here && !m.way.moved && !m.abandoned():
+		m.unhold(b)
+		w := *m.way
+		w.moved = true
+		m.way, m.here = &w, false
+		a.route(b, m)
 	case a.redirect(b, m):
 	default:
 		m.release(b)
 	}
-}
-
-// moveOn sends a message that has come to its egress to consumers at another router.
-func (a *address) moveOn(b *amqp.Batch, m *message) {
-	m.unhold(b)
-	w := *m.way
-	w.moved = true
-	m.way, m.here = &w, false
-	a.route(b, m)
 }

@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"slices"
 	"testing/synctest"
 	"time"
 
@@ -114,8 +115,33 @@ func (m *letter) letGo() bool { return m.from.parted && !m.from.laden && !m.hear
 // mayBeLost says whether a presettled letter that nobody received could be lost:
 // at some moment nobody was sure to be there for it, or whoever had it died.
 func (w *world) mayBeLost(m *letter) bool {
-	return m.crowded || m.idled || m.from.killed ||
+	return m.crowded || m.idled || m.from.killed || m.limited() ||
 		m.to.wasBare(m.sentAt, w.ledger.clock) || m.to.lostOne(m.sentAt)
+}
+
+// limited says that the letter is too large for some receiver that its address ever had.
+func (m *letter) limited() bool { return slices.ContainsFunc(m.to.receivers, m.exceeds) }
+
+// exceeds says that the letter may be too large for the receiver, with annotations that it gets.
+func (m *letter) exceeds(r *recvLink) bool {
+	return r.limit > 0 && len(m.payload)+annotationRoom > r.limit
+}
+
+// annotationRoom is about how much longer a letter may get.
+const annotationRoom = 300
+
+// tooLarge says that the letter was rejected for its size, and that this may be so: somebody was
+// there who took less, and nobody who takes any size and did not leave. Some of it may have been
+// sent before it was known how long it is, and in a mesh the consumers of its egress count.
+func (m *letter) tooLarge() bool {
+	e, err := m.state.RejectedError()
+	if m.state.Kind != wire.StateRejected || err != nil || e == nil || e.Condition != wire.CondMessageSizeExceeded || !m.limited() {
+		return false
+	}
+	return m.to.distribution == config.Multicast || len(m.payload) >= streamsFrom || m.from.app.w.ledger.mesh ||
+		!slices.ContainsFunc(m.to.receivers, func(r *recvLink) bool {
+			return r.limit == 0 && r.attached && r.attachedAt < m.sentAt && !r.leaving && !r.gone
+		})
 }
 
 // lostOne says whether a receiver has been found dead since then: something may

@@ -75,6 +75,7 @@ type simAddress struct {
 
 	receivers []*recvLink // all that there ever were
 	volume    int         // bytes sent to it
+	sent      int         // letters sent to it
 	sure      int         // attached as far as they know, and not leaving
 	bare      []span      // when sure was 0
 }
@@ -192,6 +193,7 @@ func (l *ledger) send(m *letter) {
 	m.sentAt = l.tick()
 	m.sentTime, m.moved = time.Now(), time.Now()
 	m.to.volume += len(m.payload)
+	m.to.sent++
 	l.letters = append(l.letters, m)
 	l.byID[m.id] = m
 	l.active = append(l.active, m)

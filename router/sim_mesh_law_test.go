@@ -127,12 +127,15 @@ func (w *meshWorld) untouched(m *letter) bool {
 
 // surelyReceived says that there is no reason why the letter should have been dropped.
 func (w *meshWorld) surelyReceived(m *letter) bool {
-	return w.untouched(m) && m.to.steady(m.sentTime) && !m.crowded && !m.from.killed && !m.from.leaving &&
+	return w.untouched(m) && m.to.steady(m.sentTime) && !m.limited() && !m.crowded && !m.from.killed && !m.from.leaving &&
 		(m.to.distribution != config.Multicast || len(m.payload) < streamsFrom)
 }
 
 // meshUnexplained says why the outcome of a letter cannot be, or "".
 func (w *meshWorld) meshUnexplained(m *letter) string {
+	if m.tooLarge() {
+		return ""
+	}
 	touched := !w.untouched(m)
 	if m.to.distribution == config.Multicast {
 		return w.meshUnexplainedFanout(m, touched)
@@ -175,7 +178,7 @@ func (w *meshWorld) meshUnexplainedFanout(m *letter, touched bool) string {
 		if len(said) > 0 && rank[said[0].Kind] > rank[least.Kind] {
 			least = said[0]
 		}
-		if len(said) == 0 && !touched && c.in.Complete {
+		if len(said) == 0 && !touched && c.in.Complete && !m.exceeds(c.to) {
 			return "a receiver that is there did not say anything"
 		}
 	}

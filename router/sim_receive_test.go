@@ -19,6 +19,7 @@ type recvLink struct {
 	plain  bool // messages come as they were sent, to the byte
 	second bool // settles after the sender
 	mode   wire.SenderSettleMode
+	limit  int // bytes of a message that it takes; 0 is any number
 	credit creditHabit
 	says   settleHabit
 	rng    *rand.Rand // for what it does when something comes
@@ -77,8 +78,11 @@ func (a *simApp) attachReceiver() bool {
 	if a.rng.IntN(3) == 0 {
 		r.mode = wire.SenderSettleMode(a.rng.IntN(2))
 	}
+	if a.rng.IntN(8) == 0 {
+		r.limit = 200 + a.rng.IntN(4000) // the client looks that no more comes
+	}
 	o := meshtest.ReceiverOptions{
-		Snd:        r.mode,
+		Snd: r.mode, Largest: uint64(r.limit),
 		OnAttach:   func(p *wire.Attach) { r.answered(p) },
 		OnTransfer: func(d *meshtest.In, payload []byte) { r.transfer(d, payload) },
 		OnState:    func(d *meshtest.In) { r.heard(d) },
@@ -101,7 +105,7 @@ func (a *simApp) attachReceiver() bool {
 	r.Receiver = session.AttachReceiver(o)
 	a.recvs = append(a.recvs, r)
 	l.tick()
-	l.note("%v: attaches, sender's mode %d, second %v, credit habit %d, settles %d", r, r.mode, r.second, r.credit, r.says)
+	l.note("%v: attaches, sender's mode %d, second %v, credit habit %d, settles %d, takes %d bytes", r, r.mode, r.second, r.credit, r.says, r.limit)
 	if r.credit == prefetches {
 		r.SetCredit(uint32(1 + a.rng.IntN(30)))
 	}

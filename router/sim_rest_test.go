@@ -125,10 +125,10 @@ func (w *world) surelyWaits(m *letter) bool {
 func (w *world) checkAddress(a *simAddress, waiting *waitingLetters) {
 	l := &w.ledger
 	for _, r := range a.receivers {
-		if waiting.now != nil && r.free() {
+		if waiting.now != nil && r.free() && r.limit == 0 {
 			l.violation("%v waits, and %v could take it (credit %d)", waiting.now, r, r.Credit())
 		}
-		if waiting.always != nil && r.returned > 0 && r.present() {
+		if waiting.always != nil && r.returned > 0 && r.present() && r.limit == 0 {
 			l.violation("%v was drained: %d came back, and %v waits", r, r.returned, waiting.always)
 		}
 		if r.present() && r.Draining() && r.Partial() == nil && r.Session.WindowOpen() {
@@ -210,7 +210,7 @@ func (w *world) checkFanned(m *letter) {
 			continue
 		}
 		c := m.copyOf(r)
-		if c == nil && r.free() && !m.heard {
+		if c == nil && r.free() && !m.heard && !m.exceeds(r) && m.to.sent < backlog {
 			l.violation("%v is there and could take %v", r, m)
 		}
 		silent = silent || c == nil || !c.in.Settled && len(c.said) == 0
@@ -229,6 +229,9 @@ func (w *world) checkFanned(m *letter) {
 	l.violation("%v: %v has no outcome, and all who have it said what became of it", m.from, m)
 }
 
+// backlog is how many copies may wait for one receiver.
+const backlog = 1024
+
 // copyOf is the receiver's copy of the letter, nil when it has none.
 func (m *letter) copyOf(r *recvLink) *letterCopy {
 	for _, c := range m.copies {
@@ -241,6 +244,9 @@ func (m *letter) copyOf(r *recvLink) *letterCopy {
 
 // unexplained says why the outcome of a letter cannot be, or "".
 func (w *world) unexplained(m *letter) string {
+	if m.tooLarge() {
+		return ""
+	}
 	if m.to.distribution == config.Multicast {
 		return w.unexplainedFanout(m)
 	}
@@ -318,7 +324,7 @@ func (w *world) unexplainedFanout(m *letter) string {
 		if c.in.Settled {
 			said = []wire.DeliveryState{accepted}
 		}
-		if len(said) == 0 && !c.to.leaving && !m.idled {
+		if len(said) == 0 && !c.to.leaving && !m.idled && !m.exceeds(c.to) {
 			return "a receiver that is there did not say anything"
 		}
 		possible = append(possible, said...)
