@@ -103,8 +103,8 @@ func (a *address) tooLarge(b *amqp.Batch, m *message) {
 		m.end(b, best.tooLarge(best.sizeOf(m), false))
 		return
 	}
-	s.cancel(b)
 	state, it := best.tooLarge(best.sizeOf(m), !s.hasEnded()), *m
+	s.cancel(b)
 	s.whenWhole(b, func(b *amqp.Batch) { it.end(b, state) })
 }
 
@@ -128,8 +128,9 @@ func (e *egress) refuseLarge(b *amqp.Batch, c *copyOf) {
 		e.endCopy(b, c, e.tooLarge(e.sizeOf(&c.message), false))
 		return
 	}
+	state := e.tooLarge(e.sizeOf(&c.message), !s.hasEnded())
 	s.unexpect(b)
-	e.endStreamed(b, s, copyRef{c.fan, c.index}, e.tooLarge(e.sizeOf(&c.message), !s.hasEnded()))
+	e.endStreamed(b, s, copyRef{c.fan, c.index}, state)
 }
 
 // endStreamed ends a copy of a long multicast message that is taken out of its stream.
