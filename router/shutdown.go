@@ -45,7 +45,10 @@ func (r *Router) Shutdown(ctx context.Context) error {
 	// Not what only passes through here: where there is no way round, that never ends.
 	clients := func(p *peer) bool { return p.adj == nil }
 	err := r.awaitSettled(ctx, clients)
-	lastWords(ctx)
+	if err != nil {
+		err = r.giveBack(clients, err)
+	}
+	lastWords()
 	r.closePeers(clients)
 	if r.mesh != nil {
 		moved, cancel := context.WithTimeout(ctx, moveGrace)
@@ -86,13 +89,30 @@ const (
 
 // lastWords gives clients time to take in what they were told last: some look at a close
 // before the outcomes that came ahead of it, and would think those lost.
-func lastWords(ctx context.Context) {
-	t := time.NewTimer(lastWordsGrace)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
+func lastWords() { time.Sleep(lastWordsGrace) }
+
+// giveBack ends the links of the consumers among the peers that which picks, so that senders are
+// told of what these did not settle in time before they are told that all is over. It returns
+// late, which tells of that, with what nobody is told of.
+func (r *Router) giveBack(which func(*peer) bool, late error) error {
+	forced := &wire.Error{Condition: wire.CondDetachForced, Description: fmt.Sprintf("router %s is shutting down", r.cfg.Router.ID)}
+	var b amqp.Batch
+	for _, p := range r.eachPeer() {
+		if !which(p) {
+			continue
+		}
+		_, out, _ := p.links.look()
+		for _, e := range out {
+			e.link.Detach(&b, forced)
+		}
 	}
+	b.Flush()
+	ctx, cancel := context.WithTimeout(context.Background(), moveGrace)
+	defer cancel()
+	if r.awaitSettled(ctx, which) == nil {
+		return fmt.Errorf("%w; their senders are told so", late)
+	}
+	return fmt.Errorf("%w; not all of their senders hear what became of them", late)
 }
 
 func everybody(*peer) bool { return true }
@@ -114,7 +134,7 @@ func (r *Router) awaitSettled(ctx context.Context, which func(*peer) bool) error
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d deliveries, each counted where it comes in and where it goes out, were still in flight; their senders do not hear whether they arrived", n)
+			return fmt.Errorf("%d deliveries, each counted where it comes in and where it goes out, were still in flight", n)
 		case <-t.C:
 		}
 	}

@@ -53,23 +53,45 @@ func TestShutdownLetsWhatIsInFlightSettle(t *testing.T) {
 
 func TestShutdownWaitsNoLongerThanItMay(t *testing.T) {
 	play(t, nil, func(s *stage) {
-		c := s.app("receiver").consumer("q", 10)
+		c := s.app("receiver").consumer("q", 1)
 		p := s.app("sender").producer("q")
-		p.send(text("x"))
+		sent, waits := p.send(text("x")), p.send(text("y"))
 		done := s.shutDown(3 * time.Second)
 		s.advance(10 * time.Second)
 		select {
 		case err := <-done:
-			if err == nil || !strings.HasPrefix(err.Error(), "2 deliveries, each counted where it comes in and where it goes out,") {
-				s.t.Errorf("shutdown: got %v, with one delivery in flight", err)
+			const want = "3 deliveries, each counted where it comes in and where it goes out, were still in flight; their senders are told so"
+			if err == nil || err.Error() != want {
+				s.t.Errorf("shutdown: got %v, want %s", err, want)
 			}
 		default:
 			s.t.Error("shutdown waits for what is never settled")
 			c.app.kill() // so that the story ends
 			<-done
 		}
+		ended(s, "what the consumer did not settle", sent, wire.StateModified)
+		ended(s, "what waited for it", waits, wire.StateReleased)
 		forced(s, c.app)
 		forced(s, p.app)
+	})
+}
+
+func TestShutdownSaysThatSomebodyDoesNotHearWhatBecameOfAMessage(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		c := s.app("receiver").consumer("q", 1)
+		p := s.app("sender").producer("q")
+		o := p.send(text("x"))
+		c.app.stall(true) // nor does it hear that its link is over
+		done := s.shutDown(3 * time.Second)
+		s.advance(20 * time.Second)
+		if err := <-done; err == nil || !strings.HasSuffix(err.Error(), "; not all of their senders hear what became of them") {
+			s.t.Errorf("shutdown: got %v", err)
+		}
+		if o.State.Kind != wire.StateNone {
+			s.t.Errorf("the sender heard %v of a message of which nobody knows", o.State)
+		}
+		forced(s, p.app)
+		c.app.kill()
 	})
 }
 
