@@ -210,6 +210,7 @@ func (a *simApp) detachAll(senders bool) {
 func (w *world) halt() {
 	w.ledger.mu.Lock()
 	w.ledger.note("the router is shut down")
+	w.ledger.halted = true
 	w.ledger.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -30,6 +30,7 @@ type ledger struct {
 	trace      trace
 	stats      stats
 
+	halted    bool   // the router is shutting down: it ends the links of those that receive
 	mesh      bool   // there are several routers: some laws of one alone do not hold
 	disturbed []span // while paths between routers were not what they should be
 }

@@ -337,7 +337,7 @@ func (r *recvLink) ended(e *wire.Error) {
 	l := &r.app.w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e != nil && !r.leaving {
+	if e != nil && !r.leaving && !(l.halted && e.Condition == wire.CondDetachForced) {
 		l.violation("%v: the router ended it: %v", r, e)
 	}
 	l.leaving(r, false)
