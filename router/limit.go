@@ -200,6 +200,7 @@ func (a *address) passOver(b *amqp.Batch, q *queue, m *message, refused *refusal
 			m.payload = append([]byte(nil), m.payload...) // it may go elsewhere
 		}
 		q.pop()
+		refused.reconsider(q)
 		a.mu.Unlock()
 		a.tooLarge(b, m)
 		a.mu.Lock()

@@ -318,6 +318,14 @@ type refusals struct {
 	queues        []*queue
 }
 
+// reconsider is called when the head of a queue has gone: if it waited aside, what was sent
+// behind it may be free to go.
+func (r *refusals) reconsider(q *queue) {
+	if q.aside {
+		r.queues = nil
+	}
+}
+
 // first is the queue of a ring whose turn it is, nil if there is none.
 func (r *refusals) first(ring queueRing) *queue {
 	q := ring.head
@@ -392,6 +400,7 @@ func (a *address) drain(b *amqp.Batch) {
 		a.current = nil
 		if gone {
 			q.pop()
+			refused.reconsider(q)
 			if q.count > 0 {
 				a.rotate(q)
 			}
@@ -404,6 +413,7 @@ func (a *address) drain(b *amqp.Batch) {
 		q.items[q.head].counted = q.items[q.head].counted || m.counted
 		if q.items[q.head].abandoned() { // while it was in our hands, and so left to us
 			q.pop()
+			refused.reconsider(q)
 			a.mu.Unlock()
 			m.forget(b)
 			a.mu.Lock()

@@ -22,6 +22,7 @@ type simApp struct {
 	at     string // the host of its router
 	window int    // linkCapacity of the listener
 	plain  bool   // messages come as they were sent, to the byte
+	sent   int    // bytes in all; guarded by the ledger
 
 	sessions []*simSession
 	sends    []*sendLink

@@ -210,7 +210,7 @@ func (w *world) checkFanned(m *letter) {
 			continue
 		}
 		c := m.copyOf(r)
-		if c == nil && r.free() && !m.heard && !m.exceeds(r) && m.to.sent < backlog {
+		if c == nil && r.free() && !m.heard && !m.exceeds(r) && !m.heavy && m.to.sent < backlog {
 			l.violation("%v is there and could take %v", r, m)
 		}
 		silent = silent || c == nil || !c.in.Settled && len(c.said) == 0

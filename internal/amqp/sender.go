@@ -308,7 +308,9 @@ func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliverySt
 	c.mu.Lock()
 	r := s.outgoing.get(id)
 	if alive = r != nil && r.link == l; alive {
-		c.noteDisposition(s, wire.RoleSender, id, settled, state)
+		if !l.detached { // else the receiver knows nothing of it any more
+			c.noteDisposition(s, wire.RoleSender, id, settled, state)
+		}
 		if settled {
 			l.settledOut(r)
 			s.outgoing.remove(id)
