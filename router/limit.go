@@ -65,7 +65,7 @@ func (s *consumerSet) fits(m *message) bool {
 	if !s.limited || !m.here && len(s.remotes) > 0 {
 		return s.any(m.here)
 	}
-	return slices.ContainsFunc(s.list, func(e *egress) bool { return e.fits(m) })
+	return s.fitsHere(m)
 }
 
 // fitsHere is fits for the consumers of this router.

@@ -274,7 +274,7 @@ func (e *egress) endCopy(b *amqp.Batch, c *copyOf, state wire.DeliveryState) {
 		e.tally.dropped.Add(1)
 		return
 	}
-	c.fan.OnOutcome(b, []uint32{c.index}, amqp.Outcome{State: state, Settled: true})
+	copyRef{c.fan, c.index}.end(b, state)
 }
 
 // drainBacklog sends what waits for this subscriber, as far as it goes.

@@ -85,8 +85,8 @@ func propertyKey(section []byte, name string, buf []byte) []byte {
 }
 
 // forwardSticky gives a message to the consumer that gets all of its link: the closest,
-// and among equals one that its flow decides; if it is too large for that, the next. When that has no room the message waits,
-// so that order is kept.
+// and among equals one that its flow decides; if it is too large for that, the next. When that
+// has no room the message waits, so that order is kept.
 func (a *address) forwardSticky(b *amqp.Batch, m *message, set *consumerSet) bool {
 	n := uint32(len(set.list))
 	for i := range n {

@@ -77,7 +77,7 @@ const (
 	settlePoll     = 5 * time.Millisecond
 	lastWordsGrace = 100 * time.Millisecond
 	// moveGrace is how long what waited for clients of this router may take to get to
-	// those of another one.
+	// those of another one, and consumers to answer that their links are over.
 	moveGrace = time.Second
 	// quietGrace, and two heartbeats, is how long neighbours have to answer that they
 	// send no more.
