@@ -174,15 +174,19 @@ func (a *app) bench(ctx context.Context, o benchOptions) error {
 		}
 		return explainDial(ctx, t, e.Err)
 	}
-	if err != nil {
+	if res == nil {
 		return interrupted(ctx, err)
 	}
+	var failed error
 	if o.output == "json" {
-		err = a.printJSON(res)
+		failed = a.printJSON(res)
 	} else {
-		err = show.result(res)
+		failed = show.result(res)
 	}
-	return errors.Join(err, benchVerdict(res))
+	if err != nil {
+		return errors.Join(failed, err) // what is missing is what was under way
+	}
+	return errors.Join(failed, benchVerdict(res))
 }
 
 // login is how to prove who we are at a target; nil is ANONYMOUS.

@@ -48,10 +48,14 @@ func (s *benchShow) result(r *loadgen.Result) error {
 	}
 	err := s.load(r)
 	for _, p := range r.Processes {
+		if p.Gone {
+			err = errors.Join(err, s.row(fmt.Sprintf("process %d", p.PID), "is gone; memory %s before, %s at most", bytesText(float64(p.Before)), bytesText(float64(p.Peak))))
+			continue
+		}
 		err = errors.Join(err, s.row(fmt.Sprintf("process %d", p.PID), "%.2f us of CPU a message, %.2f s in all, %.3g reads and %.3g writes a message; memory %s before, %s at most",
 			p.CPUPerMessage, p.CPUSeconds, p.Reads, p.Writes, bytesText(float64(p.Before)), bytesText(float64(p.Peak))))
 	}
-	if r.Early {
+	if r.Early || r.Broken != "" {
 		err = errors.Join(err, s.row("stopped", "before its time"))
 	}
 	return err

@@ -110,11 +110,13 @@ func TestBenchResultForPeople(t *testing.T) {
 		Latency:   &loadgen.Latency{P50: 12, Samples: 1000},
 		Total:     loadgen.Total{Sent: 1_300_000, Received: 1_299_999, Lost: 1},
 		Ledger:    &loadgen.Ledger{Undelivered: 3, Returned: 2, Pretended: 1, Silences: []loadgen.Silence{{Milliseconds: 41.26}}},
-		Processes: []loadgen.Process{{PID: 7, CPUPerMessage: 0.55, Before: 12e6, Peak: 13e6}},
+		Processes: []loadgen.Process{{PID: 7, CPUPerMessage: 0.55, Before: 12e6, Peak: 13e6}, {PID: 8, Gone: true, Peak: 14e6}},
+		Broken:    "the router is gone",
 	}); err != nil {
 		t.Fatal(err)
 	}
-	wantText(t, a.out, "1,234,567 received in 2.00 s: 617,283/s, 64.0 MB/s", "median 12 us", "1 lost", "at most 41.3 ms", "3 never received (2 returned, 0 without an outcome, 1 said to be accepted)", "process 7", "0.55 us", "12.0 MB before")
+	wantText(t, a.out, "1,234,567 received in 2.00 s: 617,283/s, 64.0 MB/s", "median 12 us", "1 lost", "at most 41.3 ms", "3 never received (2 returned, 0 without an outcome, 1 said to be accepted)", "process 7", "0.55 us", "12.0 MB before",
+		"process 8   is gone", "14.0 MB at most", "stopped     before its time")
 }
 
 func TestBenchResultForPrograms(t *testing.T) {

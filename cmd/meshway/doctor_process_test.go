@@ -3,10 +3,13 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,11 +19,11 @@ import (
 // Faults of the doctor's that take real processes.
 
 // routerProcess runs a router of some version in a process of its own, which a test can stop
-// and kill; it is gone when the test ends. It returns the process and the port for routers.
-func routerProcess(t *testing.T, id, version, clients, neighbour string) (p *os.Process, mesh string) {
+// and kill; it is gone when the test ends. It returns the process and the ports on which it
+// listens for clients and for routers.
+func routerProcess(t *testing.T, id, version, neighbour string) (p *os.Process, clients, mesh string) {
 	t.Helper()
-	mesh = freePort(t)
-	text := fmt.Sprintf("router: {id: %s, mode: interior}\nlisteners:\n  - {port: %s}\n  - {name: mesh, port: %s, role: inter-router}\n", id, clients, mesh)
+	text := fmt.Sprintf("router: {id: %s, mode: interior}\nlisteners:\n  - {port: 0}\n  - {name: mesh, port: 0, role: inter-router}\n", id)
 	if neighbour != "" {
 		text += fmt.Sprintf("connectors:\n  - {name: up, host: 127.0.0.1, port: %s, role: inter-router}\n", neighbour)
 	}
@@ -31,21 +34,44 @@ func routerProcess(t *testing.T, id, version, clients, neighbour string) (p *os.
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), versionEnv+"="+version, argsEnv+"="+strings.Join([]string{"run", "-c", file}, "\n"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // none is left when the test dies
-	if err := cmd.Start(); err != nil {
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("router %s said:\n%s", id, log.String())
+		}
 	})
-	return cmd.Process, mesh
+	lines := bufio.NewScanner(out)
+	for (clients == "" || mesh == "") && lines.Scan() {
+		if m := saysWhere.FindStringSubmatch(lines.Text()); m == nil {
+			continue
+		} else if strings.HasPrefix(m[2], "mesh,") {
+			mesh = m[1]
+		} else {
+			clients = m[1]
+		}
+	}
+	if clients == "" || mesh == "" {
+		t.Fatalf("router %s does not listen", id)
+	}
+	return cmd.Process, clients, mesh
 }
 
+var saysWhere = regexp.MustCompile(`^listening on 127\.0\.0\.1:([0-9]+) \((.*)\)$`)
+
 func TestADoctorFindsWhatIsWrongWithProcesses(t *testing.T) {
-	clients := freePort(t)
-	_, mesh := routerProcess(t, "A", "1.2.3", clients, "")
-	_, mesh = routerProcess(t, "B", "1.2.3", freePort(t), mesh)
-	last, _ := routerProcess(t, "C", "1.3.0", freePort(t), mesh)
+	_, clients, mesh := routerProcess(t, "A", "1.2.3", "")
+	_, _, mesh = routerProcess(t, "B", "1.2.3", mesh)
+	last, _, _ := routerProcess(t, "C", "1.3.0", mesh)
 	said, code := "", 0
 	finds := func(what, text string, exit int) {
 		t.Helper()

@@ -24,6 +24,7 @@ type Result struct {
 	Ledger *Ledger `json:"ledger,omitempty"`
 	Idle   *Idle   `json:"idle,omitempty"`
 	Early  bool    `json:"stoppedEarly,omitempty"`
+	Broken string  `json:"brokeOff,omitempty"` // why it did, before its time
 
 	Unsettled uint64    `json:"unsettled"` // not settled in time at the end
 	Processes []Process `json:"processes,omitempty"`

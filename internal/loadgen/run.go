@@ -14,7 +14,8 @@ import (
 
 // Run makes the load that o describes and returns what it measured. When ctx
 // ends early, what was measured until then is returned. An error says that the
-// load could not be made, or broke off.
+// load could not be made, or broke off: what was measured until then comes with
+// it, nil if that had not begun.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
@@ -112,18 +113,24 @@ func (r *run) runLoad() (*Result, error) {
 		return nil, err
 	}
 	from, to, err := r.measure(w)
-	if err != nil {
+	if from.at.IsZero() {
 		return nil, err
 	}
-	unsettled := r.settle()
+	var unsettled uint64
+	if err == nil {
+		unsettled = r.settle()
+	}
 	r.close()
-	if err := r.failure(); err != nil {
-		return nil, err
+	if err == nil {
+		err = r.failure()
 	}
 	res := r.result(from, to)
 	res.Unsettled = unsettled
 	res.Processes = w.usage(r.o.Receivers > 0, from, to)
-	return res, nil
+	if err != nil {
+		res.Broken = err.Error()
+	}
+	return res, err
 }
 
 // fromFirst says whether the measurement begins before the connections: what others send does
@@ -193,7 +200,8 @@ func (r *run) open(clients []*client, to endpoint) error {
 }
 
 // measure lets the senders send, through warm-up and measurement, and returns
-// what was counted at the measurement's start and end.
+// what was counted at the measurement's start and end; without a time if it did not
+// come to that.
 func (r *run) measure(w *watch) (from, to counts, err error) {
 	if r.o.Rate > 0 && len(r.senders) > 0 {
 		ctx, stop := context.WithCancel(r.ctx)

@@ -292,9 +292,12 @@ func TestARouterThatGoesAwayIsTheError(t *testing.T) {
 						go h.endAll(end)
 					}
 				}
-				_, err := Run(t.Context(), o)
+				res, err := Run(t.Context(), o)
 				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), h.target) {
 					t.Errorf("got %v, want %q of %s", err, want, h.target)
+				}
+				if kind == "load" && (res == nil || res.Received < 99 || res.Broken != err.Error()) {
+					t.Errorf("measured until then: %+v", res)
 				}
 			})
 		}

@@ -20,6 +20,7 @@ type Process struct {
 	Before        int64   `json:"residentBefore"`             // bytes, before the first connection
 	Peak          int64   `json:"residentPeak"`               // bytes, the most that was seen
 	Growth        int64   `json:"residentGrowth"`             // bytes, from before to peak
+	Gone          bool    `json:"gone,omitempty"`             // it ended meanwhile: its CPU and calls are not known
 }
 
 // watch reads the figures of processes. The peak is kept by a goroutine between
@@ -123,6 +124,11 @@ func (w *watch) usage(receiving bool, from, to counts) []Process {
 	defer w.mu.Unlock()
 	for i, pid := range w.pids {
 		p := Process{PID: pid, Before: w.before[i], Peak: w.peak[i], Growth: w.peak[i] - w.before[i]}
+		if to.cpu[i] == 0 {
+			p.Gone = true
+			all = append(all, p)
+			continue
+		}
 		cpu := to.cpu[i] - from.cpu[i]
 		p.CPUSeconds = cpu.Seconds()
 		if messages > 0 {
