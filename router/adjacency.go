@@ -270,6 +270,7 @@ func (j *adjacency) attachTrunk(b *amqp.Batch, r *amqp.AttachRequest) *wire.Erro
 		return nil
 	case err == nil && class < numClasses:
 	case name == laneTarget:
+		r.Session.ForLong()
 	default:
 		return refusal(wire.CondNotFound, "%q is no link between routers", name)
 	}

@@ -126,7 +126,7 @@ func (c *connector) connect(place string) (stood time.Duration, err error) {
 	conf := &amqp.Config{
 		ContainerID: x.identity.ID, Hostname: host,
 		MaxFrameSize: c.cfg.MaxFrameSize, ChannelMax: interRouterChannels - 1, IdleTimeout: c.cfg.IdleTimeout,
-		HandshakeTimeout: setupTimeout, Budget: x.router.budget, Clock: &x.router.clock, Delay: x.router.delay(kindNeighbour), HoldBySession: true, NamesBySession: true,
+		HandshakeTimeout: setupTimeout, Budget: x.router.budget, Clock: &x.router.clock, Delay: x.router.delay(kindNeighbour), HoldBySession: true, NamesBySession: true, WideWindows: true, TellEarly: true,
 		Properties: x.routerProperties(c.cfg.Cost), NumberProperty: connectionNumber, Login: logins[0],
 	}
 	p := newNeighbourPeer(x, nc, conf, c)

@@ -98,14 +98,7 @@ func (a *address) tooLarge(b *amqp.Batch, m *message) {
 			best = e
 		}
 	}
-	s := m.stream
-	if s == nil {
-		m.end(b, best.tooLarge(best.sizeOf(m), false))
-		return
-	}
-	state, it := best.tooLarge(best.sizeOf(m), !s.hasEnded()), *m
-	s.cancel(b)
-	s.whenWhole(b, func(b *amqp.Batch) { it.end(b, state) })
+	m.end(b, best.tooLarge(best.sizeOf(m), m.comes()))
 }
 
 // tooLarge is what becomes of a message of so many bytes, or more.
@@ -123,37 +116,7 @@ func (e *egress) tooLarge(size int, more bool) wire.DeliveryState {
 
 // refuseLarge ends a copy of a multicast that is too large for this subscriber.
 func (e *egress) refuseLarge(b *amqp.Batch, c *copyOf) {
-	s := c.message.stream
-	if s == nil {
-		e.endCopy(b, c, e.tooLarge(e.sizeOf(&c.message), false))
-		return
-	}
-	state := e.tooLarge(e.sizeOf(&c.message), !s.hasEnded())
-	s.unexpect(b)
-	e.endStreamed(b, s, copyRef{c.fan, c.index}, state)
-}
-
-// endStreamed ends a copy of a long multicast message that is taken out of its stream.
-func (e *egress) endStreamed(b *amqp.Batch, s *stream, r copyRef, state wire.DeliveryState) {
-	if r.fan == nil {
-		e.tally.dropped.Add(1)
-		return
-	}
-	s.whenWhole(b, func(b *amqp.Batch) { r.end(b, state) })
-}
-
-// whenWhole has the sender told something once it has sent all of the message, or now if it
-// has. Some senders, go-amqp among them, begin to listen for the outcome only then, and would
-// wait for ever for one that came before.
-func (s *stream) whenWhole(b *amqp.Batch, tell func(*amqp.Batch)) {
-	s.mu.Lock()
-	if !s.ended {
-		s.owed = append(s.owed, tell)
-		s.mu.Unlock()
-		return
-	}
-	s.mu.Unlock()
-	tell(b)
+	e.endCopy(b, c, e.tooLarge(e.sizeOf(&c.message), c.message.comes()))
 }
 
 // exceeds says that what has come of the message is more than the consumer takes. The caller
@@ -162,10 +125,14 @@ func (c *streamCopy) exceeds() bool {
 	return c.e.largest > 0 && uint64(c.s.size+c.longer) > c.e.largest
 }
 
-func (s *stream) hasEnded() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ended
+// comes says that more of the message is to come.
+func (m *message) comes() bool {
+	if m.stream == nil {
+		return false
+	}
+	m.stream.mu.Lock()
+	defer m.stream.mu.Unlock()
+	return !m.stream.ended
 }
 
 // refuse breaks a copy off that is larger than its consumer takes, before it has sent more
@@ -179,11 +146,11 @@ func (c *streamCopy) refuse(b *amqp.Batch) {
 	state := c.e.tooLarge(size, more)
 	switch {
 	case !c.only:
-		c.e.endStreamed(b, s, c.ref, state)
+		c.e.tellCopy(b, c.ref, state)
 	case c.dropped:
 		s.in.tally.dropped.Add(1)
 	default:
-		s.whenWhole(b, func(b *amqp.Batch) { s.in.link.Update(b, []uint32{s.id}, true, s.in.outcome(state)) })
+		s.in.link.Update(b, []uint32{s.id}, true, s.in.outcome(state))
 	}
 }
 

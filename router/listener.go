@@ -67,7 +67,7 @@ func (r *Router) newListener(cfg *config.Listener, users *sasl.Users) (*listener
 			l.amqp.HandshakeTimeout = setupTimeout
 		}
 		l.amqp.ChannelMax, l.amqp.HoldBySession = interRouterChannels-1, true
-		l.amqp.NamesBySession = true
+		l.amqp.NamesBySession, l.amqp.WideWindows, l.amqp.TellEarly = true, true, true
 		l.amqp.Offered, l.amqp.Desired = nil, nil
 		l.amqp.Properties = append(r.mesh.routerProperties(cfg.Cost), failoverList(cfg.FailoverURLs)...)
 	}

@@ -137,6 +137,10 @@ type backlog struct {
 	closed   bool
 }
 
+// free says that nothing waits, and nobody is about to send what did: a copy may pass. The caller
+// holds mu.
+func (l *backlog) free() bool { return len(l.items) == 0 && !l.draining && !l.closed }
+
 // offer sends the copy, or lets it wait, or ends it for this subscriber alone.
 func (e *egress) offer(b *amqp.Batch, c *copyOf) {
 	if c.message.stream == nil && !e.fits(&c.message) {
@@ -147,14 +151,14 @@ func (e *egress) offer(b *amqp.Batch, c *copyOf) {
 	for {
 		epoch := e.epoch.Load()
 		l.mu.Lock()
-		direct := len(l.items) == 0 && !l.draining && !l.closed
+		direct := l.free()
 		l.mu.Unlock()
 		if direct && e.sendCopy(b, c) {
 			return
 		}
 		l.mu.Lock()
-		if direct && e.epoch.Load() != epoch && !l.closed {
-			l.mu.Unlock()
+		if l.free() && (!direct || e.epoch.Load() != epoch) {
+			l.mu.Unlock() // whoever drained it has gone meanwhile, or the subscriber has become able
 			continue
 		}
 		if l.closed || len(l.items) >= backlogLimit || l.bytes+len(c.message.payload) > backlogBytes ||
@@ -270,11 +274,17 @@ func (e *egress) endCopy(b *amqp.Batch, c *copyOf, state wire.DeliveryState) {
 	if c.message.stream != nil {
 		c.message.stream.unexpect(b)
 	}
-	if c.fan == nil {
+	e.tellCopy(b, copyRef{c.fan, c.index}, state)
+}
+
+// tellCopy tells the sender what became of a copy that this subscriber does not get, or counts it
+// where nobody waits for that.
+func (e *egress) tellCopy(b *amqp.Batch, r copyRef, state wire.DeliveryState) {
+	if r.fan == nil {
 		e.tally.dropped.Add(1)
 		return
 	}
-	copyRef{c.fan, c.index}.end(b, state)
+	r.end(b, state)
 }
 
 // drainBacklog sends what waits for this subscriber, as far as it goes.

@@ -101,10 +101,10 @@ func TestLongMessagesThatSayNotWhereTheyGo(t *testing.T) {
 		for range 12 {
 			c.write(frame{body: &wire.Transfer{More: true}, payload: make([]byte, 8000)})
 		}
+		c.write(frame{body: &wire.Transfer{}, payload: make([]byte, 10)})
 		if kind, _ := c.outcomeOf(t, uint32(id)); kind != tt.kind {
 			t.Errorf("%s: %v, want %v", tt.name, kind, tt.kind)
 		}
-		c.write(frame{body: &wire.Transfer{}, payload: make([]byte, 10)})
 	}
 	c.write(&wire.Detach{Closed: true})
 	if f := c.await(wire.CodeDetach); f.body == nil || f.body.(*wire.Detach).Error != nil {

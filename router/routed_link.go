@@ -244,9 +244,9 @@ func (e *routedEnd) OnOutcome(b *amqp.Batch, refs []uint32, o amqp.Outcome) {
 }
 
 // OnSenderState passes on what the sender says of a delivery.
-func (e *routedEnd) OnSenderState(b *amqp.Batch, in amqp.InDelivery, settled bool, state wire.DeliveryState) {
+func (e *routedEnd) OnSenderState(b *amqp.Batch, id uint32, settled bool, state wire.DeliveryState) {
 	if e.link.up.Load() {
-		e.pipe().state(b, e, in, settled, state)
+		e.pipe().state(b, e, id, settled, state)
 	}
 }
 

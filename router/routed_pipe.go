@@ -13,12 +13,12 @@ import (
 // waits for the window of the session that it leaves by; what waits narrows the window of
 // the session that it came by.
 type pipe struct {
-	mu      sync.Mutex // guards all below
-	items   []pipeItem // from next on
-	next    int
-	awaited map[uint32]uint32 // id in the session that leaves, of deliveries that came and somebody asks for
-	over    bool              // nothing passes any more
-	timer   *time.Timer       // until what waits is given up
+	mu     sync.Mutex // guards all below
+	items  []pipeItem // from next on
+	next   int
+	unsent map[uint32]unsent // by their id: deliveries of which something is said behind them
+	over   bool              // nothing passes any more
+	timer  *time.Timer       // until what waits is given up
 }
 
 // pipeItem is something that waits.
@@ -28,14 +28,20 @@ type pipeItem struct {
 	frame   amqp.RawOut // transfer: what is left of it
 	held    int         // bytes that count
 	flow    wire.Flow
-	id      uint32 // state: of the delivery that came
-	ref     uint32 // state: of the delivery that left, if known
-	known   bool
+	id      uint32 // state: of the delivery that came, if it is unsent
+	ref     uint32 // state: of the delivery that left, else
+	unsent  bool   // state: it waits in front of it
 	settled bool
 	state   wire.DeliveryState
 	closed  bool // detach
 	err     *wire.Error
 	session *amqp.Session // end
+}
+
+// unsent is a delivery that waits, while what its sender has said of it waits behind it.
+type unsent struct {
+	ref  uint32 // its id in the session that it leaves by, once it has left
+	said int    // how many items wait for that
 }
 
 type pipeKind uint8
@@ -107,8 +113,9 @@ func (p *pipe) send(b *amqp.Batch, e *routedEnd, f *amqp.RawOut) bool {
 		e.sending = f.ID
 		if !f.Transfer.Settled.V {
 			e.raw.SetRef(f.Ref, f.ID)
-			if _, ok := p.awaited[f.Ref]; ok {
-				p.awaited[f.Ref] = f.ID
+			if u, ok := p.unsent[f.Ref]; ok {
+				u.ref = f.ID
+				p.unsent[f.Ref] = u
 			}
 		}
 	}
@@ -134,27 +141,30 @@ func (p *pipe) flow(b *amqp.Batch, e *routedEnd, f *wire.Flow) {
 	p.add(e, it)
 }
 
-// state takes what a sender says of a delivery, behind what it has sent.
-func (p *pipe) state(b *amqp.Batch, e *routedEnd, in amqp.InDelivery, settled bool, state wire.DeliveryState) {
+// state takes what a sender says of a delivery, behind what it has sent. Whether the delivery
+// has left is asked for with the mutex held, under which it leaves.
+func (p *pipe) state(b *amqp.Batch, e *routedEnd, id uint32, settled bool, state wire.DeliveryState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	known := in.Context != nil
 	if p.over {
 		return
 	}
+	ref, left := e.raw.Ref(id)
 	if p.idle() {
-		if known {
-			e.other().raw.Tell(b, []uint32{in.Ref}, settled, state)
+		if left {
+			e.other().raw.Tell(b, []uint32{ref}, settled, state)
 		}
 		return
 	}
-	if !known {
-		if p.awaited == nil {
-			p.awaited = make(map[uint32]uint32)
+	if !left {
+		if p.unsent == nil {
+			p.unsent = make(map[uint32]unsent)
 		}
-		p.awaited[in.ID] = 0
+		u := p.unsent[id]
+		u.said++
+		p.unsent[id] = u
 	}
-	p.add(e, pipeItem{kind: pipeState, id: in.ID, ref: in.Ref, known: known, settled: settled, state: state.Clone(), held: pipeItemSize})
+	p.add(e, pipeItem{kind: pipeState, id: id, ref: ref, unsent: !left, settled: settled, state: state.Clone(), held: pipeItemSize})
 }
 
 // detach detaches the other end of a link behind what was sent by it.
@@ -224,16 +234,10 @@ func (p *pipe) emit(b *amqp.Batch, it *pipeItem) bool {
 	case pipeFlow:
 		it.end.other().raw.Flow(b, &it.flow)
 	case pipeState:
-		id, ok := it.ref, it.known
-		if !ok {
-			id, ok = p.awaited[it.id]
-			if it.settled {
-				delete(p.awaited, it.id)
-			}
+		if it.unsent {
+			it.ref = p.leftAs(it.id)
 		}
-		if ok {
-			it.end.other().raw.Tell(b, []uint32{id}, it.settled, it.state)
-		}
+		it.end.other().raw.Tell(b, []uint32{it.ref}, it.settled, it.state)
 	case pipeDetach:
 		it.end.leave(b, it.closed, it.err)
 	case pipeEnd:
@@ -242,6 +246,18 @@ func (p *pipe) emit(b *amqp.Batch, it *pipeItem) bool {
 		it.session.End(b, it.err)
 	}
 	return true
+}
+
+// leftAs is the id by which a delivery has left that was unsent when something was said of it.
+// The caller holds mu.
+func (p *pipe) leftAs(id uint32) uint32 {
+	u := p.unsent[id]
+	if u.said--; u.said == 0 {
+		delete(p.unsent, id)
+	} else {
+		p.unsent[id] = u
+	}
+	return u.ref
 }
 
 // release gives back what an item held. The caller holds mu.
@@ -260,7 +276,7 @@ func (p *pipe) cut(b *amqp.Batch) {
 	for ; !p.idle(); p.next++ {
 		p.release(b, &p.items[p.next])
 	}
-	p.items, p.next, p.awaited = nil, 0, nil
+	p.items, p.next, p.unsent = nil, 0, nil
 	if p.timer != nil {
 		p.timer.Stop()
 	}

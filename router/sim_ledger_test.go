@@ -108,7 +108,6 @@ type letter struct {
 	crowded  bool // anonymous, with half a window of others before it
 	settled  bool // presettled
 	lastFrom bool // settled by its last frame
-	heavy    bool // its connection may hold so much that those who are slow are left behind
 
 	out *meshtest.Out // of its sender: read it with the sender's lock held, or at rest
 
@@ -126,7 +125,8 @@ type letter struct {
 	idled     bool      // nothing of it was written for so long that it may have been broken off
 }
 
-// heavy is how many bytes of waiting messages make a connection's long ones leave slow subscribers behind.
+// heavy is how many bytes of waiting messages make a connection's long ones leave slow subscribers behind:
+// also those that it sent before it held that much.
 const heavy = 512 << 10
 
 // letterCopy is a letter as one receiver got it.
@@ -198,7 +198,6 @@ func (l *ledger) send(m *letter) {
 	m.sentAt = l.tick()
 	m.sentTime, m.moved = time.Now(), time.Now()
 	m.from.app.sent += len(m.payload)
-	m.heavy = m.from.app.sent >= heavy
 	m.to.volume += len(m.payload)
 	m.to.sent++
 	l.letters = append(l.letters, m)

@@ -184,8 +184,8 @@ func (w *world) checkCopy(m *letter, c *letterCopy) {
 // became of it.
 func (w *world) checkHeard(m *letter, c *letterCopy) {
 	l := &w.ledger
-	if m.settledBySender() || !m.from.present() || m.out.LocalSettled || m.out.Aborted {
-		return
+	if m.settledBySender() || !m.from.present() || m.out.LocalSettled || !m.out.Complete {
+		return // nothing is said of what has not come whole
 	}
 	settled := c.ended && len(c.said) > 0 || c.in.Settled && c.in.Complete
 	switch {
@@ -210,7 +210,7 @@ func (w *world) checkFanned(m *letter) {
 			continue
 		}
 		c := m.copyOf(r)
-		if c == nil && r.free() && !m.heard && !m.exceeds(r) && !m.heavy && m.to.sent < backlog {
+		if c == nil && r.free() && !m.heard && !m.exceeds(r) && m.from.app.sent < heavy && m.to.sent < backlog {
 			l.violation("%v is there and could take %v", r, m)
 		}
 		silent = silent || c == nil || !c.in.Settled && len(c.said) == 0

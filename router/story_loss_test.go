@@ -82,9 +82,9 @@ func TestLostHalfSent(t *testing.T) {
 		o := p.begin(long(200_000), 100_000)
 		equal(s, "begun", len(c.got), 1)
 		lose(c)
-		failed(s, "what was half sent", o)
 		other := s.app("other").consumer("q", 5)
 		p.write(o, 200_000)
+		failed(s, "what was half sent, once it has come whole", o)
 		equal(s, "the rest of it at another", len(other.got), 0)
 		after := p.send(text("after"))
 		equal(s, "what follows", other.bodies(), "after")
@@ -114,6 +114,7 @@ func TestLostByAReceiverThatWantsThemSettled(t *testing.T) {
 		ended(s, "what has left whole", whole, wire.StateAccepted)
 		half := p.begin(long(200_000), 100_000)
 		lose(c)
+		p.write(half, half.Left())
 		failed(s, "what has left half", half)
 	})
 }

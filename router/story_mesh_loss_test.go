@@ -274,9 +274,9 @@ func TestMeshLongMessageUnderWayWhenItsPathIsCut(t *testing.T) {
 				s.cut(cut[:1], cut[2:])
 				s.advance(500 * time.Millisecond)
 				equal(s.stage, "aborted at the receiver", c.got[0].Aborted, true)
-				failed(s.stage, "at the sender", o)
 				p.write(o, o.Left()) // and is thrown away
 				s.known()
+				failed(s.stage, "at the sender", o)
 				o = p.send(long(500_000))
 				s.known()
 				equal(s.stage, "the next came", c.count(), 1)

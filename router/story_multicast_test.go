@@ -2,8 +2,11 @@ package router_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/meshway/meshway/internal/meshtest"
 	"github.com/meshway/meshway/internal/wire"
@@ -155,4 +158,35 @@ func TestASlowSubscriberDoesNotHoldALongMessageUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever sends a subscriber what waited for it leaves just as another copy comes.
+func TestACopyThatComesAsTheBacklogRunsDryIsNotForgotten(t *testing.T) {
+	play(t, nil, func(s *stage) {
+		c := s.app("receiver").consumer("multicast/m", 1000)
+		senders := []*producer{s.app("one").producer("multicast/m"), s.app("two").producer("multicast/m")}
+		sent := 0
+		for range 300 {
+			c.grant(0)
+			for _, p := range senders {
+				p.app.Do(func() { p.Send(&meshtest.Out{Payload: text("waits"), Settled: true}) })
+			}
+			synctest.Wait()
+			var all sync.WaitGroup
+			all.Go(func() { c.app.Do(func() { c.SetCredit(1000) }) })
+			for _, p := range senders {
+				all.Go(func() {
+					for range 20 {
+						p.app.Do(func() { p.Send(&meshtest.Out{Payload: text("comes"), Settled: true}) })
+						runtime.Gosched()
+					}
+				})
+			}
+			all.Wait()
+			synctest.Wait()
+			sent += len(senders) * 21
+			equal(s, "have come", len(c.got), sent)
+			c.acceptAll()
+		}
+	})
 }

@@ -177,6 +177,7 @@ func TestLostHalfSentAtAnAddressThatSaysReleased(t *testing.T) {
 				p := s.app("sender").producer("released")
 				o := p.begin(long(200_000), 100_000)
 				lose(c)
+				p.write(o, o.Left())
 				ended(s, "what was half sent", o, wire.StateReleased)
 			})
 		})

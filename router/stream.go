@@ -28,11 +28,10 @@ type stream struct {
 	ended    bool
 	canceled bool // nothing more goes out
 	copies   []*streamCopy
-	expected int                 // how many copies there will be
-	late     bool                // those that have not begun never will
-	waiting  []copyRef           // copies of a multicast that could not begin at once
-	progress time.Time           // when bytes last moved
-	owed     []func(*amqp.Batch) // what its sender is to hear once it has sent all of it
+	expected int       // how many copies there will be
+	late     bool      // those that have not begun never will
+	waiting  []copyRef // copies of a multicast that could not begin at once
+	progress time.Time // when bytes last moved
 }
 
 // streamCopy is what one consumer gets of a stream. Guarded by the stream's mutex.
@@ -236,14 +235,7 @@ func (s *stream) write(b *amqp.Batch, p []byte, in *buf.Ref, last bool) {
 		copies = append([]*streamCopy(nil), copies...)
 	}
 	several := s.expected > 1
-	var owed []func(*amqp.Batch)
-	if last {
-		owed, s.owed = s.owed, nil
-	}
 	s.mu.Unlock()
-	for _, tell := range owed {
-		tell(b)
-	}
 	if kept > 0 {
 		s.in.link.Hold(kept)
 	}

@@ -224,6 +224,25 @@ func TestAnAttachIsAnsweredWithAllThatTheHandlerSays(t *testing.T) {
 	}, noCredit(), handling(func(h *recorder) { h.answer = a }))
 }
 
+// A subscriber that hears its answer, and then has another connection publish, must be found.
+func TestAnAnswerDoesNotLeaveBeforeItsHandlerIsDone(t *testing.T) {
+	opened(t, func(p *peer) {
+		early := true
+		p.h.onAttach = func(b *Batch, r *AttachRequest) {
+			p.h.accept(b, r)
+			var another Batch // of a goroutine that delivers to the same connection
+			another.touch(p.conn)
+			another.Flush()
+			early = p.conn.out.len() == 0
+		}
+		p.write(receiving("q", 0))
+		p.want("answered", takenTo("q", 0))
+		if early {
+			t.Error("the answer left while the handler was at work")
+		}
+	})
+}
+
 func TestAHandlerThatDoesNotAnswerRefuses(t *testing.T) {
 	opened(t, func(p *peer) {
 		p.write(sending("q", 0))

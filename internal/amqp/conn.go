@@ -29,8 +29,13 @@ type Config struct {
 	Delay            func(time.Duration)
 	Budget           *Budget // of the process, for what handlers hold; nil is no limit
 	MaxSessionFrames uint32  // most frames of incoming-window; 0 leaves it to the engine
-	NamesBySession   bool    // links are told apart by session and name, for a peer that speaks for many
-	HoldBySession    bool    // what handlers hold narrows the window of its own session, not of all
+	// WideWindows lets windows follow the size of frames and credit alone, however much that may
+	// be in large ones: for a peer that sends long messages on sessions for them, see
+	// [Session.ForLong], or whose messages never wait here.
+	WideWindows    bool
+	NamesBySession bool // links are told apart by session and name, for a peer that speaks for many
+	HoldBySession  bool // what handlers hold narrows the window of its own session, not of all
+	TellEarly      bool // outcomes may be told before the last frame: the peer is ready for that, see early
 	// Overrun lets a link send as much again as its window beyond its credit before that
 	// costs it: some brokers lose count of what is on its way inside of them.
 	Overrun     bool
@@ -64,7 +69,8 @@ type Handler interface {
 	// not been sent yet: an error refuses the connection.
 	OnOpen(c *Conn, b *Batch) *wire.Error
 	// OnAttach is called when the peer attaches a link: answer with one of the
-	// request's methods before returning.
+	// request's methods before returning. The answer is not written until then: whoever
+	// hears it finds all done that was done for the link.
 	OnAttach(b *Batch, r *AttachRequest)
 	// OnFault is called once for each violation that was answered with an error
 	// on the wire; scope is "connection", "session N" or "link NAME".
@@ -132,6 +138,7 @@ type Conn struct {
 	out      output // encoded, not yet handed to the socket
 	rest     *rest  // of a write, that waits for the poller to find room
 	writing  bool   // somebody is in a write; only that one swaps out
+	withheld bool   // an answer in out must not be written yet: see Handler.OnAttach
 	gone     bool   // all is over: whoever ends the last write closes the socket
 	wroteNow bool   // something was written since the last timer tick
 	dead     bool   // the socket is shut; nothing is encoded any more

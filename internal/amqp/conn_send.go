@@ -232,8 +232,11 @@ func (c *Conn) flush(b *Batch) {
 }
 
 // takeOut encodes what is pending and takes the output for writing, if there is
-// any. The caller holds mu, and is the writer from here on.
+// any that may be written. The caller holds mu, and is the writer from here on.
 func (c *Conn) takeOut() (out output, any bool) {
+	if c.withheld {
+		return output{}, false
+	}
 	c.encodePending()
 	if c.out.len() == 0 {
 		return output{}, false

@@ -136,9 +136,9 @@ func (m *meter) gauge(clock *Clock, unsettled uint32) Gauge {
 	return g
 }
 
-// countBegun counts a delivery that begins, and makes its record if it is unsettled, nil
-// if not. The caller holds mu.
-func (l *Receiver) countBegun(id uint32) *inRecord {
+// countBegun counts a delivery that begins, of which more frames may follow, and makes its
+// record if it is unsettled, nil if not. The caller holds mu.
+func (l *Receiver) countBegun(id uint32, more bool) *inRecord {
 	now := l.session.conn.delivering()
 	l.count.Deliveries++
 	if l.deliveryCount == l.limit {
@@ -151,6 +151,9 @@ func (l *Receiver) countBegun(id uint32) *inRecord {
 	}
 	r := l.session.incoming.put(id)
 	r.link, r.born = l, uint16(now)
+	if more && !l.session.conn.cfg.TellEarly {
+		r.flags = inMidway
+	}
 	if c := l.session.conn; now != c.sample.at && c.cfg.Delay != nil && c.sample.take(now) {
 		r.flags |= inSample
 	}

@@ -33,7 +33,8 @@
 //	poller_load_linux.go  which poller has which
 //	conn_timer.go    idle-time-out both ways, handshake deadline
 //	tap.go           whoever wants to see each frame
-//	session.go       begin, end, windows
+//	session.go       begin, end
+//	session_window.go  how many frames may come
 //	link.go          attach, detach, names
 //	receiver.go      links by which messages come in: credit granted, outcomes sent
 //	sender.go        links by which messages go out: credit used, outcomes received

@@ -84,6 +84,10 @@ func (c *Conn) recvAttach(w *work, ch uint16, p *wire.Attach, odd *wire.Terminus
 		return nil
 	}
 	c.h.OnAttach(&w.batch, r)
+	c.mu.Lock()
+	c.withheld = false
+	c.mu.Unlock()
+	w.batch.touch(c)
 	if !r.answered {
 		r.Refuse(&w.batch, newError(wire.CondInternalError, "the attach was not answered"))
 	}
@@ -252,6 +256,7 @@ func (r *AttachRequest) accept(b *Batch, l *link, a *Answer) error {
 	l.remote = r.Attach.Handle
 	r.Session.byHandle.set(l.remote, l)
 	c.joined(l)
+	c.withheld = true
 	b.touch(c)
 	return nil
 }

@@ -152,6 +152,7 @@ func (p *peer) write(frames ...any) {
 // listen waits until the engine has nothing more to do, and takes what it wrote.
 func (p *peer) listen() {
 	synctest.Wait()
+	checkCredit(p.t, p.conn)
 	data, eof := p.nc.in.take()
 	p.in = append(p.in, data...)
 	p.read = append(p.read, data...)

@@ -38,9 +38,9 @@ type RawHandler interface {
 	// What the peer says of deliveries that we sent, and that they are lost when the
 	// link has ended.
 	Origin
-	// OnSenderState tells what the peer says of a delivery that it sent. Its Ref is that
-	// which SetRef gave it, if its Context is set.
-	OnSenderState(b *Batch, in InDelivery, settled bool, state wire.DeliveryState)
+	// OnSenderState tells what the peer says of a delivery that it sent. SetRef and Ref know
+	// the delivery until it returns, also one that is settled.
+	OnSenderState(b *Batch, id uint32, settled bool, state wire.DeliveryState)
 	// OnSendable is as that of a [SenderHandler].
 	OnSendable(b *Batch)
 	// OnEnd is called once, when nothing comes any more.
@@ -82,7 +82,7 @@ func (rawIn) OnTransfer(*Batch, *Delivery) {}
 
 // OnSenderState hands it over.
 func (r rawIn) OnSenderState(b *Batch, in InDelivery, settled bool, state wire.DeliveryState) {
-	r.h.OnSenderState(b, in, settled, state)
+	r.h.OnSenderState(b, in.ID, settled, state)
 }
 
 // OnDetach hands it over.

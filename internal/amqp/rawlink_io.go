@@ -20,14 +20,17 @@ func (l *Receiver) recvRaw(w *work, t *wire.Transfer, payload []byte) error {
 		c.mu.Unlock()
 		return err
 	}
+	if t.Settled.V || t.Aborted {
+		l.settled = true
+		l.forgetRaw(l.partialID)
+	}
+	if !first && (!t.More || t.Aborted) {
+		l.whole(&w.batch)
+	}
 	l.size += uint64(len(payload))
 	if l.maxMessage > 0 && l.size > l.maxMessage && !t.Aborted {
 		c.mu.Unlock()
 		return l.tooLarge(w)
-	}
-	if t.Settled.V || t.Aborted {
-		l.settled = true
-		l.forgetRaw(l.partialID)
 	}
 	c.mu.Unlock()
 	l.partial = t.More && !t.Aborted
@@ -44,7 +47,7 @@ func (l *Receiver) beginRaw(t *wire.Transfer) error {
 	if err := l.numbered(t); err != nil {
 		return err
 	}
-	l.countBegun(l.partialID)
+	l.countBegun(l.partialID, t.More)
 	if !l.settled {
 		l.outstanding++
 	}
@@ -60,6 +63,17 @@ func (l *Receiver) forgetRaw(id uint32) {
 	}
 }
 
+// leftRaw ends a delivery that its sender has settled, now that the handler has heard of it.
+func (l *Receiver) leftRaw(id uint32) {
+	s := l.session
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if r := s.incoming.get(id); r != nil && r.link == l {
+		l.over(r)
+		s.incoming.remove(id)
+	}
+}
+
 // takeFlow notes what the peer says of its link. The caller holds mu.
 func (r *RawLink) takeFlow(p *wire.Flow) {
 	if l := r.link.recv; l != nil {
@@ -69,7 +83,7 @@ func (r *RawLink) takeFlow(p *wire.Flow) {
 	}
 }
 
-// SetRef keeps a ref with an unsettled delivery that came in, for OnSenderState.
+// SetRef keeps a ref with an unsettled delivery that came in, for Ref.
 func (r *RawLink) SetRef(id, ref uint32) {
 	s := r.link.session
 	s.conn.mu.Lock()
@@ -77,6 +91,19 @@ func (r *RawLink) SetRef(id, ref uint32) {
 	if rec := s.incoming.get(id); rec != nil && rec.link == r.link.recv {
 		rec.context, rec.ref = r, ref
 	}
+}
+
+// Ref is what SetRef has kept with an unsettled delivery that came in; false if nothing has been
+// yet, or it is over.
+func (r *RawLink) Ref(id uint32) (ref uint32, ok bool) {
+	s := r.link.session
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	rec := s.incoming.get(id)
+	if rec == nil || rec.link != r.link.recv || rec.context == nil {
+		return 0, false
+	}
+	return rec.ref, true
 }
 
 // Hold and Unhold count what waits in the handler as those of a [Receiver] do.
@@ -200,44 +227,49 @@ func (l *Sender) forgetRaw(id uint32) {
 }
 
 // Tell tells the peer a state of deliveries, settled or not: of those that it sent, where
-// we receive, else of those that we sent. Those that are over are passed over.
+// we receive, else of those that we sent. Those that are over are passed over. An outcome or a
+// settlement of what the peer sends is said when the delivery's last frame has come: see early.
 func (r *RawLink) Tell(b *Batch, ids []uint32, settled bool, state wire.DeliveryState) {
-	l := r.link
-	s := l.session
-	c := s.conn
+	c := r.link.session.conn
 	c.mu.Lock()
 	for _, id := range ids {
-		if !settled && c.out.len() > outLimit/2 || !r.says(id, state) {
+		if !settled && c.out.len() > outLimit/2 || !r.alive(id) {
 			continue // who does not read need not hear of everything on the way there
 		}
-		c.noteState(s, l.role(), id, settled, state, state.Kind == wire.StateTransactional) // it counts, outcome or not [4.4.2]
-		switch {
-		case !settled:
-		case l.recv != nil:
-			l.recv.forgetRaw(id)
-		default:
-			l.send.forgetRaw(id)
+		if r.link.recv == nil || !r.link.recv.holdRaw(id, settled, state) {
+			r.say(id, settled, state)
 		}
 	}
 	c.mu.Unlock()
 	b.touch(c)
 }
 
-// says notes our state of a delivery, if it is not over. The caller holds mu.
-func (r *RawLink) says(id uint32, state wire.DeliveryState) bool {
+// alive says whether the delivery is one of the link's, and not over. The caller holds mu.
+func (r *RawLink) alive(id uint32) bool {
 	s := r.link.session
-	if r.link.recv != nil {
+	if l := r.link.recv; l != nil {
 		rec := s.incoming.get(id)
-		if rec == nil || rec.link != r.link.recv {
-			return false
-		}
-		if state.Terminal() {
-			rec.told = state.Kind
-		}
-		return true
+		return rec != nil && rec.link == l && !rec.is(inDone|inLeft)
 	}
 	rec := s.outgoing.get(id)
 	return rec != nil && rec.link == r.link.send
+}
+
+// say tells the peer our state of a delivery that is alive. The caller holds mu.
+func (r *RawLink) say(id uint32, settled bool, state wire.DeliveryState) {
+	l := r.link
+	s := l.session
+	if l.recv != nil && state.Terminal() {
+		s.incoming.get(id).told = state.Kind
+	}
+	s.conn.noteState(s, l.role(), id, settled, state, state.Kind == wire.StateTransactional) // it counts, outcome or not [4.4.2]
+	switch {
+	case !settled:
+	case l.recv != nil:
+		l.recv.forgetRaw(id)
+	default:
+		l.send.forgetRaw(id)
+	}
 }
 
 // Flow tells the link's state as f has it, the session's fields aside. While the peer
@@ -285,6 +317,7 @@ func (r *RawLink) grant(f *wire.Flow) {
 		f.LinkCredit.V = 0
 	}
 	l.limit = f.DeliveryCount.Or(r.first) + f.LinkCredit.V
+	l.recount()
 	if serialLess(l.ceiling, l.limit) {
 		l.ceiling = l.limit
 	}

@@ -14,7 +14,17 @@ import (
 //	frame 5 [first] [last] [settled] [aborted] "hel"
 //	outcome 7 settled accepted; 5 is settled accepted [ref 9]
 //	end [detached] [closed] [CONDITION]
-type rawEnd struct{ h *recorder }
+type rawEnd struct {
+	h     *recorder
+	link  *RawLink
+	onSay func(b *Batch, id uint32) // the sender says something of a delivery
+}
+
+func newRawLink(h *recorder) *RawLink {
+	e := &rawEnd{h: h}
+	e.link = NewRawLink(e)
+	return e.link
+}
 
 func (e *rawEnd) OnAnswer(_ *Batch, p *wire.Attach) { e.h.say("answer %s", p.Name) }
 
@@ -43,10 +53,13 @@ func (e *rawEnd) OnFrame(_ *Batch, f *RawFrame) {
 
 func (e *rawEnd) OnOutcome(b *Batch, refs []uint32, o Outcome) { e.h.OnOutcome(b, refs, o) }
 
-func (e *rawEnd) OnSenderState(_ *Batch, in InDelivery, settled bool, state wire.DeliveryState) {
-	text := fmt.Sprintf("%d is%s %v", in.ID, settledText(settled), state.Kind)
-	if in.Context != nil {
-		text += fmt.Sprintf(" ref %d", in.Ref)
+func (e *rawEnd) OnSenderState(b *Batch, id uint32, settled bool, state wire.DeliveryState) {
+	text := fmt.Sprintf("%d is%s %v", id, settledText(settled), state.Kind)
+	if e.onSay != nil {
+		e.onSay(b, id)
+	}
+	if ref, ok := e.link.Ref(id); ok {
+		text += fmt.Sprintf(" ref %d", ref)
 	}
 	e.h.say("%s", text)
 }
@@ -61,7 +74,7 @@ func (e *rawEnd) OnEnd(_ *Batch, end RawEnd) {
 func raw(p *peer) func(i int) *RawLink {
 	var links []*RawLink
 	p.h.onAttach = func(b *Batch, r *AttachRequest) {
-		l := NewRawLink(&rawEnd{p.h})
+		l := newRawLink(p.h)
 		if err := r.AcceptRaw(b, l, 0); err != nil {
 			p.t.Errorf("accept: %v", err)
 		}
@@ -142,9 +155,20 @@ func TestFramesOfARawLinkAreHandedOverOneByOne(t *testing.T) {
 		if n := link(0).Unsettled(); n != 0 {
 			t.Errorf("%d are unsettled", n)
 		}
-		p.write(message(0, 4, "g"), message(0, 5, "too many"))
+		l := link(0)
+		l.h.(*rawEnd).onSay = func(b *Batch, id uint32) {
+			l.SetRef(id, 11)
+			l.Tell(b, []uint32{id}, true, wire.Accepted)
+		}
+		p.write(message(0, 4, "g"), &wire.Disposition{First: 4, Settled: true, State: wire.Released})
+		p.heard("one that leaves just as its sender settles it is known until that is heard", `frame 4 first last "g"`, "4 is settled released ref 11")
+		p.wantIdle("nothing is said of what its sender has settled")
+		if n := link(0).Unsettled(); n != 0 {
+			t.Errorf("%d are unsettled", n)
+		}
+		p.write(message(0, 5, "too many"))
 		p.want("credit is kept to", &wire.Detach{Closed: true, Error: refused(wire.CondTransferLimitExceeded)})
-		p.heard("and its other end hears why", `frame 4 first last "g"`, `fault link "q" amqp:link:transfer-limit-exceeded`, "end amqp:link:transfer-limit-exceeded")
+		p.heard("and its other end hears why", `fault link "q" amqp:link:transfer-limit-exceeded`, "end amqp:link:transfer-limit-exceeded")
 	})
 }
 
@@ -188,13 +212,13 @@ func TestARawLinkThatWasGivenUpIsDetachedWhenTheAnswerComes(t *testing.T) {
 	dialogue(t, func(p *peer) {
 		p.open()
 		s := p.ours(&wire.Begin{IncomingWindow: 100})
-		l := NewRawLink(&rawEnd{p.h})
+		l := newRawLink(p.h)
 		ask := &wire.Attach{Name: "q", Role: wire.RoleReceiver, Source: &wire.Source{Address: wire.Some("q")}}
 		p.do(func(b *Batch) {
 			if err := s.AttachRaw(b, l, ask); err != nil {
 				t.Error(err)
 			}
-			if err := s.AttachRaw(b, NewRawLink(&rawEnd{p.h}), ask); err == nil {
+			if err := s.AttachRaw(b, newRawLink(p.h), ask); err == nil {
 				t.Error("two links of one name on a session")
 			}
 			l.Flow(b, &wire.Flow{LinkCredit: wire.Some[uint32](2)})
@@ -205,7 +229,7 @@ func TestARawLinkThatWasGivenUpIsDetachedWhenTheAnswerComes(t *testing.T) {
 		p.wantIdle("both have said all")
 		p.heard("its other end hears of the end alone", "end detached closed")
 		p.do(func(b *Batch) {
-			if err := s.AttachRaw(b, NewRawLink(&rawEnd{p.h}), ask); err != nil {
+			if err := s.AttachRaw(b, newRawLink(p.h), ask); err != nil {
 				t.Errorf("the name is free again: %v", err)
 			}
 		})
@@ -218,7 +242,7 @@ func TestARawLinkThatWasGivenUpIsDetachedWhenTheAnswerComes(t *testing.T) {
 func TestAFlowBeforeThePeersBeginDoesNotSayWhatComesNext(t *testing.T) {
 	dialogue(t, func(p *peer) {
 		p.open()
-		l := NewRawLink(&rawEnd{p.h})
+		l := newRawLink(p.h)
 		p.do(func(b *Batch) {
 			s, _ := p.conn.Begin(b)
 			_ = s.AttachRaw(b, l, &wire.Attach{Name: "q", Role: wire.RoleReceiver})

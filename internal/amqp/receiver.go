@@ -30,7 +30,9 @@ type Receiver struct {
 	ceiling     uint32 // the highest limit ever told, or some more; what is excess is judged by it
 	window      uint32 // deliveries that may be unfinished at a time; 0 stops credit
 	outstanding uint32 // deliveries begun and not finished
+	counted     int32  // what the session's credit has of this link
 	excused     uint32 // unsettled deliveries that count no more for credit, and are not over
+	early       *early // what is said of the delivery whose frames are arriving, once all have; nil if nothing is
 	flowPending bool
 	anchored    bool // deliveryCount is known: the peer's attach has arrived
 }
@@ -85,10 +87,12 @@ type inFlags uint8
 
 const (
 	inExcused inFlags = 1 << iota // it counts no more for credit
-	inDone                        // our side is settled; only the sender's settlement is awaited [2.6.12]
+	inDone                        // our side is settled; only the sender's settlement [2.6.12] or its last frame is awaited
 	inSaid                        // the sender has said a terminal state, which does not change any more [3.4]
 	inSample                      // it is measured how long it takes
 	inFirst                       // its sender wants it settled at once, whatever the link does otherwise [2.7.5]
+	inLeft                        // of a raw link: the sender has settled it, and the handler is about to hear of it
+	inMidway                      // its last frame has not come, and its sender is to hear of its end behind that
 )
 
 func (r *inRecord) is(f inFlags) bool { return r.flags&f != 0 }
@@ -239,6 +243,8 @@ func (l *Receiver) encodeFlow() {
 		return
 	}
 	l.limit = l.creditLimit()
+	l.recount()
+	l.session.widen(uint32(l.counted))
 	most := l.limit
 	if l.session.conn.cfg.Overrun {
 		most += l.window
@@ -249,7 +255,7 @@ func (l *Receiver) encodeFlow() {
 	f := l.session.flow()
 	f.Handle = wire.Some(l.local)
 	f.DeliveryCount = wire.Opt[uint32]{V: l.deliveryCount, OK: l.anchored}
-	f.LinkCredit = wire.Some(uint32(max(serialDiff(l.limit, l.deliveryCount), 0)))
+	f.LinkCredit = wire.Some(uint32(l.counted))
 	l.session.conn.appendFlow(l.session, &f)
 }
 
@@ -371,7 +377,8 @@ func (l *Receiver) Excuse(b *Batch, match func(context any) bool) (n int) {
 }
 
 // Update tells the sender the state of deliveries, settled or not; those that
-// are over already are passed over. It returns how many were settled by it.
+// are over already are passed over. It returns how many were settled by it. An outcome
+// or a settlement is said when the delivery's last frame has come: see early.
 func (l *Receiver) Update(b *Batch, ids []uint32, settled bool, state wire.DeliveryState) int {
 	return l.update(b, ids, settled, false, state)
 }
@@ -392,35 +399,46 @@ func (l *Receiver) update(b *Batch, ids []uint32, settled, lost bool, news wire.
 		if r == nil || r.is(inDone) || r.link != l {
 			continue
 		}
-		state := news
-		stands := r.told != wire.StateNone && (lost || r.told != state.Kind)
-		if stands {
-			state = again(r.told)
-		} else if state.Terminal() {
-			r.told = state.Kind
-		}
 		if settled {
 			n++
-			l.countOutcome(r)
 		}
-		if !settled || l.second && !r.is(inFirst) && r.told != wire.StateNone {
-			// [2.6.12] In second mode the sender settles first; ours follows when it has.
-			if settled {
-				r.flags |= inDone
-				r.context = nil
-			}
-			if !stands {
-				c.noteDisposition(s, wire.RoleReceiver, id, false, state)
-			}
+		if r.is(inMidway) && l.hold(r, settled, lost, news) {
 			continue
 		}
-		l.over(r)
-		s.incoming.remove(id)
-		c.noteDisposition(s, wire.RoleReceiver, id, true, state)
+		l.say(id, r, settled, lost, news)
 	}
 	c.mu.Unlock()
 	b.touch(c)
 	return n
+}
+
+// say tells the sender the state of a delivery. The caller holds mu.
+func (l *Receiver) say(id uint32, r *inRecord, settled, lost bool, state wire.DeliveryState) {
+	s := l.session
+	c := s.conn
+	stands := r.told != wire.StateNone && (lost || r.told != state.Kind)
+	if stands {
+		state = again(r.told)
+	} else if state.Terminal() {
+		r.told = state.Kind
+	}
+	if settled {
+		l.countOutcome(r)
+	}
+	if !settled || l.second && !r.is(inFirst) && r.told != wire.StateNone {
+		// [2.6.12] In second mode the sender settles first; ours follows when it has.
+		if settled {
+			r.flags |= inDone
+			r.context = nil
+		}
+		if !stands {
+			c.noteDisposition(s, wire.RoleReceiver, id, false, state)
+		}
+		return
+	}
+	l.over(r)
+	s.incoming.remove(id)
+	c.noteDisposition(s, wire.RoleReceiver, id, true, state)
 }
 
 // again is an outcome that was told before, as far as it can be said without what

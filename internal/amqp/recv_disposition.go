@@ -120,9 +120,12 @@ func (s *Session) recvSenderStates(w *work, first, last uint32, settled bool, st
 		if !r.is(inDone) && news {
 			told = append(told, toldIn{r.link, InDelivery{ID: id, Context: r.context, Ref: r.ref}})
 		}
-		if settled {
+		switch {
+		case settled && r.link.raw != nil && !r.is(inDone):
+			r.flags |= inLeft
+		case settled:
 			l := r.link
-			if r.is(inDone) {
+			if r.is(inDone) && !r.is(inMidway) {
 				// [2.6.12] Both sides are settled now.
 				c.noteDisposition(s, wire.RoleReceiver, id, true, state)
 			}
@@ -133,6 +136,9 @@ func (s *Session) recvSenderStates(w *work, first, last uint32, settled bool, st
 	c.mu.Unlock()
 	for _, t := range told {
 		t.link.h.OnSenderState(&w.batch, t.in, settled, state)
+		if settled && t.link.raw != nil {
+			t.link.leftRaw(t.in.ID)
+		}
 	}
 }
 

@@ -111,6 +111,7 @@ func (l *Receiver) recvSenderFlow(p *wire.Flow) {
 	}
 	if ahead := serialDiff(p.DeliveryCount.V, l.deliveryCount); ahead > 0 && serialDiff(l.ceiling, p.DeliveryCount.V) >= 0 {
 		l.deliveryCount = p.DeliveryCount.V
+		l.recount()
 		l.extend()
 	}
 }

@@ -25,7 +25,7 @@ func (c *Conn) recvTransfer(w *work, ch uint16, t *wire.Transfer, payload []byte
 		c.mu.Unlock()
 		return s.fault(wire.CondWindowViolation, "transfer %d is past the incoming-window", s.nextIncomingID)
 	}
-	s.countFrame(len(payload))
+	s.countFrame(len(payload), lk != nil && lk.recv != nil && !lk.recv.partial)
 	if lk == nil {
 		c.mu.Unlock()
 		return s.fault(wire.CondUnattachedHandle, "transfer on handle %d, which is not attached", t.Handle)
@@ -54,13 +54,16 @@ func (c *Conn) recvTransfer(w *work, ch uint16, t *wire.Transfer, payload []byte
 		c.mu.Unlock()
 		return err
 	}
+	switch {
+	case t.Aborted:
+		l.abort()
+	case !first && !t.More:
+		l.whole(&w.batch)
+	}
 	l.size += uint64(len(payload))
 	if l.maxMessage > 0 && l.size > l.maxMessage && !l.discard && !t.Aborted {
 		c.mu.Unlock()
 		return l.tooLarge(w)
-	}
-	if t.Aborted {
-		l.abort()
 	}
 	c.mu.Unlock()
 
@@ -80,19 +83,6 @@ func (c *Conn) recvTransfer(w *work, ch uint16, t *wire.Transfer, payload []byte
 	return nil
 }
 
-// countFrame moves the session's window over one frame. The caller holds mu.
-func (s *Session) countFrame(size int) {
-	s.nextIncomingID++
-	// An exponential mean of the last 16 or so, at least one so that nothing is
-	// divided by zero.
-	avg := int(s.avgFrame)
-	s.avgFrame = uint32(max(avg+(size+transferOverhead-avg)/16, 64))
-	s.extendWindow()
-}
-
-// transferOverhead is about what a transfer frame has before its payload.
-const transferOverhead = 32
-
 // numbered checks the number of a delivery that begins, and its credit, and makes it the
 // one that is arriving. The caller holds mu.
 func (l *Receiver) numbered(t *wire.Transfer) error {
@@ -108,7 +98,7 @@ func (l *Receiver) numbered(t *wire.Transfer) error {
 		return l.fault(wire.CondTransferLimitExceeded, "delivery %d without credit", id)
 	}
 	s.lastDelivery, s.anyDelivery = id, true
-	l.deliveryCount++
+	l.useCredit()
 	l.partialID, l.settled, l.size = id, t.Settled.V, 0
 	if t.More {
 		l.partialTag, l.partialFormat = crc32.ChecksumIEEE(t.DeliveryTag), t.MessageFormat.V
@@ -159,7 +149,7 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 		l.noteFlow() // it crossed the flow that took credit back; its sender may count wrongly
 	}
 	l.extend() // what was too little to tell may be worth it now
-	if r := l.countBegun(l.partialID); r != nil && t.RcvSettleMode.OK && t.RcvSettleMode.V == wire.RcvFirst {
+	if r := l.countBegun(l.partialID, t.More); r != nil && t.RcvSettleMode.OK && t.RcvSettleMode.V == wire.RcvFirst {
 		r.flags |= inFirst
 	}
 	return nil
@@ -207,13 +197,14 @@ func (l *Receiver) settledMidway() (midway InDelivery, settled bool) {
 // abort ends a delivery without a message: it is settled by that, and gone.
 // [2.7.5] The caller holds mu.
 func (l *Receiver) abort() {
+	l.early = nil
 	if l.discard {
 		return
 	}
 	if !l.settled {
 		r := l.session.incoming.get(l.partialID)
 		if r == nil || r.link != l {
-			return // settled by us before its end
+			return // settled by its sender before
 		}
 		l.over(r)
 		l.session.incoming.remove(l.partialID)
@@ -223,7 +214,8 @@ func (l *Receiver) abort() {
 }
 
 // tooLarge is the fault of a sender that exceeds max-message-size: the delivery is
-// rejected, what was passed on of it is aborted by the link's end.
+// rejected, what was passed on of it is aborted by the link's end. If its last frame has not
+// come, the detach alone says why.
 func (l *Receiver) tooLarge(w *work) error {
 	e := newError(wire.CondMessageSizeExceeded, "delivery %d is larger than max-message-size, %d bytes", l.partialID, l.maxMessage)
 	w.ids = append(w.ids[:0], l.partialID)

@@ -368,8 +368,10 @@ func (l *Sender) encodeFlow() {
 	l.session.conn.appendFlow(l.session, &f)
 }
 
-// stop leaves neither credit nor anything outstanding. The caller holds mu.
+// stop leaves neither credit nor anything outstanding or owed. The caller holds mu.
 func (l *Sender) stop() {
+	l.session.conn.cfg.Budget.add(-len(l.owed))
+	l.owed = nil
 	l.session.conn.flights.leave(l)
 	l.outstanding = 0
 	l.limit = l.deliveryCount

@@ -127,12 +127,14 @@ func (l *Sender) Abort(b *Batch) (unsettled bool) {
 }
 
 // sendPart sends as much of a message as the session's window takes, and keeps the rest: the
-// window of some peers is never large enough for all of it. The caller holds mu, has begun the
-// delivery, and the window is open.
+// window of some peers is never large enough for all of it. Of the links of a session one at a
+// time owes something: none begins while the window is shut, and what is owed goes before others
+// do. The caller holds mu, has begun the delivery, and the window is open.
 func (l *Sender) sendPart(b *Batch, m *Outgoing) {
 	n := int(l.session.remoteWindow)*l.framePayload() - len(m.Head)
 	l.mid = true
 	l.owed = bytes.Clone(m.Payload[n:])
+	l.session.conn.cfg.Budget.add(len(l.owed))
 	l.appendTransfers(m.Head, m.Payload[:n], m.In, true, l.session.remoteWindow)
 	l.stall(b)
 }
@@ -152,6 +154,7 @@ func (l *Sender) pay() bool {
 	frames := min(l.frames(len(l.owed)), l.session.remoteWindow)
 	n := min(int(frames)*l.framePayload(), len(l.owed))
 	l.appendTransfers(nil, l.owed[:n], nil, n < len(l.owed), frames)
+	l.session.conn.cfg.Budget.add(-n)
 	if l.owed = l.owed[n:]; len(l.owed) == 0 {
 		l.mid, l.owed = false, nil
 	}

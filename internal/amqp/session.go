@@ -36,6 +36,10 @@ type Session struct {
 	nextIncomingID uint32 // transfer-id of the next frame
 	incomingEnd    uint32 // one past the last frame that the peer may send
 	avgFrame       uint32 // mean size of recent transfer frames, in bytes
+	widest         uint32 // frames of a window at the most, however much credit there is
+	widestEver     uint32 // as much as widest may become
+	credit         int64  // deliveries that the peer may begin, on all links of the session
+	pieced         bool   // frames that began no delivery have come since the window was as large as it may be
 	flowPending    bool
 	lastDelivery   uint32 // highest delivery-id seen
 	anyDelivery    bool
@@ -61,29 +65,14 @@ const (
 	asked
 )
 
-const (
-	// ourHandleMax bounds the links of a session.
-	ourHandleMax = 65535
-	// heldLimit is how many payload bytes a connection may have waiting in the
-	// router before its sessions' windows stop being extended.
-	heldLimit = 1 << 20
-	// Bounds of an incoming-window in frames: enough for a batch of small
-	// messages, and never more than the ring of deliveries should span.
-	minWindow = 16
-	maxWindow = 8192
-	// firstAvgFrame is the mean frame size assumed before there was any: a
-	// window of 256 frames.
-	firstAvgFrame = heldLimit / 256
-)
+// ourHandleMax bounds the links of a session.
+const ourHandleMax = 65535
 
 // prepare fills in what every session begins with.
 func (c *Conn) prepare(s *Session) *Session {
 	// Until the peer's begin says otherwise its handle-max is the default. [2.7.2]
-	s.conn, s.avgFrame, s.peerHandleMax = c, firstAvgFrame, 1<<32-1
-	if s.alone {
-		s.avgFrame = aloneLimit / minWindow
-	}
-	s.incomingEnd = s.window()
+	s.conn, s.peerHandleMax = c, 1<<32-1
+	s.openWindow()
 	return s
 }
 
@@ -224,53 +213,6 @@ func (c *Conn) session(ch uint16, code wire.Code) (*Session, error) {
 		return nil, connFault(wire.CondNotAllowed, "%v on channel %d, on which no session was begun", code, ch)
 	}
 	return s, nil
-}
-
-// window is how many frames the peer may send from now on: as many as fit into
-// what the connection may still hold, by the size of recent ones. The caller
-// holds mu.
-func (s *Session) window() uint32 {
-	room := s.holdLimit() - *s.holding()
-	if room <= 0 || s.conn.cfg.Budget.exhausted() {
-		return 0
-	}
-	n := min(max(uint32(room)/s.avgFrame, minWindow), maxWindow)
-	if m := s.conn.cfg.MaxSessionFrames; m > 0 {
-		n = min(n, m)
-	}
-	return n
-}
-
-// holding is the count of held bytes that narrows the session's window. The caller
-// holds mu.
-func (s *Session) holding() *int {
-	if s.conn.cfg.HoldBySession || s.alone {
-		return &s.held
-	}
-	return &s.conn.held
-}
-
-// extendWindow notes that the peer should hear of a larger incoming-window,
-// once it has used up half of what it was given. The caller holds mu.
-func (s *Session) extendWindow() {
-	if s.flowPending || s.over {
-		return
-	}
-	left, want := s.incomingEnd-s.nextIncomingID, s.window()
-	if left < want && left <= want/2 {
-		s.flowPending = true
-		s.conn.flowSess = append(s.conn.flowSess, s)
-	}
-}
-
-// grantWindow raises the window to what it may be now, never lowering it, and
-// returns it. The caller holds mu.
-func (s *Session) grantWindow() uint32 {
-	if end := s.nextIncomingID + s.window(); serialLess(s.incomingEnd, end) {
-		s.incomingEnd = end
-	}
-	s.flowPending = false
-	return s.incomingEnd - s.nextIncomingID
 }
 
 // encodeFlow tells the session's state, and asks for the peer's if that is due.

@@ -108,6 +108,9 @@ func markGone(links []*link) (ended []*link, in, out bool) {
 			l.send.stop()
 		}
 		l.gone = true
+		if l.recv != nil {
+			l.recv.recount()
+		}
 		ended = append(ended, l)
 	}
 	return ended, in, out

@@ -1,8 +1,5 @@
 package amqp
 
-// aloneLimit is how many payload bytes a session that counts by itself may have waiting.
-const aloneLimit = 256 << 10
-
 // propertyAlone in a begin between routers says that the session counts by itself: its
 // window is small from the beginning.
 const propertyAlone = "meshway.alone"
@@ -27,12 +24,4 @@ func (s *Session) Links() (n int) {
 	defer s.conn.mu.Unlock()
 	s.handles.each(func(uint32, *link) { n++ })
 	return n
-}
-
-// holdLimit is how many payload bytes may wait before the window is extended no more.
-func (s *Session) holdLimit() int {
-	if s.alone {
-		return aloneLimit
-	}
-	return heldLimit
 }

@@ -113,7 +113,7 @@ func TestALinkOfOursIsAnsweredWithAnUnknownTerminus(t *testing.T) {
 		p.want("it is detached", &wire.Detach{Closed: true, Error: why})
 		p.heard("and its handler hears why", `fault link "out" amqp:not-implemented`, "detach out amqp:not-implemented")
 		p.do(func(b *Batch) {
-			if err := s.AttachRaw(b, NewRawLink(&rawEnd{p.h}), sending("raw", 0)); err != nil {
+			if err := s.AttachRaw(b, newRawLink(p.h), sending("raw", 0)); err != nil {
 				p.t.Error(err)
 			}
 		})

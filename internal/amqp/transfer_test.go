@@ -217,31 +217,54 @@ func (p *peer) wantOutstanding(name string, n uint32) {
 }
 
 // A delivery that has ended, by the receiver's outcome or the sender's
-// settlement, ends once, whatever its later frames say.
+// settlement, ends once, whatever its later frames say. The outcome is said behind its last
+// frame, and not at all of one that its sender is done with by then.
 func TestADeliveryThatEndsBeforeItsLastFrame(t *testing.T) {
 	senderSettles := &wire.Disposition{Role: wire.RoleSender, First: 0, Settled: true}
-	for name, rest := range map[string][]any{
-		"and then its last frame":                 {last(0, "b")},
-		"and then its last frame, settled":        {marked(last(0, "b"))},
-		"and then a settled frame, and the last":  {marked(middle(0, "b")), last(0, "c")},
-		"and then two settled frames":             {marked(middle(0, "b")), marked(last(0, "c"))},
-		"and then it is aborted":                  {aborting(0, "")},
-		"and then it is aborted, settled":         {marked(aborting(0, ""))},
-		"and then a settled frame, and the abort": {marked(middle(0, "b")), aborting(0, "")},
-		"and then the sender settles it":          {senderSettles, last(0, "b")},
-		"and then its link is detached":           {&wire.Detach{Closed: true}},
+	rejected, over := []any{outcome(0, 0, wire.StateRejected)}, []any(nil)
+	for name, tt := range map[string]struct {
+		rest []any
+		says []any // when it was rejected
+	}{
+		"and then its last frame":                 {[]any{last(0, "b")}, rejected},
+		"and then more, and its last frame":       {[]any{middle(0, "b"), last(0, "")}, rejected},
+		"and then its last frame, settled":        {[]any{marked(last(0, "b"))}, over},
+		"and then a settled frame, and the last":  {[]any{marked(middle(0, "b")), last(0, "c")}, over},
+		"and then two settled frames":             {[]any{marked(middle(0, "b")), marked(last(0, "c"))}, over},
+		"and then it is aborted":                  {[]any{aborting(0, "")}, over},
+		"and then it is aborted, settled":         {[]any{marked(aborting(0, ""))}, over},
+		"and then a settled frame, and the abort": {[]any{marked(middle(0, "b")), aborting(0, "")}, over},
+		"and then the sender settles it":          {[]any{senderSettles, last(0, "b")}, over},
+		"and then the sender settles and aborts":  {[]any{senderSettles, aborting(0, "")}, over},
+		"and then its link is detached":           {[]any{&wire.Detach{Closed: true}}, []any{&wire.Detach{Closed: true}}},
+		"and then its session ends":               {[]any{&wire.End{}}, []any{&wire.End{}}},
 	} {
+		ends := strings.HasSuffix(name, "detached") || strings.HasSuffix(name, "ends")
 		t.Run("rejected "+name, func(t *testing.T) {
 			opened(t, func(p *peer) {
 				p.attachSender("q", 0)
 				p.write(first(0, 0, "a"))
 				p.settle("q", wire.StateRejected, 0)
-				p.want("rejected by its first frame", outcome(0, 0, wire.StateRejected))
-				p.wantOutstanding("q", 0)
-				p.write(rest...)
-				p.next() // a detach is answered
+				p.wantIdle("it has not come whole")
+				p.h.take()
+				p.write(tt.rest...)
+				p.want("its end", tt.says...)
 				p.wantIdle("nothing more is said of it")
+				if ends {
+					p.heard("nobody waits for it", "detach q")
+					return
+				}
 				p.wantOutstanding("q", 0)
+				for _, line := range p.h.take() {
+					if strings.Contains(line, "settled") || strings.Contains(line, "says") {
+						t.Errorf("the handler, for whom it was over, heard %q", line)
+					}
+				}
+				p.settle("q", wire.StateReleased, 0)
+				p.write(first(0, 1, "x"), last(0, "y"))
+				p.wantIdle("the next one is another")
+				p.settle("q", wire.StateAccepted, 1)
+				p.want("with an outcome of its own", outcome(1, 1, wire.StateAccepted))
 			})
 		})
 		t.Run("settled by its sender "+name, func(t *testing.T) {
@@ -250,8 +273,8 @@ func TestADeliveryThatEndsBeforeItsLastFrame(t *testing.T) {
 				p.write(first(0, 0, "a"), senderSettles)
 				p.heard("the sender does not care", `q 0 more "a"`, "sender of q says 0 settled none")
 				p.wantOutstanding("q", 0)
-				p.write(rest...)
-				p.next() // a detach is answered
+				p.write(tt.rest...)
+				p.next() // an end is answered
 				p.wantIdle("nothing is said of it")
 				p.wantOutstanding("q", 0)
 			})
@@ -361,11 +384,27 @@ func TestMaxMessageSize(t *testing.T) {
 		opened(t, func(p *peer) {
 			attach(p)
 			p.write(first(0, 0, "01234"), middle(0, "56789"), middle(0, "x"), last(0, strings.Repeat("y", 99)))
-			exceeded(p)
+			p.want("the link goes, with the delivery whose last frame had not come", &wire.Detach{Closed: true, Error: refused(wire.CondMessageSizeExceeded)})
 			p.write(&wire.Detach{Closed: true})
 			p.wantIdle("the rest was on its way")
 			p.heard("only what was allowed", `q 0 more "01234"`, `q 0 next more "56789"`,
 				`fault link "q" amqp:link:message-size-exceeded`, "detach q amqp:link:message-size-exceeded")
+		}, limited)
+	})
+	t.Run("by its last frame", func(t *testing.T) {
+		opened(t, func(p *peer) {
+			attach(p)
+			p.write(first(0, 0, "01234"), last(0, "56789x"))
+			exceeded(p)
+		}, limited)
+	})
+	t.Run("by the last frame of one that was released before", func(t *testing.T) {
+		opened(t, func(p *peer) {
+			attach(p)
+			p.write(first(0, 0, "01234"))
+			p.settle("q", wire.StateReleased, 0)
+			p.write(last(0, "56789x"))
+			p.want("what was said of it stands", outcome(0, 0, wire.StateReleased), &wire.Detach{Closed: true, Error: refused(wire.CondMessageSizeExceeded)})
 		}, limited)
 	})
 	t.Run("presettled", func(t *testing.T) {

@@ -140,7 +140,7 @@ func TestTransferIDsWrap(t *testing.T) {
 }
 
 // The window is as many frames as fit into what a connection may hold, by the
-// size of recent ones.
+// size of recent ones, where nothing else bounds it.
 func TestTheWindowFollowsTheSizeOfFrames(t *testing.T) {
 	for name, tt := range map[string]struct {
 		size    int
@@ -166,7 +166,7 @@ func TestTheWindowFollowsTheSizeOfFrames(t *testing.T) {
 				if n < tt.atLeast || n > tt.atMost {
 					p.t.Errorf("after frames of %d bytes the window is %d frames, want %d to %d", tt.size, n, tt.atLeast, tt.atMost)
 				}
-			}, window(1000), aboutWindows(), config(func(c *Config) { c.MaxFrameSize = 65536 }))
+			}, window(10_000), aboutWindows(), config(func(c *Config) { c.MaxFrameSize, c.WideWindows = 65536, true }))
 		})
 	}
 }

@@ -28,7 +28,7 @@ func dial(ctx context.Context, name, target string) (*client, error) {
 	}
 	c := &client{opened: make(chan struct{}), over: make(chan struct{})}
 	c.conn = amqp.NewClient(nc, &amqp.Config{
-		ContainerID: name, Hostname: target, MaxFrameSize: 64 << 10, ChannelMax: 255,
+		ContainerID: name, Hostname: target, MaxFrameSize: 64 << 10, ChannelMax: 255, WideWindows: true,
 		HandshakeTimeout: 10 * time.Second, Login: sasl.AnonymousClient{},
 	}, c)
 	c.conn.Start(func(err error) { // ends with the connection

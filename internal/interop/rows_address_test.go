@@ -127,6 +127,25 @@ func withoutAddressIsRejected(s *stage) {
 	s.equal("the next one", got[1], accepted)
 }
 
+// longWithoutAddressIsRejected: the router knows that of a long message when its beginning has
+// come, and says so behind its end. The client is not ready for it before.
+func longWithoutAddressIsRejected(s *stage) {
+	address := s.address("q")
+	r := s.receivingSide().receiver(address)
+	r.credit(1)
+	out := s.sendingSide().sender("", anonymous)
+	out.start(longMessage).wait()
+	out.send(message{Value: "hither", To: address})
+	r.wantBodies("hither")
+	r.settle(0, 1, accepted)
+	got := out.outcomes(0, 2)
+	s.equal("state", got[0].State, "rejected")
+	s.equal("the next one", got[1], accepted)
+}
+
+// longMessage is one that comes in many windows.
+var longMessage = command{Bulk: &bulk{Random: 16 << 20}}
+
 // multicastMixedOutcomes: one copy to each; rejected > accepted > modified >
 // released, and nothing is said before the last has spoken.
 func multicastMixedOutcomes(s *stage) {

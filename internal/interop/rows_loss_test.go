@@ -1,5 +1,13 @@
 package interop
 
+import (
+	"net"
+	"strconv"
+
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
+)
+
 // Rows about what is lost: ends that vanish, links that are taken or refused.
 
 // outstanding is a receiver that holds three deliveries while two more wait at
@@ -37,6 +45,59 @@ func receiverKilled(s *stage) {
 	r.wantBodies("f")
 	r.settle(0, 1, accepted)
 	out.wantOutcomes(5, accepted)
+}
+
+// receiverKilledMidway: the receiver takes the first frames of a long message, no more, and is
+// gone. The sender, which is still writing, hears of it when it is done, and can go on.
+func receiverKilledMidway(s *stage) {
+	address := s.address("q")
+	begun, kill := s.taker(address)
+	out := s.sendingSide().sender(address)
+	sending := out.start(longMessage)
+	select {
+	case <-begun:
+	case <-s.ctx.Done():
+		s.Fatal("the message has not begun")
+	}
+	kill()
+	sending.wait()
+	out.wantOutcomes(0, failed)
+
+	r := s.receivingSide().receiver(address)
+	r.credit(1)
+	out.send(texts("next")...)
+	r.wantBodies("next")
+	r.settle(0, 1, accepted)
+	out.wantOutcomes(1, accepted)
+}
+
+// taker is a receiver of our own that takes four frames and no more. begun is closed when the
+// first has come.
+func (s *stage) taker(address string) (begun <-chan struct{}, kill func()) {
+	s.Helper()
+	nc, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.router.ports[plainListener])))
+	s.check("connect a taker", err)
+	c := meshtest.NewClient(s.unique("taker"), nc, meshtest.ClientOptions{Fault: func(what string) { s.Error(what) }})
+	s.Cleanup(c.Kill)
+	first := make(chan struct{})
+	attached := make(chan struct{})
+	c.Do(func() {
+		c.Begin(meshtest.SessionOptions{Window: 4, KeepWindow: true}).AttachReceiver(meshtest.ReceiverOptions{
+			Source: meshtest.From(address), Snd: wire.SndMixed, Credit: 1,
+			OnAttach: func(*wire.Attach) { close(attached) },
+			OnTransfer: func(d *meshtest.In, payload []byte) {
+				if d.Size == len(payload) {
+					close(first)
+				}
+			},
+		})
+	})
+	select {
+	case <-attached:
+	case <-c.Ended():
+		s.Fatalf("the taker was not attached: %v", c.Err())
+	}
+	return first, c.Kill
 }
 
 func receiverDetached(s *stage) {

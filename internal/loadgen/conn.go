@@ -48,6 +48,7 @@ func newEndpoint(container, target string, login sasl.ClientMechanism, maxFrame 
 		ContainerID:      container,
 		Hostname:         host,
 		MaxFrameSize:     maxFrame,
+		WideWindows:      true,
 		ChannelMax:       1,
 		HandshakeTimeout: 10 * time.Second,
 		Login:            login,

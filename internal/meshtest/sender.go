@@ -315,6 +315,10 @@ func (s *Session) recvOutcome(id uint32, p *wire.Disposition) {
 		}
 		return
 	}
+	if !o.Complete && !o.Aborted && (p.Settled || p.State.Terminal()) {
+		// Clients wait for ever for an outcome that they heard too early.
+		s.Client.fault("disposition (%v, settled %v) of delivery %d before its last frame", p.State.Kind, p.Settled, id)
+	}
 	if p.State.Kind != wire.StateNone {
 		o.State = p.State.Clone()
 	}
