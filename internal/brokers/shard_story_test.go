@@ -148,12 +148,16 @@ func TestTenThousandKeysOverThreeBrokers(t *testing.T) {
 // with move, others take them.
 func testLostShard(ctx context.Context, t *testing.T, m *mesh, nodes []*brokertest.Rabbit) {
 	const lost, keys = 1, 60
+	s := m.sender(ctx, "A", waits)
+	m.sender(ctx, "A", moves)
 	if err := nodes[lost].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	m.routers["B"].awaitLog(t, shardNames[lost], "lost")
+	// Router A hears of it from B: what it sends there until then comes back released.
+	for _, address := range []string{waits, moves} {
+		m.routers["A"].awaitLog(t, "a shard is lost", address, shardNames[lost])
+	}
 	receipts := map[string]amqp.SendReceipt{}
-	s := m.sender(ctx, "A", waits)
 	for k := range keys {
 		r, err := keyed(ctx, s, key(k), 0)
 		if err != nil {
