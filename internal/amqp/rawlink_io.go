@@ -56,21 +56,19 @@ func (l *Receiver) beginRaw(t *wire.Transfer) error {
 
 // forgetRaw removes the record of a delivery that came in. The caller holds mu.
 func (l *Receiver) forgetRaw(id uint32) {
-	if r := l.session.incoming.get(id); r != nil && r.link == l {
+	if r := l.record(id); r != nil {
 		l.countOutcome(r)
-		l.session.incoming.remove(id)
-		l.outstanding--
+		l.end(id, r)
 	}
 }
 
 // leftRaw ends a delivery that its sender has settled, now that the handler has heard of it.
 func (l *Receiver) leftRaw(id uint32) {
-	s := l.session
-	s.conn.mu.Lock()
-	defer s.conn.mu.Unlock()
-	if r := s.incoming.get(id); r != nil && r.link == l {
-		l.over(r)
-		s.incoming.remove(id)
+	c := l.session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := l.record(id); r != nil {
+		l.end(id, r)
 	}
 }
 
@@ -88,7 +86,7 @@ func (r *RawLink) SetRef(id, ref uint32) {
 	s := r.link.session
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
-	if rec := s.incoming.get(id); rec != nil && rec.link == r.link.recv {
+	if rec := r.link.recv.record(id); rec != nil {
 		rec.context, rec.ref = r, ref
 	}
 }
@@ -99,8 +97,8 @@ func (r *RawLink) Ref(id uint32) (ref uint32, ok bool) {
 	s := r.link.session
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
-	rec := s.incoming.get(id)
-	if rec == nil || rec.link != r.link.recv || rec.context == nil {
+	rec := r.link.recv.record(id)
+	if rec == nil || rec.context == nil {
 		return 0, false
 	}
 	return rec.ref, true
@@ -220,9 +218,8 @@ func (l *Sender) beginRaw(f *RawOut) {
 
 // forgetRaw removes the record of a delivery that was sent. The caller holds mu.
 func (l *Sender) forgetRaw(id uint32) {
-	if r := l.session.outgoing.get(id); r != nil && r.link == l {
-		l.settledOut(r)
-		l.session.outgoing.remove(id)
+	if r := l.record(id); r != nil {
+		l.end(id, r)
 	}
 }
 
@@ -246,13 +243,11 @@ func (r *RawLink) Tell(b *Batch, ids []uint32, settled bool, state wire.Delivery
 
 // alive says whether the delivery is one of the link's, and not over. The caller holds mu.
 func (r *RawLink) alive(id uint32) bool {
-	s := r.link.session
 	if l := r.link.recv; l != nil {
-		rec := s.incoming.get(id)
-		return rec != nil && rec.link == l && !rec.is(inDone|inLeft)
+		rec := l.record(id)
+		return rec != nil && !rec.is(inDone|inLeft)
 	}
-	rec := s.outgoing.get(id)
-	return rec != nil && rec.link == r.link.send
+	return r.link.send.record(id) != nil
 }
 
 // say tells the peer our state of a delivery that is alive. The caller holds mu.
@@ -260,7 +255,7 @@ func (r *RawLink) say(id uint32, settled bool, state wire.DeliveryState) {
 	l := r.link
 	s := l.session
 	if l.recv != nil && state.Terminal() {
-		s.incoming.get(id).told = state.Kind
+		l.recv.record(id).told = state.Kind
 	}
 	s.conn.noteState(s, l.role(), id, settled, state, state.Kind == wire.StateTransactional) // it counts, outcome or not [4.4.2]
 	switch {

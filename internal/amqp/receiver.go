@@ -266,7 +266,7 @@ func (l *Receiver) Forwarded(b *Batch, id uint32, context any, ref uint32, held 
 	c := l.session.conn
 	c.mu.Lock()
 	l.unhold(held)
-	r := l.session.incoming.get(id)
+	r := l.record(id)
 	alive := r != nil && !r.is(inDone)
 	if alive {
 		r.context, r.ref = context, ref
@@ -347,6 +347,21 @@ func (l *Receiver) finished(n uint32) {
 	l.extend()
 }
 
+// record is that of an unsettled delivery that came by this link; nil if it is over. The caller
+// holds mu.
+func (l *Receiver) record(id uint32) *inRecord {
+	if r := l.session.incoming.get(id); r != nil && r.link == l {
+		return r
+	}
+	return nil
+}
+
+// end counts an unsettled delivery as over, and removes its record. The caller holds mu.
+func (l *Receiver) end(id uint32, r *inRecord) {
+	l.over(r)
+	l.session.incoming.remove(id)
+}
+
 // over counts an unsettled delivery as over. The caller holds mu.
 func (l *Receiver) over(r *inRecord) {
 	if r.is(inExcused) {
@@ -390,13 +405,12 @@ func (l *Receiver) Lost(b *Batch, ids []uint32, state wire.DeliveryState) int {
 }
 
 func (l *Receiver) update(b *Batch, ids []uint32, settled, lost bool, news wire.DeliveryState) int {
-	s := l.session
-	c := s.conn
+	c := l.session.conn
 	n := 0
 	c.mu.Lock()
 	for _, id := range ids {
-		r := s.incoming.get(id)
-		if r == nil || r.is(inDone) || r.link != l {
+		r := l.record(id)
+		if r == nil || r.is(inDone) {
 			continue
 		}
 		if settled {
@@ -436,8 +450,7 @@ func (l *Receiver) say(id uint32, r *inRecord, settled, lost bool, state wire.De
 		}
 		return
 	}
-	l.over(r)
-	s.incoming.remove(id)
+	l.end(id, r)
 	c.noteDisposition(s, wire.RoleReceiver, id, true, state)
 }
 

@@ -56,8 +56,7 @@ func (s *Session) recvOutcomes(w *work, first, last uint32, settled bool, state 
 			c.noteDisposition(s, wire.RoleSender, id, true, state)
 		}
 		if settled || r.origin == nil && terminal {
-			r.link.settledOut(r)
-			s.outgoing.remove(id)
+			r.link.end(id, r)
 		}
 	})
 	c.mu.Unlock()
@@ -124,13 +123,11 @@ func (s *Session) recvSenderStates(w *work, first, last uint32, settled bool, st
 		case settled && r.link.raw != nil && !r.is(inDone):
 			r.flags |= inLeft
 		case settled:
-			l := r.link
 			if r.is(inDone) && !r.is(inMidway) {
 				// [2.6.12] Both sides are settled now.
 				c.noteDisposition(s, wire.RoleReceiver, id, true, state)
 			}
-			l.over(r)
-			s.incoming.remove(id)
+			r.link.end(id, r)
 		}
 	})
 	c.mu.Unlock()

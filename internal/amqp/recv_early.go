@@ -51,7 +51,7 @@ func (l *Receiver) hold(r *inRecord, settled, lost bool, state wire.DeliveryStat
 // holdRaw is hold for a delivery of a routed link, which is alive, whether its last frame has
 // come or not.
 func (l *Receiver) holdRaw(id uint32, settled bool, state wire.DeliveryState) bool {
-	r := l.session.incoming.get(id)
+	r := l.record(id)
 	return r.is(inMidway) && l.hold(r, settled, false, state)
 }
 
@@ -60,8 +60,8 @@ func (l *Receiver) holdRaw(id uint32, settled bool, state wire.DeliveryState) bo
 func (l *Receiver) whole(b *Batch) {
 	e := l.early
 	l.early = nil
-	r := l.session.incoming.get(l.partialID)
-	if r == nil || r.link != l {
+	r := l.record(l.partialID)
+	if r == nil {
 		return
 	}
 	r.flags &^= inMidway

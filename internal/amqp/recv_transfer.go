@@ -175,20 +175,16 @@ func (l *Receiver) continues(t *wire.Transfer) (midway InDelivery, settled bool,
 // by our outcome or by the sender's disposition, does not end again. The caller
 // holds mu.
 func (l *Receiver) settledMidway() (midway InDelivery, settled bool) {
-	s := l.session
-	r := s.incoming.get(l.partialID)
-	if r == nil || r.link != l {
+	r := l.record(l.partialID)
+	if r == nil {
+		return midway, false
+	}
+	if r.is(inDone) { // only this was awaited
+		l.end(l.partialID, r)
 		return midway, false
 	}
 	midway = InDelivery{ID: l.partialID, Context: r.context, Ref: r.ref}
-	done := r.is(inDone)
-	if done { // only this was awaited
-		l.over(r)
-	}
-	s.incoming.remove(l.partialID)
-	if done {
-		return midway, false
-	}
+	l.session.incoming.remove(l.partialID) // it counts until it is finished
 	l.settled = true
 	l.count.Presettled++
 	return midway, true
@@ -201,16 +197,11 @@ func (l *Receiver) abort() {
 	if l.discard {
 		return
 	}
-	if !l.settled {
-		r := l.session.incoming.get(l.partialID)
-		if r == nil || r.link != l {
-			return // settled by its sender before
-		}
-		l.over(r)
-		l.session.incoming.remove(l.partialID)
-		return
+	if l.settled {
+		l.finished(1)
+	} else if r := l.record(l.partialID); r != nil { // else its sender has settled it before
+		l.end(l.partialID, r)
 	}
-	l.finished(1)
 }
 
 // tooLarge is the fault of a sender that exceeds max-message-size: the delivery is

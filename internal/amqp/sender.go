@@ -306,14 +306,13 @@ func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliverySt
 	s := l.session
 	c := s.conn
 	c.mu.Lock()
-	r := s.outgoing.get(id)
-	if alive = r != nil && r.link == l; alive {
+	r := l.record(id)
+	if alive = r != nil; alive {
 		if !l.detached { // else the receiver knows nothing of it any more
 			c.noteDisposition(s, wire.RoleSender, id, settled, state)
 		}
 		if settled {
-			l.settledOut(r)
-			s.outgoing.remove(id)
+			l.end(id, r)
 		}
 	}
 	c.mu.Unlock()
@@ -321,14 +320,24 @@ func (l *Sender) Update(b *Batch, id uint32, settled bool, state wire.DeliverySt
 	return alive
 }
 
-// settledOut counts an unsettled delivery as over. The caller holds mu.
-func (l *Sender) settledOut(r *outRecord) {
+// record is that of an unsettled delivery that was sent by this link; nil if it is over. The
+// caller holds mu.
+func (l *Sender) record(id uint32) *outRecord {
+	if r := l.session.outgoing.get(id); r != nil && r.link == l {
+		return r
+	}
+	return nil
+}
+
+// end counts an unsettled delivery as over, and removes its record. The caller holds mu.
+func (l *Sender) end(id uint32, r *outRecord) {
 	c := l.session.conn
 	now := c.cfg.Clock.now()
 	l.count.outcome(r.said, now-r.born)
 	l.rate.add(now)
 	c.flights.ended(l)
 	l.outstanding--
+	l.session.outgoing.remove(id)
 	l.publish()
 }
 

@@ -112,9 +112,8 @@ func (l *Sender) Abort(b *Batch) (unsettled bool) {
 	default:
 		l.appendAbort()
 	}
-	if r := s.outgoing.get(l.midID); r != nil && r.link == l && !l.midSettled {
-		l.settledOut(r)
-		s.outgoing.remove(l.midID)
+	if r := l.record(l.midID); r != nil && !l.midSettled {
+		l.end(l.midID, r)
 		unsettled = true
 	}
 	wake := l.takeWanted()
