@@ -38,12 +38,20 @@ const lookEvery = 10 * time.Second
 // are known from earlier ones.
 func NewAttacher(conn *amqp.Conn, m *Manners) *Attacher {
 	a := &Attacher{poke: make(chan struct{}, 1), over: make(chan struct{})}
-	product, _ := conn.Peer().Properties.Get("product")
-	if name, ok := product.(string); ok {
-		m.meet(name)
+	product, version := says(conn, "product"), says(conn, "version")
+	m.meet(product)
+	if miscounts(product, version) {
+		conn.CreditInRounds()
 	}
 	a.sessions = sessions{conn: conn, manners: m, changed: a.wake}
 	return a
+}
+
+// says is a text among the properties of the peer's open; empty if there is none.
+func says(conn *amqp.Conn, property string) string {
+	v, _ := conn.Peer().Properties.Get(property)
+	text, _ := v.(string)
+	return text
 }
 
 // Spec is a link to be kept attached.

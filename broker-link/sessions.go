@@ -3,6 +3,7 @@ package brokerlink
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/meshway/meshway/internal/amqp"
@@ -19,6 +20,12 @@ type Manners struct {
 // products that are known to end a session, with all of its links, when they refuse an
 // attach on it.
 var endsSessions = []string{"RabbitMQ"}
+
+// miscounts says of a product that it takes the credit of a flow as it is, and leaves out what
+// is on its way inside of it: RabbitMQ does, as long as AMQP 1.0 was a plugin of it.
+func miscounts(product, version string) bool {
+	return product == "RabbitMQ" && strings.HasPrefix(version, "3.")
+}
 
 // meet takes over what the product in a broker's open tells.
 func (m *Manners) meet(product string) {

@@ -101,9 +101,15 @@ func (l *routedLink) detachDown(b *amqp.Batch, closed bool, err *wire.Error) {
 	e, attached := l.ends[sideDown], l.attached
 	l.rs.mu.Unlock()
 	if attached {
-		e.raw.Detach(b, closed, err)
-		e.heard(b)
+		e.detach(b, closed, err)
 	}
+}
+
+// detach detaches the end of a link that has a mirror. What waits for credit there goes no further.
+func (e *routedEnd) detach(b *amqp.Batch, closed bool, err *wire.Error) {
+	e.raw.Detach(b, closed, err)
+	e.heard(b)
+	e.pipe().discard(b, e)
 }
 
 // forget takes the link out of its mirror: what its ends say is of no interest any more.
@@ -212,7 +218,9 @@ func (e *routedEnd) OnFlow(b *amqp.Batch, f *wire.Flow) {
 	case e.side == e.link.sends:
 		e.pipe().flow(b, e, f)
 	default:
-		e.other().raw.Flow(b, f)
+		o := e.other()
+		o.raw.Flow(b, f)
+		o.pipe().granted(b, o)
 	}
 }
 
@@ -302,6 +310,5 @@ func (l *routedLink) passEnd(b *amqp.Batch, e, o *routedEnd, end amqp.RawEnd) {
 		e.pipe().detach(b, e, closed, end.Err)
 		return
 	}
-	o.raw.Detach(b, closed, end.Err)
-	o.heard(b)
+	o.detach(b, closed, end.Err)
 }

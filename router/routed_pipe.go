@@ -17,8 +17,9 @@ type pipe struct {
 	items  []pipeItem // from next on
 	next   int
 	unsent map[uint32]unsent // by their id: deliveries of which something is said behind them
-	over   bool              // nothing passes any more
-	timer  *time.Timer       // until what waits is given up
+	excess map[*routedEnd]*excess
+	over   bool        // nothing passes any more
+	timer  *time.Timer // until what waits is given up
 }
 
 // pipeItem is something that waits.
@@ -72,14 +73,20 @@ func (p *pipe) transfer(b *amqp.Batch, e *routedEnd, f *amqp.RawFrame) {
 		return
 	}
 	out := amqp.RawOut{Transfer: *f.Transfer, First: f.First, Ref: f.ID, Payload: f.Payload, In: f.In}
-	if p.idle() && p.send(b, e, &out) {
+	excessive := p.excessive(e, f.First)
+	if !excessive && p.idle() && p.send(b, e, &out) {
 		return
 	}
 	// What it points to belongs to the reader.
 	out.Payload, out.In = append([]byte(nil), out.Payload...), nil
 	out.Transfer.DeliveryTag = append([]byte(nil), out.Transfer.DeliveryTag...)
 	out.Transfer.State = out.Transfer.State.Clone()
-	p.add(e, pipeItem{kind: pipeTransfer, frame: out, held: len(out.Payload) + pipeItemSize})
+	it := pipeItem{kind: pipeTransfer, frame: out, held: len(out.Payload) + pipeItemSize}
+	if excessive {
+		p.putAside(e, -1, it)
+	} else {
+		p.add(e, it)
+	}
 }
 
 // idle says that nothing waits. The caller holds mu.
@@ -126,6 +133,7 @@ func (p *pipe) send(b *amqp.Batch, e *routedEnd, f *amqp.RawOut) bool {
 func (p *pipe) flow(b *amqp.Batch, e *routedEnd, f *wire.Flow) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	f = p.withoutExcess(e, f)
 	if p.idle() {
 		e.other().raw.Flow(b, f)
 		return
@@ -150,7 +158,11 @@ func (p *pipe) state(b *amqp.Batch, e *routedEnd, id uint32, settled bool, state
 		return
 	}
 	ref, left := e.raw.Ref(id)
-	if p.idle() {
+	aside := 0
+	if !left {
+		aside = p.excess[e].behind(id)
+	}
+	if p.idle() && aside == 0 {
 		if left {
 			e.other().raw.Tell(b, []uint32{ref}, settled, state)
 		}
@@ -164,13 +176,19 @@ func (p *pipe) state(b *amqp.Batch, e *routedEnd, id uint32, settled bool, state
 		u.said++
 		p.unsent[id] = u
 	}
-	p.add(e, pipeItem{kind: pipeState, id: id, ref: ref, unsent: !left, settled: settled, state: state.Clone(), held: pipeItemSize})
+	it := pipeItem{kind: pipeState, id: id, ref: ref, unsent: !left, settled: settled, state: state.Clone(), held: pipeItemSize}
+	if aside > 0 {
+		p.putAside(e, aside, it)
+	} else {
+		p.add(e, it)
+	}
 }
 
 // detach detaches the other end of a link behind what was sent by it.
 func (p *pipe) detach(b *amqp.Batch, e *routedEnd, closed bool, err *wire.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.dropExcess(b, e)
 	if p.idle() {
 		e.leave(b, closed, err)
 		return
@@ -194,6 +212,9 @@ func (e *routedEnd) leave(b *amqp.Batch, closed bool, err *wire.Error) {
 func (p *pipe) end(b *amqp.Batch, s *amqp.Session, err *wire.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for e := range p.excess {
+		p.dropExcess(b, e)
+	}
 	if p.over || p.idle() {
 		p.over = true
 		s.End(b, err)
@@ -212,6 +233,11 @@ func (p *pipe) end(b *amqp.Batch, s *amqp.Session, err *wire.Error) {
 func (p *pipe) drain(b *amqp.Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.drainItems(b)
+}
+
+// drainItems is drain for who holds mu.
+func (p *pipe) drainItems(b *amqp.Batch) {
 	for !p.idle() {
 		it := &p.items[p.next]
 		if !p.emit(b, it) {
@@ -275,6 +301,9 @@ func (p *pipe) cut(b *amqp.Batch) {
 	p.over = true
 	for ; !p.idle(); p.next++ {
 		p.release(b, &p.items[p.next])
+	}
+	for e := range p.excess {
+		p.dropExcess(b, e)
 	}
 	p.items, p.next, p.unsent = nil, 0, nil
 	if p.timer != nil {

@@ -68,12 +68,17 @@ func (s *meshStage) brokerWith(at, name string, o meshtest.SessionOptions) *brok
 // brokerAt is brokerWith at any listener.
 func (s *meshStage) brokerAt(address, name string, o meshtest.SessionOptions) *broker {
 	b := &broker{credit: 100}
-	o.OnEnd = func(e *wire.Error) { b.ended = append(b.ended, e) }
-	b.app = s.appAt(name, address, meshtest.ClientOptions{
-		OnAttach: func(session *meshtest.Session, p *wire.Attach) { b.take(session, p) },
-		Session:  o, ChannelMax: s.channels,
-	})
+	b.app = s.appAt(name, address, b.options(o, s.channels))
 	return b
+}
+
+// options are those of its connection.
+func (b *broker) options(o meshtest.SessionOptions, channels uint16) meshtest.ClientOptions {
+	o.OnEnd = func(e *wire.Error) { b.ended = append(b.ended, e) }
+	return meshtest.ClientOptions{
+		OnAttach: func(session *meshtest.Session, p *wire.Attach) { b.take(session, p) },
+		Session:  o, ChannelMax: channels,
+	}
 }
 
 func (b *broker) take(session *meshtest.Session, p *wire.Attach) {
@@ -185,4 +190,4 @@ func (b *broker) widen() {
 }
 
 // settleDown lets everything that is under way happen.
-func (s *meshStage) settleDown() { s.advance(100 * time.Millisecond) }
+func (s *stage) settleDown() { s.advance(100 * time.Millisecond) }

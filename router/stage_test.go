@@ -136,6 +136,11 @@ func (s *stage) appAt(name, address string, o meshtest.ClientOptions) *app {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return s.appOver(name, nc, o)
+}
+
+// appOver is an application at its end of a connection.
+func (s *stage) appOver(name string, nc *meshtest.Conn, o meshtest.ClientOptions) *app {
 	o.Fault = func(what string) { s.t.Errorf("protocol: %s", what) }
 	a := &app{stage: s, wire: nc, Client: meshtest.NewClient(name, nc, o)}
 	s.apps = append(s.apps, a)

@@ -313,6 +313,30 @@ func TestABrokerThatSendsAWindowMoreThanItMayKeepsItsLink(t *testing.T) {
 	}, config.AutoLink{Address: "q", Direction: config.DirectionIn})
 }
 
+// With each flow before all is used it would send more beyond its credit.
+func TestRabbitMQHasItsCreditInRounds(t *testing.T) {
+	for version, left := range map[string]uint32{"3.10.8": 1, "4.1.0": 10} {
+		t.Run(version, func(t *testing.T) {
+			playBroker(t, func(c *config.Config) { c.Connectors[0].LinkCapacity = 10 }, func(s *stage, k *scriptedBroker) {
+				k.do(func() {
+					k.conf.Properties = wire.Map{{Key: wire.Symbol("product"), Value: "RabbitMQ"}, {Key: wire.Symbol("version"), Value: version}}
+				})
+				k.restart()
+				s.advance(10 * time.Second)
+				c := s.app("receiver").consumer("q", 100)
+				k.outOf("q").put(texts("1", "2", "3", "4", "5", "6", "7", "8", "9")...)
+				c.acceptAll()
+				_, credit := k.outOf("q").send.Load()
+				equal(s, "credit after 9 of 10, all of them accepted", credit, left)
+				k.outOf("q").put(text("10"))
+				_, credit = k.outOf("q").send.Load()
+				equal(s, "credit after the tenth", credit > 8, true)
+				c.acceptAll()
+			}, config.AutoLink{Address: "q", Direction: config.DirectionIn})
+		})
+	}
+}
+
 func TestAContainerIsMeantByItsIdWhereverItConnects(t *testing.T) {
 	playBroker(t, nil, func(s *stage, k *scriptedBroker) {
 		k.into("q")

@@ -37,7 +37,7 @@ type Config struct {
 	HoldBySession  bool // what handlers hold narrows the window of its own session, not of all
 	TellEarly      bool // outcomes may be told before the last frame: the peer is ready for that, see early
 	// Overrun lets a link send as much again as its window beyond its credit before that
-	// costs it: some brokers lose count of what is on its way inside of them.
+	// costs it, and a raw link more: some brokers lose count of what is on its way in them.
 	Overrun     bool
 	MaxInFlight uint32 // most unsettled deliveries that we have sent, over all links; 0 is no limit
 
@@ -148,6 +148,7 @@ type Conn struct {
 
 	sessions table[Session] // by our channel
 	finished bool           // its sessions have ended: one begun now would never hear of its end
+	inRounds bool           // credit is told when all of it is used, see [Conn.CreditInRounds]
 	noCredit bool           // StopCredit was called
 	held     int            // payload bytes that the handler holds for this connection, or of all its sessions
 	flights  flights        // what we have sent and is not settled

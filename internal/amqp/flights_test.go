@@ -90,26 +90,6 @@ func TestWhoWaitsToSendIsToldWhenAnotherLinkGivesWay(t *testing.T) {
 	}, inFlight(8))
 }
 
-// A broker that miscounts what is on its way inside of it sends more than its credit, which
-// must not cost the link each time; one that takes no notice of credit is cut off.
-func TestABrokerMayOverrunItsCreditByAWindow(t *testing.T) {
-	opened(t, func(p *peer) {
-		p.attachSender("q", 0)
-		p.skip()
-		p.h.take()
-		for id := range uint32(20) {
-			p.write(message(0, id, "m"))
-		}
-		p.skip()
-		if lines := p.h.take(); len(lines) != 20 {
-			t.Errorf("with a window of 10, of twice as many %d have come", len(lines))
-		}
-		p.write(message(0, 20, "m"))
-		p.skip()
-		p.heard("one more", "fault link \"q\" amqp:link:transfer-limit-exceeded", "detach q lost 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19 amqp:link:transfer-limit-exceeded")
-	}, config(func(c *Config) { c.Overrun = true }))
-}
-
 // Nobody settles them.
 func TestPresettledDeliveriesAreNotInFlight(t *testing.T) {
 	opened(t, func(p *peer) {

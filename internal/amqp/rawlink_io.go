@@ -302,7 +302,26 @@ func (r *RawLink) Flow(b *Batch, f *wire.Flow) {
 	r.pending = &told
 }
 
-// grant notes the credit that f gives the peer. The caller holds mu.
+// excessWaits says that what comes beyond the credit is taken: see [RawLink.Excess]. The caller holds mu.
+func (l *Receiver) excessWaits() bool { return l.raw != nil && l.session.conn.cfg.Overrun }
+
+// Excess is how many of the deliveries that have come are beyond the highest credit that was ever
+// told; none when the link has ended. There are such only where [Config] lets the peer overrun;
+// they have to wait.
+func (r *RawLink) Excess() int {
+	l := r.link.recv
+	c := l.session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.gone || l.detached {
+		return 0
+	}
+	return int(max(serialDiff(l.deliveryCount, l.ceiling), 0))
+}
+
+// grant notes the credit that f gives the peer. To one that may overrun it is told as from
+// what has come here, which is the same credit: it may forget what is on its way. The caller
+// holds mu.
 func (r *RawLink) grant(f *wire.Flow) {
 	l := r.link.recv
 	if !f.LinkCredit.OK {
@@ -315,6 +334,9 @@ func (r *RawLink) grant(f *wire.Flow) {
 	l.recount()
 	if serialLess(l.ceiling, l.limit) {
 		l.ceiling = l.limit
+	}
+	if l.excessWaits() && l.anchored {
+		f.DeliveryCount, f.LinkCredit = wire.Some(l.deliveryCount), wire.Some(uint32(l.counted))
 	}
 }
 

@@ -204,16 +204,30 @@ func (c *Conn) Unsettled() int {
 
 // extend notes that the sender should hear of more credit: when there is more by
 // half of the window, or by more than what it has left. So a burst costs one flow,
-// and credit never runs dry for want of one. The caller holds mu.
+// and credit never runs dry for want of one. Credit in rounds does, each time. The caller holds mu.
 func (l *Receiver) extend() {
 	if l.gone || l.flowPending || !l.anchored {
 		return
 	}
 	gain := serialDiff(l.creditLimit(), l.limit)
 	left := serialDiff(l.limit, l.deliveryCount)
+	if left > 0 && l.session.conn.inRounds {
+		return
+	}
 	if gain > 0 && (gain > left || uint32(gain) >= (l.window+1)/2) {
 		l.noteFlow()
 	}
+}
+
+// CreditInRounds has links, raw ones aside, tell more credit only when all that was told before
+// is used. That is for a peer which takes the credit of a flow as it is and leaves out what is on
+// its way to us inside of it: each flow before the end of a round would let it send the more
+// beyond its credit, without bound. At the end nothing is left out. It may be called from any
+// goroutine.
+func (c *Conn) CreditInRounds() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inRounds = true
 }
 
 // creditLimit is how far the sender may go by the state of things: never back

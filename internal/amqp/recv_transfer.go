@@ -94,7 +94,8 @@ func (l *Receiver) numbered(t *wire.Transfer) error {
 	if s.anyDelivery && !serialLess(s.lastDelivery, id) {
 		return s.fault(wire.CondInvalidField, "link %q: delivery-id %d after %d", l.name, id, s.lastDelivery)
 	}
-	if !serialLess(l.deliveryCount, l.ceiling) {
+	if !serialLess(l.deliveryCount, l.ceiling) && !l.excessWaits() {
+		s.conn.inRounds = true // for its other links, and for this one when it comes back
 		return l.fault(wire.CondTransferLimitExceeded, "delivery %d without credit", id)
 	}
 	s.lastDelivery, s.anyDelivery = id, true
@@ -145,7 +146,7 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 		return nil
 	}
 	l.outstanding++
-	if serialLess(l.limit, l.deliveryCount) {
+	if serialLess(l.limit, l.deliveryCount) && !l.session.conn.inRounds {
 		l.noteFlow() // it crossed the flow that took credit back; its sender may count wrongly
 	}
 	l.extend() // what was too little to tell may be worth it now

@@ -11,7 +11,7 @@ import (
 
 // volumes are the stories of many messages. With the race detector they take six times as long
 // and show no races but those that the others show.
-var volumes = []string{"TestAQueueBehindAMeshLosesAndRepeatsNothing", "TestTenThousandKeysOverThreeBrokers"}
+var volumes = []string{"TestAQueueBehindAMeshLosesAndRepeatsNothing", "TestTenThousandKeysOverThreeBrokers", "TestAFullQueueComesInOrderAndWhole"}
 
 // volume skips a story of many messages where TestVolumes runs it.
 func volume(t *testing.T) {

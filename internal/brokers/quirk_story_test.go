@@ -2,6 +2,7 @@ package brokers
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -105,6 +106,45 @@ func TestAConsumerThatModifiesAMessageDoesNotEndTheSession(t *testing.T) {
 	if n := node.Accepted() - before; n != 1 {
 		t.Errorf("router C connected %d times, want once", n)
 	}
+}
+
+// RabbitMQ counts credit without what is on its way from the queue to the link: a full queue has
+// it send the more beyond its credit the more often it hears of credit.
+func TestAFullQueueComesInOrderAndWhole(t *testing.T) {
+	volume(t)
+	node := rabbits(t, 1)[0]
+	m := startMesh(t, behindC(node.Port, "full", "full",
+		linkRoute("prefix: direct, connection: rabbit, direction: out"), linkRoute("prefix: direct, connection: rabbit, direction: in")))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	const count = 10_000
+	for _, name := range []string{"full", "direct"} {
+		s := m.sender(ctx, "A", name)
+		receipts := make([]amqp.SendReceipt, count)
+		for n := range receipts {
+			var err error
+			if receipts[n], err = s.SendWithReceipt(ctx, durable(fmt.Sprint(n)), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, r := range receipts {
+			wantAccepted(ctx, t, r, "a message to "+name)
+		}
+		r := m.receiver(ctx, "A", name, &amqp.ReceiverOptions{Credit: 500})
+		for n := range count {
+			msg, err := r.Receive(ctx, nil)
+			if err != nil {
+				t.Fatalf("after %d messages of %s: %v", n, name, err)
+			}
+			if got := string(msg.GetData()); got != fmt.Sprint(n) {
+				t.Fatalf("%s: message %s came, want %d", name, got, n)
+			}
+			if err := r.AcceptMessage(ctx, msg); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	m.routers["C"].wantAttachedOnce(t, "full")
 }
 
 // RabbitMQ reads nothing more from a connection that sends while it is short of memory.

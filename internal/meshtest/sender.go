@@ -154,6 +154,12 @@ func (o *Out) Settle(state wire.DeliveryState) {
 	l.Session.Client.write(l.Session.local, &wire.Disposition{Role: wire.RoleSender, First: o.ID, Settled: true, State: state})
 }
 
+// Say tells the receiver a state of the delivery, which is not settled by that.
+func (o *Out) Say(state wire.DeliveryState) {
+	s := o.Link.Session
+	s.Client.write(s.local, &wire.Disposition{Role: wire.RoleSender, First: o.ID, State: state})
+}
+
 // over forgets the delivery as settled by us.
 func (o *Out) over() {
 	o.LocalSettled = true
