@@ -89,6 +89,17 @@ func (x *mesh) routerProperties(cost uint32) wire.Map {
 	}
 }
 
+// amqp is how the router speaks to a neighbour, whoever of them dials.
+func (x *mesh) amqp(cost, maxFrame uint32, idle time.Duration) *amqp.Config {
+	r := x.router
+	return &amqp.Config{
+		ContainerID: x.identity.ID, MaxFrameSize: maxFrame, ChannelMax: interRouterChannels - 1,
+		IdleTimeout: idle, HandshakeTimeout: setupTimeout,
+		Budget: r.budget, Clock: &r.clock, Delay: r.delay(kindNeighbour), BetweenRouters: true,
+		Properties: x.routerProperties(cost), NumberProperty: connectionNumber,
+	}
+}
+
 // onOpen checks who the neighbour is, and whether it may be one.
 func (j *adjacency) onOpen(c *amqp.Conn, b *amqp.Batch) *wire.Error {
 	o := c.Peer()

@@ -123,12 +123,8 @@ func (c *connector) connect(place string) (stood time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	conf := &amqp.Config{
-		ContainerID: x.identity.ID, Hostname: host,
-		MaxFrameSize: c.cfg.MaxFrameSize, ChannelMax: interRouterChannels - 1, IdleTimeout: c.cfg.IdleTimeout,
-		HandshakeTimeout: setupTimeout, Budget: x.router.budget, Clock: &x.router.clock, Delay: x.router.delay(kindNeighbour), HoldBySession: true, NamesBySession: true, WideWindows: true, TellEarly: true,
-		Properties: x.routerProperties(c.cfg.Cost), NumberProperty: connectionNumber, Login: logins[0],
-	}
+	conf := x.amqp(c.cfg.Cost, c.cfg.MaxFrameSize, c.cfg.IdleTimeout)
+	conf.Hostname, conf.Login = host, logins[0]
 	p := newNeighbourPeer(x, nc, conf, c)
 	p.dialled = place
 	if !x.router.join(p) {

@@ -223,12 +223,9 @@ const (
 	kinds
 )
 
-// kindOf is what the peers are that connect to a listener, or that a connector leads to.
+// kindOf is what the peers are that connect to a listener which is not for routers.
 func kindOf(r config.Role) kind {
-	switch r {
-	case config.RoleInterRouter:
-		return kindNeighbour
-	case config.RoleRouteContainer:
+	if r == config.RoleRouteContainer {
 		return kindContainer
 	}
 	return kindClient

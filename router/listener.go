@@ -45,33 +45,28 @@ func (r *Router) newListener(cfg *config.Listener, users *sasl.Users) (*listener
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
-	l.amqp = &amqp.Config{
-		ContainerID:      r.cfg.Router.ID,
-		MaxFrameSize:     cfg.MaxFrameSize,
-		ChannelMax:       uint16(min(cfg.MaxSessions, 1<<16) - 1),
-		IdleTimeout:      cfg.IdleTimeout,
-		HandshakeTimeout: cfg.InitialHandshakeTimeout,
-		Budget:           r.budget,
-		Clock:            &r.clock,
-		Delay:            r.delay(kindOf(cfg.Role)),
-		MaxSessionFrames: cfg.MaxSessionFrames,
-		Offered:          []wire.Symbol{anonymousRelay},
-		Desired:          []wire.Symbol{anonymousRelay},
-		Properties:       openProperties(cfg.FailoverURLs, cfg.OpenProperties),
-		NumberProperty:   connectionNumber,
-		Mechanisms:       mechanisms,
-		RequireSASL:      cfg.AuthenticatePeer,
-	}
 	if cfg.Role == config.RoleInterRouter {
-		if l.amqp.HandshakeTimeout == 0 {
-			l.amqp.HandshakeTimeout = setupTimeout
+		l.amqp = r.mesh.amqp(cfg.Cost, cfg.MaxFrameSize, cfg.IdleTimeout)
+		l.amqp.Properties = append(l.amqp.Properties, failoverList(cfg.FailoverURLs)...)
+		if cfg.InitialHandshakeTimeout > 0 {
+			l.amqp.HandshakeTimeout = cfg.InitialHandshakeTimeout
 		}
-		l.amqp.ChannelMax, l.amqp.HoldBySession = interRouterChannels-1, true
-		l.amqp.NamesBySession, l.amqp.WideWindows, l.amqp.TellEarly = true, true, true
-		l.amqp.Offered, l.amqp.Desired = nil, nil
-		l.amqp.Properties = append(r.mesh.routerProperties(cfg.Cost), failoverList(cfg.FailoverURLs)...)
+	} else {
+		l.amqp = r.clientAMQP(cfg)
 	}
+	l.amqp.MaxSessionFrames, l.amqp.Mechanisms, l.amqp.RequireSASL = cfg.MaxSessionFrames, mechanisms, cfg.AuthenticatePeer
 	return l, nil
+}
+
+// clientAMQP is how the router speaks to those that connect to a listener and are no routers.
+func (r *Router) clientAMQP(cfg *config.Listener) *amqp.Config {
+	return &amqp.Config{
+		ContainerID: r.cfg.Router.ID, MaxFrameSize: cfg.MaxFrameSize, ChannelMax: uint16(min(cfg.MaxSessions, 1<<16) - 1),
+		IdleTimeout: cfg.IdleTimeout, HandshakeTimeout: cfg.InitialHandshakeTimeout,
+		Budget: r.budget, Clock: &r.clock, Delay: r.delay(kindOf(cfg.Role)),
+		Offered: []wire.Symbol{anonymousRelay}, Desired: []wire.Symbol{anonymousRelay},
+		Properties: openProperties(cfg.FailoverURLs, cfg.OpenProperties), NumberProperty: connectionNumber,
+	}
 }
 
 // anonymousRelay is the capability of taking messages on a link without a target.

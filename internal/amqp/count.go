@@ -151,7 +151,7 @@ func (l *Receiver) countBegun(id uint32, more bool) *inRecord {
 	}
 	r := l.session.incoming.put(id)
 	r.link, r.born = l, uint16(now)
-	if more && !l.session.conn.cfg.TellEarly {
+	if more && !l.session.conn.cfg.BetweenRouters {
 		r.flags = inMidway
 	}
 	if c := l.session.conn; now != c.sample.at && c.cfg.Delay != nil && c.sample.take(now) {

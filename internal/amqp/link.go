@@ -66,7 +66,7 @@ func (c *Conn) recvAttach(w *work, ch uint16, p *wire.Attach, odd *wire.Terminus
 		return c.attachAnswered(w, l, p, odd)
 	}
 	among := s
-	if !c.cfg.NamesBySession {
+	if !c.cfg.BetweenRouters {
 		among = nil
 	}
 	if old := c.findLink(among, p.Name, p.Role, true); old != nil {

@@ -300,5 +300,5 @@ func TestBetweenRoutersLinksOfTwoSessionsMayHaveOneName(t *testing.T) {
 		for ch := range uint16(2) {
 			p.want("each is refused", on(ch, &wire.Attach{Name: "q", Role: wire.RoleReceiver}), on(ch, &wire.Detach{Closed: true}))
 		}
-	}, config(func(c *Config) { c.NamesBySession = true }))
+	}, config(func(c *Config) { c.BetweenRouters = true }))
 }

@@ -9,7 +9,7 @@ import "github.com/meshway/meshway/internal/wire"
 //
 //   - It holds for outcomes and settlements, whoever says them and on whatever link, also a
 //     routed one. What is no outcome passes at once.
-//   - It does not hold between routers ([Config].TellEarly). Their senders bear it, and an
+//   - It does not hold between routers ([Config].BetweenRouters). Their senders bear it, and an
 //     outcome gives back the egress's window: a client that stops in the middle of a message
 //     must not keep it from others.
 //   - The first outcome stands, as it does once it was said; one of the same kind replaces it,

@@ -116,7 +116,7 @@ func TestAPeerThatIsReadyForItHearsEarly(t *testing.T) {
 		p.write(aborting(0, ""))
 		p.wantIdle("and nothing behind")
 		p.wantOutstanding("q", 0)
-	}, config(func(c *Config) { c.TellEarly = true }))
+	}, config(func(c *Config) { c.BetweenRouters = true }))
 }
 
 // What has come whole waits for nothing.

@@ -119,7 +119,7 @@ func (c *Conn) begin(b *Batch, s *Session) (*Session, error) {
 		NextOutgoingID: s.nextOutgoingID, IncomingWindow: s.window(), OutgoingWindow: maxOutgoingWindow,
 		HandleMax: wire.Some[uint32](ourHandleMax),
 	}
-	if s.alone && c.cfg.NamesBySession {
+	if s.alone && c.cfg.BetweenRouters {
 		p.Properties = wire.Map{{Key: wire.Symbol(propertyAlone), Value: true}}
 	}
 	s.appendBegin(p)
@@ -174,7 +174,7 @@ func (c *Conn) bindSession(w *work, ch uint16, p *wire.Begin) (*Session, error) 
 		return s, nil
 	}
 	_, alone := p.Properties.Get(propertyAlone)
-	s := c.prepare(&Session{alone: alone && c.cfg.NamesBySession})
+	s := c.prepare(&Session{alone: alone && c.cfg.BetweenRouters})
 	local, ok := c.sessions.alloc(s, uint32(min(c.peer.ChannelMax, c.cfg.ChannelMax)))
 	if !ok {
 		return nil, connFault(wire.CondResourceLimitExceeded, "begin on channel %d: no channel is left to answer it", ch)

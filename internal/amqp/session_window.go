@@ -41,7 +41,7 @@ func (s *Session) openWindow() {
 	case s.alone:
 		s.avgFrame = aloneLimit / minWindow
 		s.widest, s.widestEver = aloneWindow, aloneWindow
-	case cfg.WideWindows:
+	case cfg.WideWindows || cfg.BetweenRouters:
 		s.widest, s.widestEver = maxWindow, maxWindow
 	default:
 		s.widest, s.widestEver = cfg.framesOf(grantLimit), cfg.framesOf(linkLimit)
@@ -59,8 +59,8 @@ func (s *Session) widen(credit uint32) {
 	s.widest = max(s.widest, min(credit, s.widestEver-spareFrames)+spareFrames)
 }
 
-// ForLong says that the session is for long messages: its window stays as it begins, whatever
-// [Config.WideWindows] says. It is for [Handler.OnAttach] to call.
+// ForLong says that the session is for long messages: its window stays as it begins, also
+// between routers. It is for [Handler.OnAttach] to call.
 func (s *Session) ForLong() {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *Session) mostFrames() uint32 {
 // holding is the count of held bytes that narrows the session's window. The caller
 // holds mu.
 func (s *Session) holding() *int {
-	if s.conn.cfg.HoldBySession || s.alone {
+	if cfg := s.conn.cfg; cfg.HoldBySession || cfg.BetweenRouters || s.alone {
 		return &s.held
 	}
 	return &s.conn.held

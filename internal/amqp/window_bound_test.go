@@ -90,32 +90,43 @@ func (w *windowUser) settled(n int) {
 	}
 }
 
+// windowKind is whose windows a story is about.
+type windowKind int
+
+const (
+	clientWindows windowKind = iota
+	wideWindows              // whose messages never wait
+	neighbourWindows
+	longWindows  // a neighbour's, for long messages
+	aloneWindows // a neighbour's, for routed links of one client
+)
+
 // What was granted for small messages may come in large frames: it is no more than the peer has
 // credit for, and bounded.
 func TestNoMoreFramesAreGrantedThanThereIsCreditFor(t *testing.T) {
 	for name, tt := range map[string]struct {
 		links         int
 		credit, frame uint32
-		wide, long    bool
-		alone         bool
+		kind          windowKind
 		want          uint32
 	}{
-		"little credit":              {1, 10, 16 << 10, false, false, false, firstWindow},
-		"what one consumer makes":    {1, 250, 16 << 10, false, false, false, 250 + spareFrames},
-		"that of two links":          {2, 250, 16 << 10, false, false, false, 500 + spareFrames},
-		"that of many links":         {40, 250, 16 << 10, false, false, false, 1024},
-		"much":                       {1, 1000, 16 << 10, false, false, false, 1000 + spareFrames},
-		"very much of one link":      {1, 5000, 16 << 10, false, false, false, 4096},
-		"very much, in small frames": {1, 5000, 4 << 10, false, false, false, 5000 + spareFrames},
-		"very much, in large frames": {1, 5000, 1 << 20, false, false, false, firstWindow},
-		"a neighbour's":              {1, 1 << 30, 64 << 10, true, false, false, maxWindow},
-		"a neighbour's, for long":    {1, 1 << 30, 64 << 10, true, true, false, firstWindow},
-		"of routed links":            {1, 5000, 64 << 10, true, false, true, aloneWindow},
+		"little credit":              {1, 10, 16 << 10, clientWindows, firstWindow},
+		"what one consumer makes":    {1, 250, 16 << 10, clientWindows, 250 + spareFrames},
+		"that of two links":          {2, 250, 16 << 10, clientWindows, 500 + spareFrames},
+		"that of many links":         {40, 250, 16 << 10, clientWindows, 1024},
+		"much":                       {1, 1000, 16 << 10, clientWindows, 1000 + spareFrames},
+		"very much of one link":      {1, 5000, 16 << 10, clientWindows, 4096},
+		"very much, in small frames": {1, 5000, 4 << 10, clientWindows, 5000 + spareFrames},
+		"very much, in large frames": {1, 5000, 1 << 20, clientWindows, firstWindow},
+		"of whom nothing waits":      {1, 1 << 30, 64 << 10, wideWindows, maxWindow},
+		"a neighbour's":              {1, 1 << 30, 64 << 10, neighbourWindows, maxWindow},
+		"a neighbour's, for long":    {1, 1 << 30, 64 << 10, longWindows, firstWindow},
+		"of routed links":            {1, 5000, 64 << 10, aloneWindows, aloneWindow},
 	} {
 		t.Run(name, func(t *testing.T) {
 			attach := func(h *recorder) {
 				h.onAttach = func(b *Batch, r *AttachRequest) {
-					if tt.long {
+					if tt.kind == longWindows {
 						r.Session.ForLong()
 					}
 					h.accept(b, r)
@@ -124,7 +135,7 @@ func TestNoMoreFramesAreGrantedThanThereIsCreditFor(t *testing.T) {
 			dialogue(t, func(p *peer) {
 				p.open()
 				begin := &wire.Begin{IncomingWindow: 1000, OutgoingWindow: 1000}
-				if tt.alone {
+				if tt.kind == aloneWindows {
 					begin.Properties = wire.Map{{Key: wire.Symbol(propertyAlone), Value: true}}
 				}
 				p.write(begin)
@@ -144,7 +155,7 @@ func TestNoMoreFramesAreGrantedThanThereIsCreditFor(t *testing.T) {
 					t.Errorf("%d frames are granted, want %d or somewhat fewer", w.told, tt.want)
 				}
 			}, window(tt.credit), handling(attach), config(func(c *Config) {
-				c.MaxFrameSize, c.WideWindows, c.NamesBySession = tt.frame, tt.wide, tt.alone
+				c.MaxFrameSize, c.WideWindows, c.BetweenRouters = tt.frame, tt.kind == wideWindows, tt.kind >= neighbourWindows
 			}))
 		})
 	}

@@ -220,6 +220,32 @@ func TestRoomThatOneSessionMadeIsToldToAll(t *testing.T) {
 	}, frames(5), aboutWindows())
 }
 
+// Where what is held counts by session, a session is not held up by what another's links hold.
+func TestWhereSessionsHoldByThemselvesOneDoesNotShutTheOther(t *testing.T) {
+	for name, set := range map[string]func(*Config){
+		"as configured":   func(c *Config) { c.HoldBySession = true },
+		"between routers": func(c *Config) { c.BetweenRouters = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			opened(t, func(p *peer) {
+				p.begin(1)
+				p.attachSender("q", 0)
+				p.write(on(1, sending("r", 0)))
+				p.want("a link on each session", on(1, takenFrom("r", 0)), on(1, credit(0, 0, 10)))
+				p.hold("q", heldLimit)
+				p.wantWindow("what was granted to the one that holds all stays", 0, 5)
+				p.hold("r", 1)
+				p.write(on(1, &wire.Flow{NextIncomingID: wire.Some[uint32](0), IncomingWindow: 1000, Echo: true}))
+				p.want("the other has its own", on(1, incoming(0, 5)))
+				for id := range uint32(3) {
+					p.write(message(0, id, "x").on(1))
+				}
+				p.want("and is given more", on(1, incoming(3, 5)))
+			}, frames(5), aboutWindows(), config(set))
+		})
+	}
+}
+
 // Forwarded and Finish let go of what was held, as Unhold does.
 func TestWhateverLetsGoExtendsTheWindow(t *testing.T) {
 	for name, letGo := range map[string]func(*Receiver, *Batch){
