@@ -258,15 +258,14 @@ func (m *measured) last(c *testCase) string {
 		if r.caseName() != c.name {
 			continue
 		}
-		if v := m.Router[r.key]; len(v) > 0 {
-			text += fmt.Sprintf("  %s %s", r.key, number(v[len(v)-1], r.unit))
+		show := func(format string, values map[string][]float64) {
+			if v := values[r.key]; len(v) > 0 {
+				text += fmt.Sprintf(format, number(v[len(v)-1], r.unit))
+			}
 		}
-		if v := m.Relay[r.key]; len(v) > 0 {
-			text += fmt.Sprintf(" (relay %s)", number(v[len(v)-1], r.unit))
-		}
-		if v := m.Predecessor[r.key]; len(v) > 0 {
-			text += fmt.Sprintf(" (predecessor %s)", number(v[len(v)-1], r.unit))
-		}
+		show("  "+r.key+" %s", m.Router)
+		show(" (relay %s)", m.Relay)
+		show(" (predecessor %s)", m.Predecessor)
 	}
 	return text
 }
