@@ -39,7 +39,8 @@ type peer struct {
 
 	routed map[*amqp.Session]*routedSession // sessions with routed links; owned by the reader
 
-	begun int // bytes of messages that have not arrived whole; owned by the reader
+	begun    int  // bytes of messages that have not arrived whole; owned by the reader
+	violated bool // the log has been warned of what ends the connection; owned by the reader
 }
 
 func newPeer(r *Router, l *listener, nc net.Conn) *peer {
@@ -85,13 +86,17 @@ func (p *peer) ended(err error) {
 	if p.container != nil {
 		p.router.containers.down(p.container)
 	}
+	level := zap.WarnLevel
+	if p.violated {
+		level = zap.InfoLevel
+	}
 	switch {
 	case p.container != nil && p.container.try != nil:
 		p.container.try.Ended(err) // and is logged there
 	case p.conn.Peer() == nil:
-		p.log(zap.WarnLevel, "connection refused", zap.Error(err))
+		p.log(level, "connection refused", zap.Error(err))
 	case err != nil:
-		p.log(zap.WarnLevel, "connection lost", zap.Error(err))
+		p.log(level, "connection lost", zap.Error(err))
 	default:
 		p.log(zap.InfoLevel, "connection closed")
 	}
@@ -159,6 +164,7 @@ func (p *peer) OnOpened(b *amqp.Batch) {
 
 // OnFault logs a violation of the protocol, once.
 func (p *peer) OnFault(_ *amqp.Conn, scope string, err *wire.Error) {
+	p.violated = p.violated || scope == "connection"
 	p.router.log.Named("protocol").Warn("protocol violation", zap.Uint64("connection", p.id), zap.Stringer("peer", p.conn.RemoteAddr()),
 		zap.String("scope", scope), zap.String("condition", string(err.Condition)), zap.String("description", err.Description))
 }
