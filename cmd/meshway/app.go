@@ -79,7 +79,7 @@ const (
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // with nil it would take the process's own
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return codeOK

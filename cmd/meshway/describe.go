@@ -97,6 +97,9 @@ func find(ctx context.Context, mesh agents, router string, k *kind, name string)
 		}
 		names = append(names, called(e))
 	}
+	if len(rows) == 0 && k.none != "" {
+		return nil, fmt.Errorf("there are no %s%s", k.name, k.none)
+	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("there is no %q among the %s%s", name, k.name, meant(name, names))
 	}

@@ -143,7 +143,11 @@ func (a *app) getOnce(ctx context.Context, mesh agents, o getOptions, k *kind, f
 		}
 	}
 	if len(rows) == 0 && (o.output == "table" || o.output == "wide") {
-		a.say("no %s%s", k.name, map[bool]string{true: " that meet the filter", false: ""}[len(filters) > 0])
+		why := a.typed(k.none, "")
+		if len(filters) > 0 {
+			why = " that meet the filter"
+		}
+		a.say("no %s%s", k.name, why)
 		return failed
 	}
 	text, err := writeEntities(o.output, k, rows, o.all)

@@ -123,3 +123,20 @@ func TestValuesAreSentAsWhatTheyLookLike(t *testing.T) {
 		}
 	}
 }
+
+// A standalone router is there, though it is not among the routers of a mesh.
+func TestWhoAsksAStandaloneRouterForRoutersHearsWhereItTellsOfItself(t *testing.T) {
+	m := five()
+	m.at["A"]["router.node"] = nil
+	for code, args := range map[int][]string{0: {"get", "routers"}, 1: {"describe", "router", "A"}} {
+		a := m.app()
+		a.name = "./meshway"
+		a.want(t, code, args...)
+		wantText(t, a.err, "no routers; a standalone router lists none, and tells of itself with: ./meshway get status")
+	}
+	a := m.app()
+	a.want(t, 0, "get", "routers", "--filter", "id=A")
+	if strings.Contains(a.err.String(), "standalone") {
+		t.Errorf("with a filter: got %q", a.err)
+	}
+}

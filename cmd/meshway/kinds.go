@@ -23,6 +23,7 @@ type kind struct {
 	sort    string // attribute to sort by
 	only    func(client.Entity) bool
 	noise   func(client.Entity) bool // left out of the narrow table
+	none    string                   // said when there is none at all
 }
 
 // column is a column of a table.
@@ -163,7 +164,7 @@ var kinds = []kind{
 			more(numeric("TO-CONT", "deliveriesEgressRouteContainer")), more(numeric("FROM-CONT", "deliveriesIngressRouteContainer")),
 			more(numeric("FALLBACK", "deliveriesRedirectedToFallback")), more(numeric("PRIO", "priority"))}},
 	{name: "routers", also: []string{"router", "nodes", "node"}, entity: "router.node", sort: "id",
-		help: "routers of the mesh, and the way to each", columns: []column{
+		help: "routers of the mesh, and the way to each", none: "; a standalone router lists none, and tells of itself with: meshway get status", columns: []column{
 			attribute("ROUTER", "id"), shown("NEXT", nextHop), numeric("COST", "cost"), attribute("NEIGHBOURS", "linkState"), attribute("DRAINING", "draining"),
 			more(attribute("ADDRESS", "address")), more(numeric("PROTOCOL", "protocolVersion"))}},
 	{name: "status", also: []string{"stats", "general"}, entity: "router", sort: "id",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -9,6 +10,8 @@ import (
 )
 
 func TestHelpAndVersion(t *testing.T) {
+	defer func(was []string) { os.Args = was }(os.Args)
+	os.Args = []string{"meshway.test", "-test.run", "x"} // are none of the program's
 	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
 		a := newTestApp("")
 		a.want(t, 0, args...)
