@@ -195,7 +195,7 @@ func (r *Router) nodeTable() management.Entities {
 		always[node](typeNumber, "instance", "always 0", int32(0)),
 		column(typeList, "linkState", "its neighbours", func(n node) any { return n.neighbours }),
 		column(typeMap, "costs", "of the adjacencies to its neighbours, by their ids", func(n node) any { return n.costs }),
-		truth("draining", "it is about to leave: messages go through it only where there is no other way", func(n node) bool { return n.draining }),
+		truth("draining", "it is about to leave, or has just begun: messages go through it only where there is no other way", func(n node) bool { return n.draining }),
 		column(typeList, "unreachable", "the ids of routers that are known and cannot be reached, on this router's own row", func(n node) any { return n.lost() }),
 		text("nextHop", "the neighbour by which it is reached; (self) for this router, none for a neighbour", func(n node) string { return n.next }),
 		column(typeList, "validOrigins", "always empty", func(n node) any { return n.origins }),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,8 @@ func (a *app) describe(ctx context.Context, mesh agents, on onEntity, output str
 	return nil
 }
 
-// describeEntity is an attribute a line; those that are not known are left out.
+// describeEntity is an attribute a line; those that are not known are left out, and of what is
+// empty it says so as tables do.
 func describeEntity(e client.Entity) string {
 	names := entityNames([]client.Entity{e})
 	wide := 0
@@ -61,7 +63,7 @@ func describeEntity(e client.Entity) string {
 	var lines []string
 	for _, n := range names {
 		if e.Has(n) {
-			lines = append(lines, fmt.Sprintf("%-*s  %s", wide, n, printable(e.Text(n))))
+			lines = append(lines, fmt.Sprintf("%-*s  %s", wide, n, cmp.Or(printable(e.Text(n)), "-")))
 		}
 	}
 	return strings.Join(lines, "\n")
