@@ -101,8 +101,7 @@ func (p *pipe) discard(b *amqp.Batch, e *routedEnd) {
 }
 
 // dropExcess is called when a link ends: nobody will give credit for what waits any more. Its
-// broker has it back, as what was not settled.
-// The caller holds mu.
+// broker has it back, as what was not settled. The caller holds mu.
 func (p *pipe) dropExcess(b *amqp.Batch, e *routedEnd) {
 	x := p.excess[e]
 	if x == nil {

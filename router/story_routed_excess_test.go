@@ -3,6 +3,7 @@ package router_test
 import (
 	"bytes"
 	"io"
+	"strconv"
 	"testing"
 	"time"
 
@@ -192,6 +193,37 @@ func TestLongMessagesBeyondTheCreditOfABroker(t *testing.T) {
 			t.Fatalf("%d messages came, or not whole", len(c.got))
 		}
 		equal(s, "the one that was broken off", c.got[2].Aborted, true)
+	})
+}
+
+// The window of the broker's session bounds it.
+func TestABrokerThatTakesNoNoticeOfCreditIsHeldUp(t *testing.T) {
+	dialled(t, func(s *stage, b *broker) {
+		c := s.app("app").consumer("q", 10)
+		s.settleDown()
+		const count = 3000
+		b.app.do(func() {
+			b.out[0].Presume(count)
+			for n := range count {
+				b.out[0].Send(&meshtest.Out{Payload: append(text(strconv.Itoa(n)), long(1000)...)})
+			}
+		})
+		for n := 0; n < count; n += 10 {
+			s.settleDown()
+			if len(c.got) != n+10 {
+				t.Fatalf("%d have come with credit for %d", len(c.got), n+10)
+			}
+			if held := s.router.Held(); held > 700<<10 {
+				t.Fatalf("%d bytes are held", held)
+			}
+			c.acceptAll()
+			c.grant(10)
+		}
+		for n, d := range c.got {
+			if got := textOf(d.bytes); got != strconv.Itoa(n) {
+				t.Fatalf("message %s came, want %d", got, n)
+			}
+		}
 	})
 }
 
