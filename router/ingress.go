@@ -378,7 +378,6 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 // queueFor is the queue in which the message waits at a, made if need be; nil
 // when the link has enough waiting there. The caller holds a's mutex.
 func (in *ingress) queueFor(a *address, m *message) *queue {
-	k := sourceKey{addr: a, class: a.class(m), here: m.here, from: m.from}
 	s := in.waiting
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -387,13 +386,7 @@ func (in *ingress) queueFor(a *address, m *message) *queue {
 		// must not use up all of it.
 		return nil
 	}
-	q := s.find(k)
-	if q == nil {
-		q = &queue{addr: a, sources: s, class: k.class, arrived: k.here, from: k.from}
-		s.add(q)
-		a.users++
-	}
-	return q
+	return s.open(sourceKey{addr: a, class: a.class(m), arrived: m.here, from: m.from})
 }
 
 // drop takes out of the link's queues what gone says.

@@ -172,10 +172,9 @@ func (a *address) passOver(b *amqp.Batch, q *queue, m *message, refused *refusal
 		a.tooLarge(b, m)
 		a.mu.Lock()
 	case !q.aside && !a.treated().sticky && set.passed(m):
-		a.putAside(q, m)
+		q.putAside(m)
 	case q.aside || m.below > 0:
-		refused.queues = append(refused.queues, q)
-		a.waiting.ring(q).head = q.next
+		refused.pass(q)
 	default:
 		return false
 	}
@@ -183,24 +182,23 @@ func (a *address) passOver(b *amqp.Batch, q *queue, m *message, refused *refusal
 }
 
 // putAside has the head of a queue wait for a larger consumer, with others of its kind. The
-// caller holds mu and is the drainer.
-func (a *address) putAside(q *queue, m *message) {
+// caller holds the address's mutex and is the drainer.
+func (q *queue) putAside(m *message) {
 	m.below = 0
-	s, k := q.sources, q.key()
-	k.aside = true
-	s.mu.Lock()
-	to := s.find(k)
-	if to == nil {
-		to = &queue{addr: a, sources: s, class: q.class, arrived: q.arrived, from: q.from, aside: true, least: math.MaxUint32}
-		s.add(to)
-		a.users++
-		a.aside.Add(1)
-	}
-	s.mu.Unlock()
+	q.sources.mu.Lock()
+	to := q.sources.open(q.asideKey())
+	q.sources.mu.Unlock()
 	to.least = min(to.least, m.least())
 	to.push(m)
-	a.busy.Add(1)
+	q.addr.busy.Add(1)
 	q.pop()
+}
+
+// asideKey is that of the queue of what waits aside from the others of this one.
+func (q *queue) asideKey() sourceKey {
+	k := q.sourceKey
+	k.aside = true
+	return k
 }
 
 // below is the size of the smallest message that waits aside from the others of the queue:
@@ -209,11 +207,9 @@ func (q *queue) below() uint32 {
 	if q.aside || q.addr.aside.Load() == 0 {
 		return 0
 	}
-	k := q.key()
-	k.aside = true
 	q.sources.mu.Lock()
 	defer q.sources.mu.Unlock()
-	if o := q.sources.find(k); o != nil {
+	if o := q.sources.find(q.asideKey()); o != nil {
 		return o.least
 	}
 	return 0

@@ -18,14 +18,10 @@ const numClasses = 10
 // queue holds what waits from one link in one class.
 type queue struct {
 	// Immutable after it is made.
-	addr    *address
+	sourceKey
 	sources *sources
-	class   uint8
-	arrived bool // by the mesh: only consumers of this router can take it
-	from    flow
-	aside   bool // of such as wait for consumers that take larger ones, see passOver
 
-	least uint32 // see below
+	least uint32 // of one aside: the size of its smallest message, see below
 	place int    // in sources, whose mutex guards it
 
 	items  []message // a circular list: head is the oldest
@@ -337,6 +333,13 @@ func (r *refusals) first(ring queueRing) *queue {
 	return q
 }
 
+// pass leaves a queue out whose head none takes; the others of its class have their turn.
+func (r *refusals) pass(q *queue) {
+	r.queues = append(r.queues, q)
+	q.addr.waiting.ring(q).head = q.next
+}
+
+// add leaves out all of a kind.
 func (r *refusals) add(q *queue) {
 	if q.arrived {
 		r.arrived = true

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"math"
 	"sync"
 
 	"github.com/meshway/meshway/routing"
@@ -18,11 +19,11 @@ type sources struct {
 
 // sourceKey is what tells the queues of one sources apart.
 type sourceKey struct {
-	addr  *address
-	class uint8
-	here  bool
-	from  flow
-	aside bool
+	addr    *address
+	class   uint8
+	arrived bool // by the mesh: only consumers of this router can take it
+	from    flow
+	aside   bool // of such as wait for consumers that take larger ones, see passOver
 }
 
 // flow is a link at which messages came into the mesh; zero for those of this router.
@@ -34,19 +35,32 @@ type flow struct {
 // sourcesIndexed is from how many queues on they are found by an index.
 const sourcesIndexed = 16
 
-func (q *queue) key() sourceKey { return sourceKey{q.addr, q.class, q.arrived, q.from, q.aside} }
-
 // find finds a queue. The caller holds mu.
 func (s *sources) find(k sourceKey) *queue {
 	if s.index != nil {
 		return s.index[k]
 	}
 	for _, q := range s.list {
-		if q.key() == k {
+		if q.sourceKey == k {
 			return q
 		}
 	}
 	return nil
+}
+
+// open is the queue of a key, made if need be. The caller holds mu and the address's; leave is
+// the end of it.
+func (s *sources) open(k sourceKey) *queue {
+	q := s.find(k)
+	if q == nil {
+		q = &queue{sourceKey: k, sources: s, least: math.MaxUint32}
+		s.add(q)
+		k.addr.users++
+		if k.aside {
+			k.addr.aside.Add(1)
+		}
+	}
+	return q
 }
 
 // waitingAt is how many messages wait at an address. The caller holds mu and the
@@ -67,11 +81,11 @@ func (s *sources) add(q *queue) {
 	if s.index == nil && len(s.list) > sourcesIndexed {
 		s.index = make(map[sourceKey]*queue)
 		for _, o := range s.list {
-			s.index[o.key()] = o
+			s.index[o.sourceKey] = o
 		}
 	}
 	if s.index != nil {
-		s.index[q.key()] = q
+		s.index[q.sourceKey] = q
 	}
 }
 
@@ -84,7 +98,7 @@ func (s *sources) remove(q *queue) {
 	s.list[q.place].place = q.place
 	s.list[last] = nil
 	s.list = s.list[:last]
-	delete(s.index, q.key())
+	delete(s.index, q.sourceKey)
 	if last == 0 {
 		s.list, s.index = nil, nil
 	}
