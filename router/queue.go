@@ -409,11 +409,7 @@ func (a *address) drain(b *amqp.Batch) {
 			}
 			continue
 		}
-		if m.stream != nil && q.items[q.head].stream == nil {
-			q.freeFirst() // it became a stream on the way
-			q.items[q.head] = m
-		}
-		q.items[q.head].counted = q.items[q.head].counted || m.counted
+		q.takeBack(&m)
 		if q.items[q.head].abandoned() { // while it was in our hands, and so left to us
 			q.pop()
 			refused.reconsider(q)
@@ -436,6 +432,19 @@ func (a *address) drain(b *amqp.Batch) {
 	for _, e := range asked {
 		e.drained(b)
 	}
+}
+
+// takeBack puts the head that the drainer had in hand, and that nobody took, where it was. The
+// caller holds the address's mutex.
+func (q *queue) takeBack(m *message) {
+	it := &q.items[q.head]
+	m.settled = m.settled || it.settled // by its sender, meanwhile
+	m.counted = m.counted || it.counted
+	if m.stream != nil && it.stream == nil {
+		q.freeFirst() // it became a stream on the way
+		*it = *m
+	}
+	it.counted = m.counted
 }
 
 // endHopeless ends everything that waits for consumers that are no more. The caller
