@@ -272,3 +272,26 @@ func TestWhatIsSaidEarlyOnARoutedLinkWaitsForTheLastFrame(t *testing.T) {
 		})
 	}
 }
+
+// One whose credit was given back before counts again, once it is a presettled one: however it
+// ends, it is finished then.
+func TestAnExcusedDeliveryThatIsSettledInTheMiddleIsFinishedOnce(t *testing.T) {
+	for name, ends := range map[string]frame{"its last frame": last(0, "c"), "aborted": aborting(0, "")} {
+		t.Run(name, func(t *testing.T) {
+			opened(t, func(p *peer) {
+				p.attachSender("q", 0)
+				p.h.quiet = true
+				p.write(first(0, 0, "a"))
+				l := p.receiver("q")
+				p.do(func(b *Batch) { l.Forwarded(b, 0, "x", 0, 0) })
+				p.do(func(b *Batch) { l.Excuse(b, func(context any) bool { return context == "x" }) })
+				p.write(marked(middle(0, "b")), ends)
+				p.listen()
+				p.wantOutstanding("q", 0)
+				if l.excused != 0 {
+					t.Errorf("%d deliveries are excused, and none is unsettled", l.excused)
+				}
+			})
+		})
+	}
+}

@@ -185,7 +185,11 @@ func (l *Receiver) settledMidway() (midway InDelivery, settled bool) {
 		return midway, false
 	}
 	midway = InDelivery{ID: l.partialID, Context: r.context, Ref: r.ref}
-	l.session.incoming.remove(l.partialID) // it counts until it is finished
+	if r.is(inExcused) {
+		l.excused--
+		l.outstanding++
+	}
+	l.session.incoming.remove(l.partialID) // from here on it counts until it is finished
 	l.settled = true
 	l.count.Presettled++
 	return midway, true
