@@ -49,6 +49,9 @@ func Join(ctx context.Context, target string, n int) (*Crowd, error) {
 		return nil, err
 	}
 	c := &Crowd{client: cl, members: make([]member, n), asked: make(chan struct{}, mostAsked)}
+	for i := range c.members {
+		c.members[i].crowd = c
+	}
 	for range (n + sessionLinks - 1) / sessionLinks {
 		s, err := cl.conn.Begin(&c.batch)
 		if err != nil {
@@ -105,7 +108,6 @@ func (c *Crowd) detach(i int) error {
 func (c *Crowd) attach(i int) error {
 	c.attaches++
 	m := &c.members[i]
-	m.crowd = c
 	l, err := c.sessions[i/sessionLinks].AttachReceiver(&c.batch, strconv.Itoa(c.attaches), m, &amqp.Answer{
 		Source: &wire.Source{Address: wire.Some(Address(i))}, Target: &wire.Target{},
 	})
