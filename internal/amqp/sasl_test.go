@@ -210,6 +210,18 @@ func TestSASLPipelinedWithTheRest(t *testing.T) {
 	}, offering(true, plain))
 }
 
+// Not every client takes more along with the outcome: rhea would wait for ever.
+func TestNothingComesWithTheOutcomeOfALogin(t *testing.T) {
+	dialogue(t, func(p *peer) {
+		p.offer("ANONYMOUS")
+		p.write(&wire.SASLInit{Mechanism: "ANONYMOUS"})
+		p.want("in", &wire.SASLOutcome{Code: wire.SASLOk})
+		p.wantIdle("the client is the next to speak")
+		p.write(wire.ProtoAMQP[:])
+		p.wantHeader("now we are", wire.ProtoAMQP)
+	}, offering(true, sasl.Anonymous{}))
+}
+
 func TestAPeerMaySkipSASLWhereItIsNotRequired(t *testing.T) {
 	dialogue(t, func(p *peer) {
 		p.open()
