@@ -16,10 +16,10 @@ type excess struct {
 	deliveries int // that begin in items
 }
 
-// excessive says whether a frame has to wait for credit, with what came before it. The caller
-// holds mu.
-func (p *pipe) excessive(e *routedEnd, first bool) bool {
-	return p.excess[e] != nil || first && e.raw.Excess() > 0
+// excessive says whether a frame has to wait for credit, with what came before it: the client
+// may have given some since the frame came. The caller holds mu.
+func (p *pipe) excessive(e *routedEnd, f *amqp.RawFrame) bool {
+	return p.excess[e] != nil || f.Excess && e.raw.Excess() > 0
 }
 
 // behind is the place behind the frames of a delivery, 0 if that does not wait.
@@ -115,4 +115,11 @@ func (p *pipe) dropExcess(b *amqp.Batch, e *routedEnd) {
 		p.release(b, it)
 	}
 	delete(p.excess, e)
+}
+
+// dropAllExcess is dropExcess for all links. The caller holds mu.
+func (p *pipe) dropAllExcess(b *amqp.Batch) {
+	for e := range p.excess {
+		p.dropExcess(b, e)
+	}
 }

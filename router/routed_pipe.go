@@ -73,7 +73,7 @@ func (p *pipe) transfer(b *amqp.Batch, e *routedEnd, f *amqp.RawFrame) {
 		return
 	}
 	out := amqp.RawOut{Transfer: *f.Transfer, First: f.First, Ref: f.ID, Payload: f.Payload, In: f.In}
-	excessive := p.excessive(e, f.First)
+	excessive := p.excessive(e, f)
 	if !excessive && p.idle() && p.send(b, e, &out) {
 		return
 	}
@@ -212,9 +212,7 @@ func (e *routedEnd) leave(b *amqp.Batch, closed bool, err *wire.Error) {
 func (p *pipe) end(b *amqp.Batch, s *amqp.Session, err *wire.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for e := range p.excess {
-		p.dropExcess(b, e)
-	}
+	p.dropAllExcess(b)
 	if p.over || p.idle() {
 		p.over = true
 		s.End(b, err)
@@ -302,9 +300,7 @@ func (p *pipe) cut(b *amqp.Batch) {
 	for ; !p.idle(); p.next++ {
 		p.release(b, &p.items[p.next])
 	}
-	for e := range p.excess {
-		p.dropExcess(b, e)
-	}
+	p.dropAllExcess(b)
 	p.items, p.next, p.unsent = nil, 0, nil
 	if p.timer != nil {
 		p.timer.Stop()

@@ -60,6 +60,7 @@ type RawFrame struct {
 	First    bool           // begins the delivery
 	Last     bool           // ends it
 	Settled  bool           // the delivery is settled by its sender, with this frame or before
+	Excess   bool           // it begins a delivery beyond the credit: see [RawLink.Excess]
 	Transfer *wire.Transfer // as it came
 	Payload  []byte
 	In       *buf.Ref // what Payload lies in: whoever holds it may keep Payload

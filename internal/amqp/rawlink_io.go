@@ -32,10 +32,11 @@ func (l *Receiver) recvRaw(w *work, t *wire.Transfer, payload []byte) error {
 		c.mu.Unlock()
 		return l.tooLarge(w)
 	}
+	excess := first && serialLess(l.ceiling, l.deliveryCount)
 	c.mu.Unlock()
 	l.partial = t.More && !t.Aborted
 	f := &w.raw
-	*f = RawFrame{ID: l.partialID, First: first, Last: !l.partial, Settled: l.settled, Transfer: t, Payload: payload, In: c.t.rref}
+	*f = RawFrame{ID: l.partialID, First: first, Last: !l.partial, Settled: l.settled, Excess: excess, Transfer: t, Payload: payload, In: c.t.rref}
 	l.raw.h.OnFrame(&w.batch, f)
 	*f = RawFrame{}
 	return nil

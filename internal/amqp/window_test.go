@@ -202,15 +202,22 @@ func TestAWindowThatWasGrantedIsNotTakenBack(t *testing.T) {
 	}, frames(5), aboutWindows())
 }
 
+// holdOnOneOfTwo has a link "q" on session 0 and a link "r" on session 1, and as much held by the
+// first as a connection may hold.
+func (p *peer) holdOnOneOfTwo() {
+	p.t.Helper()
+	p.begin(1)
+	p.attachSender("q", 0)
+	p.write(on(1, sending("r", 0)))
+	p.want("a link on each session", on(1, takenFrom("r", 0)), on(1, credit(0, 0, 10)))
+	p.hold("q", heldLimit)
+}
+
 // What one session's links hold closes the windows of all sessions: so all must
 // hear when there is room again.
 func TestRoomThatOneSessionMadeIsToldToAll(t *testing.T) {
 	opened(t, func(p *peer) {
-		p.begin(1)
-		p.attachSender("q", 0)
-		p.write(on(1, sending("r", 0)))
-		p.want("a link on each session", on(1, takenFrom("r", 0)), on(1, credit(0, 0, 10)))
-		p.hold("q", heldLimit)
+		p.holdOnOneOfTwo()
 		for id := range uint32(5) {
 			p.write(message(0, id, "x").on(1))
 		}
@@ -228,11 +235,7 @@ func TestWhereSessionsHoldByThemselvesOneDoesNotShutTheOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			opened(t, func(p *peer) {
-				p.begin(1)
-				p.attachSender("q", 0)
-				p.write(on(1, sending("r", 0)))
-				p.want("a link on each session", on(1, takenFrom("r", 0)), on(1, credit(0, 0, 10)))
-				p.hold("q", heldLimit)
+				p.holdOnOneOfTwo()
 				p.wantWindow("what was granted to the one that holds all stays", 0, 5)
 				p.hold("r", 1)
 				p.write(on(1, &wire.Flow{NextIncomingID: wire.Some[uint32](0), IncomingWindow: 1000, Echo: true}))
