@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/linkstate"
 	"github.com/meshway/meshway/linkstate/addrtable"
 	"github.com/meshway/meshway/routing"
@@ -159,3 +160,49 @@ func (r *Router) Announce(addr string) {
 
 // Knows says whether an address has consumers at other routers.
 func (r *Router) Knows(addr string) bool { return r.mesh.knows(addr) }
+
+// WhileInNoQueue takes what waits for a neighbour out of its queues, as is done when that is lost,
+// and puts it elsewhere after something has happened; parked says that it waits for the next routes
+// meanwhile. It returns how many messages those are.
+func (r *Router) WhileInNoQueue(neighbour string, parked bool, what func()) int {
+	var b amqp.Batch
+	x := r.mesh
+	type taken struct {
+		from *address
+		list []message
+	}
+	var all []taken
+	n := 0
+	for _, j := range x.adjacencies() {
+		if j.neighbour.ID != neighbour {
+			continue
+		}
+		for _, t := range j.trunks {
+			list := t.addr.takeOut(func(*message) bool { return true })
+			all, n = append(all, taken{t.addr, list}), n+len(list)
+		}
+	}
+	for _, it := range all {
+		for i := range it.list {
+			if m := &it.list[i]; parked {
+				held := m.held
+				x.park(&b, m, time.Now().Add(time.Minute))
+				m.held = held
+				m.unhold(&b)
+			}
+		}
+	}
+	what()
+	for _, it := range all {
+		for i := range it.list {
+			if !parked {
+				it.from.nobody(&b, &it.list[i])
+			}
+		}
+	}
+	if parked {
+		x.parking.retry(&b)
+	}
+	b.Flush()
+	return n
+}

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,8 +30,8 @@ type ingress struct {
 	// Owned by the reader: the delivery whose frames are arriving, nil between two.
 	partial *partial
 
-	over   atomic.Bool // the link is over
-	parted atomic.Bool // in peace: what waits from it goes on; set before over
+	over atomic.Bool // the link is over
+	lost []uint32    // what its sender then had not settled, and has still, in ascending order; immutable once over
 
 	place    int        // among the address's producers; guarded by its mutex
 	creditMu sync.Mutex // orders those who apply the address's credit to the link
@@ -325,7 +326,8 @@ func (in *ingress) OnSenderState(b *amqp.Batch, d amqp.InDelivery, settled bool,
 }
 
 // settledWaiting marks a delivery that its sender settled while it still waits:
-// it goes on as a presettled one.
+// it goes on as a presettled one. One that is just being put elsewhere is not found: it leaves
+// unsettled, and is settled behind that. Whether it is lost with the link is not said here.
 func (in *ingress) settledWaiting(id uint32) {
 	in.waiting.each(func(q *queue) {
 		for i := range q.count {
@@ -343,10 +345,11 @@ func (in *ingress) settledWaiting(id uint32) {
 const partedHold = 256 << 10
 
 // OnDetach ends what the link leaves behind: receivers of its deliveries are told
-// that they are settled, and one that has not come whole is broken off. What waits and is
-// whole goes on, and is settled as it leaves, if its sender closed the link in peace. One that
-// was lost, or only detached, has its unsettled deliveries still and will send them again, as
-// neighbours and brokers do: they are dropped here.
+// that they are settled, and one that has not come whole is broken off. What waits, is whole and
+// was settled goes on. So does the rest, and is settled as it leaves, if its sender closed the
+// link in peace. One that was lost, or only detached, has its unsettled deliveries still and
+// will send them again, as neighbours and brokers do: they are dropped here, or by whoever has
+// them in hand now.
 func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error) {
 	if in.addr != nil {
 		in.addr.removeProducer(b, in)
@@ -363,11 +366,13 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 		}
 	}
 	in.peer.links.removeIn(in)
-	in.parted.Store(in.lets && in.link.Parted() && in.peer.conn.Held() <= partedHold)
+	if !in.lets || !in.link.Parted() || in.peer.conn.Held() > partedHold {
+		in.lost = waitingOf(lost)
+	}
 	in.over.Store(true)
 	in.forgetHops()
-	if !in.parted.Load() {
-		in.drop(b, func(m *message) bool { return !m.settled })
+	if len(in.lost) > 0 {
+		in.drop(b, (*message).lost)
 	}
 	in.peer.detached(in.link.Name(), e)
 	if in.addr != nil {
@@ -375,12 +380,28 @@ func (in *ingress) OnDetach(b *amqp.Batch, lost []amqp.InDelivery, e *wire.Error
 	}
 }
 
+// waitingOf is the ids of those deliveries of which something may wait here, in ascending order.
+func waitingOf(lost []amqp.InDelivery) (ids []uint32) {
+	for _, d := range lost {
+		switch d.Context.(type) {
+		case nil, *fanout:
+			ids = append(ids, d.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // queueFor is the queue in which the message waits at a, made if need be; nil
-// when the link has enough waiting there. The caller holds a's mutex.
+// when the link has enough waiting there, or has lost the message: drop looks through the
+// queues that there are when it begins. The caller holds a's mutex.
 func (in *ingress) queueFor(a *address, m *message) *queue {
 	s := in.waiting
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if m.lost() {
+		return nil
+	}
 	if in.addr == nil && !in.trunk && a.trunk == nil && s.waitingAt(a) >= int(in.peer.anonymousWindow()/2) {
 		// An anonymous sender always has credit: one address that takes nothing
 		// must not use up all of it.

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"slices"
+
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/buf"
 	"github.com/meshway/meshway/internal/wire"
@@ -212,5 +214,15 @@ func (m *message) forget(b *amqp.Batch) {
 // abandoned says that nobody wants the message any more: its sender is lost, or has
 // broken it off.
 func (m *message) abandoned() bool {
-	return m.in.over.Load() && !m.settled && !m.in.parted.Load() || m.stream != nil && m.stream.isCanceled()
+	return m.lost() || m.stream != nil && m.stream.isCanceled()
+}
+
+// lost says that the message's link was lost before its sender had settled it. The engine knows
+// that of every delivery, in whichever hands it was.
+func (m *message) lost() bool {
+	if !m.in.over.Load() {
+		return false
+	}
+	_, found := slices.BinarySearch(m.in.lost, m.id)
+	return found
 }

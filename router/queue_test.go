@@ -4,7 +4,7 @@ import "testing"
 
 // A sender may settle what waits just when it is offered to the consumers. If none takes it, it
 // waits on as one that is settled: also where it has become a stream meanwhile, or waits
-// aside, for larger consumers, from then on. Else it would be dropped with its sender.
+// aside, for larger consumers, from then on.
 func TestWhatIsSettledInTheDrainersHandStaysSettled(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -36,10 +36,25 @@ func TestWhatIsSettledInTheDrainersHandStaysSettled(t *testing.T) {
 					t.Errorf("settled %v, counted %v, a stream %v, aside %v waits", m.settled, m.counted, m.stream != nil, q.aside)
 				}
 			})
-			in.over.Store(true)
-			if left := a.takeOut((*message).abandoned); len(left) > 0 {
-				t.Error("it was dropped when its sender was lost")
-			}
 		})
+	}
+}
+
+// A sender may be lost just when what it sent is put elsewhere: whoever ends what it left behind
+// does not find it, and it does not begin to wait any more. Else it would be there when its
+// sender sends it again.
+func TestWhatIsLostWithItsSenderDoesNotBeginToWait(t *testing.T) {
+	r := new(Router)
+	a := &address{router: r, key: "0queue"}
+	a.treatment.Store(new(treatment))
+	a.consumers.Store(noConsumers)
+	in := &ingress{addr: a, peer: &peer{router: r}, lost: []uint32{3, 7}}
+	in.waiting = &in.own
+	in.over.Store(true)
+	for id, waits := range map[uint32]bool{3: false, 5: true, 7: false, 9: true} {
+		m := message{in: in, id: id}
+		if q := in.queueFor(a, &m); (q != nil) != waits {
+			t.Errorf("delivery %d of a link that was lost with 3 and 7: it waits %v", id, !waits)
+		}
 	}
 }
