@@ -137,8 +137,8 @@ func (m *meter) gauge(clock *Clock, unsettled uint32) Gauge {
 }
 
 // countBegun counts a delivery that begins, of which more frames may follow, and makes its
-// record if it is unsettled, nil if not. The caller holds mu.
-func (l *Receiver) countBegun(id uint32, more bool) *inRecord {
+// record if it is unsettled. The caller holds mu.
+func (l *Receiver) countBegun(id uint32, more bool) {
 	now := l.session.conn.delivering()
 	l.count.Deliveries++
 	if l.deliveryCount == l.limit {
@@ -147,7 +147,7 @@ func (l *Receiver) countBegun(id uint32, more bool) *inRecord {
 	if l.settled {
 		l.count.Presettled++
 		l.rate.add(uint16(now))
-		return nil
+		return
 	}
 	r := l.session.incoming.put(id)
 	r.link, r.born = l, uint16(now)
@@ -157,7 +157,6 @@ func (l *Receiver) countBegun(id uint32, more bool) *inRecord {
 	if c := l.session.conn; now != c.sample.at && c.cfg.Delay != nil && c.sample.take(now) {
 		r.flags |= inSample
 	}
-	return r
 }
 
 // sample is the delivery of a connection of which it is measured how long it takes, from its

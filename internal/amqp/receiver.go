@@ -11,7 +11,7 @@ type Receiver struct {
 
 	// Immutable after the attach.
 	h          ReceiverHandler
-	second     bool   // we settle only after the sender did [2.8.3]
+	second     bool   // it was attached with rcv-settle-mode second [2.8.3]
 	maxMessage uint64 // bytes; 0 is no limit
 
 	// Owned by the reader: the delivery whose frames are arriving.
@@ -87,10 +87,9 @@ type inFlags uint8
 
 const (
 	inExcused inFlags = 1 << iota // it counts no more for credit
-	inDone                        // our side is settled; only the sender's settlement [2.6.12] or its last frame is awaited
+	inDone                        // our side is settled; only its last frame is awaited
 	inSaid                        // the sender has said a terminal state, which does not change any more [3.4]
 	inSample                      // it is measured how long it takes
-	inFirst                       // its sender wants it settled at once, whatever the link does otherwise [2.7.5]
 	inLeft                        // of a raw link: the sender has settled it, and the handler is about to hear of it
 	inMidway                      // its last frame has not come, and its sender is to hear of its end behind that
 )
@@ -452,20 +451,11 @@ func (l *Receiver) say(id uint32, r *inRecord, settled, lost bool, state wire.De
 	}
 	if settled {
 		l.countOutcome(r)
-	}
-	if !settled || l.second && !r.is(inFirst) && r.told != wire.StateNone {
-		// [2.6.12] In second mode the sender settles first; ours follows when it has.
-		if settled {
-			r.flags |= inDone
-			r.context = nil
-		}
-		if !stands {
-			c.noteDisposition(s, wire.RoleReceiver, id, false, state)
-		}
+		l.end(id, r)
+	} else if stands {
 		return
 	}
-	l.end(id, r)
-	c.noteDisposition(s, wire.RoleReceiver, id, true, state)
+	c.noteDisposition(s, wire.RoleReceiver, id, settled, state)
 }
 
 // again is an outcome that was told before, as far as it can be said without what

@@ -123,10 +123,6 @@ func (s *Session) recvSenderStates(w *work, first, last uint32, settled bool, st
 		case settled && r.link.raw != nil && !r.is(inDone):
 			r.flags |= inLeft
 		case settled:
-			if r.is(inDone) && !r.is(inMidway) {
-				// [2.6.12] Both sides are settled now.
-				c.noteDisposition(s, wire.RoleReceiver, id, true, state)
-			}
 			r.link.end(id, r)
 		}
 	})

@@ -150,9 +150,7 @@ func (l *Receiver) begin(t *wire.Transfer) error {
 		l.noteFlow() // it crossed the flow that took credit back; its sender may count wrongly
 	}
 	l.extend() // what was too little to tell may be worth it now
-	if r := l.countBegun(l.partialID, t.More); r != nil && t.RcvSettleMode.OK && t.RcvSettleMode.V == wire.RcvFirst {
-		r.flags |= inFirst
-	}
+	l.countBegun(l.partialID, t.More)
 	return nil
 }
 

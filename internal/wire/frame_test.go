@@ -114,7 +114,10 @@ func TestParseProto_2_2(t *testing.T) {
 func TestParseProtoRefuses_2_2(t *testing.T) {
 	tests := []struct{ name, bytes, err string }{
 		{"HTTP, at its first byte", "G", `peer does not speak AMQP: it sent "G"`},
-		{"HTTP", "GET / HTTP/1.1", `peer does not speak AMQP: it sent "GET / HT"`},
+		{"HTTP", "GET / HTTP/1.1", `peer does not speak AMQP but HTTP: it sent "GET / HT"`},
+		{"a web server", "HTTP/1.1 400", `peer does not speak AMQP but HTTP: it sent "HTTP/1.1"`},
+		{"a TLS client", "\x16\x03\x01\x02\x00", `peer does not speak AMQP but TLS, which this end does not`},
+		{"TLS's alert", "\x15\x03\x01", `peer does not speak AMQP but TLS`},
 		{"TLS", "\x16\x03\x01\x02", `it sent "\x16\x03\x01\x02"`},
 		{"lower case", "AMqp", `does not speak AMQP`},
 		{"AMQP 0-9-1", "AMQP\x00\x00\x09\x01", "peer speaks AMQP 0-9-1, not AMQP 1.0.0"},

@@ -1,6 +1,9 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+)
 
 // ProtoID says which layer a protocol header asks for. [2.2]
 type ProtoID byte
@@ -38,7 +41,7 @@ func ParseProto(b []byte) (id ProtoID, ok bool, err error) {
 	const magic = "AMQP"
 	for i := range min(len(b), len(magic)) {
 		if b[i] != magic[i] {
-			return 0, false, framingErrorf(i, "peer does not speak AMQP: it sent %q", b[:min(len(b), 8)])
+			return 0, false, framingErrorf(i, "peer does not speak AMQP%s: it sent %q", instead(b), b[:min(len(b), 8)])
 		}
 	}
 	if len(b) < len(ProtoAMQP) {
@@ -54,6 +57,22 @@ func ParseProto(b []byte) (id ProtoID, ok bool, err error) {
 	}
 	return 0, false, framingErrorf(4, "unknown %s", id)
 }
+
+// instead says what a peer speaks that begins with b, where that is a mistake often made.
+func instead(b []byte) string {
+	switch {
+	case tlsStart.Match(b):
+		return " but TLS, which this end does not (connect without, or by way of something that ends TLS)"
+	case httpStart.Match(b):
+		return " but HTTP"
+	}
+	return ""
+}
+
+var (
+	tlsStart  = regexp.MustCompile(`^[\x15\x16]\x03`) // an alert, a hello
+	httpStart = regexp.MustCompile(`^(GET|HEAD|POST|PUT|OPTIONS|PRI) |^HTTP/`)
+)
 
 // protoVersion names the version of the last four bytes of a header; before 1.0
 // they were laid out differently.
