@@ -50,6 +50,10 @@ func (in *ingress) OnTransfer(b *amqp.Batch, d *amqp.Delivery) {
 		return
 	}
 	m := message{in: in, id: d.ID, settled: d.Settled, format: d.Format, payload: d.Payload, buffer: d.In}
+	if d.State.Kind == wire.StateTransactional {
+		m.end(b, wire.RejectedState(noTransaction()))
+		return
+	}
 	in.whole(b, &m)
 }
 
@@ -80,6 +84,13 @@ func (in *ingress) whole(b *amqp.Batch, m *message) {
 	in.peer.router.table.release(a)
 }
 
+// noTransaction is why what is posted in a transaction goes nowhere from here: the
+// transaction is that of a container to which other links of the session are routed,
+// and taking this message back with it would be beyond the router. [4.4.2]
+func noTransaction() *wire.Error {
+	return refusal(wire.CondTransactionUnknownID, "no transaction reaches this address: it is not routed to the coordinator's container")
+}
+
 // partial is a delivery of which some frames have arrived.
 type partial struct {
 	message message
@@ -97,6 +108,10 @@ func (in *ingress) part(b *amqp.Batch, d *amqp.Delivery) {
 	if d.First {
 		in.partial = partials.Get().(*partial)
 		in.partial.message = message{in: in, id: d.ID, format: d.Format}
+		if d.State.Kind == wire.StateTransactional && !d.Aborted {
+			in.partial.message.settled = d.Settled
+			in.refuseStream(b, &in.partial.message, noTransaction())
+		}
 	}
 	p := in.partial
 	if d.Settled && !p.message.settled && p.stream != nil {
@@ -265,6 +280,9 @@ func (in *ingress) OnOutcome(b *amqp.Batch, ids []uint32, o amqp.Outcome) {
 	if o.Lost {
 		in.link.Lost(b, ids, in.outcome(wire.ModifiedState(true, false, nil)))
 		return
+	}
+	if !o.Settled && !o.State.Terminal() && in.foreign(o.State) {
+		return // the outcome is still to come
 	}
 	in.link.Update(b, ids, o.Settled, in.outcome(o.State))
 }

@@ -11,11 +11,12 @@ const (
 	canReject
 	canRelease
 	canModify
+	canOther // an outcome of an extension, such as declared
 )
 
 func outcomesOf(source *wire.Source) outcomeSet {
 	if source == nil || len(source.Outcomes) == 0 {
-		return canAccept | canReject | canRelease | canModify
+		return canAccept | canReject | canRelease | canModify | canOther
 	}
 	var s outcomeSet
 	for _, o := range source.Outcomes {
@@ -28,6 +29,8 @@ func outcomesOf(source *wire.Source) outcomeSet {
 			s |= canRelease
 		case wire.OutcomeSymbol(wire.StateModified):
 			s |= canModify
+		default:
+			s |= canOther
 		}
 	}
 	return s
@@ -43,11 +46,24 @@ func acceptsByDefault(source *wire.Source) bool {
 	return err == nil && s.Kind == wire.StateAccepted
 }
 
+// foreign says whether the state is one of an extension, or of a transaction, and the
+// sender's source lists its outcomes without any such.
+func (in *ingress) foreign(state wire.DeliveryState) bool {
+	switch state.Kind {
+	case wire.StateDeclared, wire.StateTransactional, wire.StateOther:
+		return in.outcomes&canOther == 0
+	}
+	return false
+}
+
 // outcome replaces an outcome that the sender's source does not list by the
 // nearest one that it does: some brokers end the session at an outcome that they
-// do not know.
+// do not know. Nobody can say what a foreign one means, so the delivery has failed.
 func (in *ingress) outcome(state wire.DeliveryState) wire.DeliveryState {
 	s := in.outcomes
+	if in.foreign(state) {
+		state = wire.ModifiedState(true, false, nil)
+	}
 	released := wire.DeliveryState{Kind: wire.StateReleased}
 	switch {
 	case state.Kind == wire.StateModified && s&canModify == 0 && s&canRelease != 0:

@@ -139,6 +139,13 @@ func TestASenderIsToldOnlyOutcomesThatItsSourceLists(t *testing.T) {
 		{[]wire.Symbol{yes, no}, modifiedWhy, wire.StateRejected},
 		{[]wire.Symbol{yes, no}, released, wire.StateRejected},
 		{[]wire.Symbol{yes, no, back, changed}, modifiedWhy, wire.StateModified},
+		{[]wire.Symbol{yes, no, back, changed}, foreign, wire.StateModified},
+		{[]wire.Symbol{yes, no, back}, foreign, wire.StateReleased},
+		{[]wire.Symbol{yes, no}, foreign, wire.StateRejected},
+		{[]wire.Symbol{yes, back}, wire.DeclaredState([]byte("t")), wire.StateReleased},
+		{[]wire.Symbol{yes, back}, wire.TransactionalState([]byte("t"), accepted), wire.StateReleased},
+		{[]wire.Symbol{yes, back, "some:thing:list"}, foreign, wire.StateOther},
+		{nil, foreign, wire.StateOther},
 	} {
 		t.Run(fmt.Sprint(row.said.Kind, " of ", row.lists), func(t *testing.T) {
 			play(t, nil, func(s *stage) {
