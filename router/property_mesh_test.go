@@ -16,7 +16,8 @@ const usualMeshes = 200
 //   - every unsettled delivery has ended, once, with what its receiver said, or by a loss
 //     for which there was a fault, or a receiver that left
 //   - nobody got a message twice, faults or not, and those that were presettled came, if
-//     nothing happened that could lose them; a multicast to each who was there
+//     nothing happened that could lose them, also those that were settled before their sender
+//     was lost; a multicast to each who was there
 //   - one sender's messages of one priority came in order, while no path changed
 //   - every sender has the whole of its credit where somebody takes what it sends
 //   - nothing is left at any router: records, units of windows, bytes, lanes, what is parked
@@ -28,11 +29,13 @@ const usualMeshes = 200
 //	sim_mesh_world_test.go  a run, and what fails
 //	sim_mesh_agree_test.go  what routers have to agree on
 //	sim_mesh_law_test.go    the laws above
+//	sim_settled_test.go     what a sender that is lost had settled
 //
 // Each of these was broken and found, mostly within a few seeds:
 //
 //   - settlement: the outcome of a lost path not passed on; another outcome; what the sender
-//     says not passed on; a presettled delivery never settled by its egress
+//     says not passed on, or forgotten with the sender; a presettled delivery never settled by its
+//     egress
 //   - windows: units not given back, given back twice, not given back by what is on a lost
 //     path; bytes counted twice by what waits at two places
 //   - ways: what is parked forgotten; the parts of a multicast mixed up; what waits at an egress

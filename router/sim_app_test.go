@@ -27,9 +27,12 @@ type simApp struct {
 	sessions []*simSession
 	sends    []*sendLink
 	recvs    []*recvLink
-	stalled  bool // reads nothing
-	wasOver  bool // its end was its own doing
-	gone     bool // guarded by the ledger
+	stalled  bool      // reads nothing
+	wasOver  bool      // its end was its own doing
+	tired    bool      // is to be killed, once the router has read what it wrote
+	doomed   bool      // is killed in its next step
+	will     *sendLink // on which it settled many letters last
+	gone     bool      // guarded by the ledger
 }
 
 // simSession is a session of an application.
@@ -125,6 +128,10 @@ func (a *simApp) step() (did bool) {
 		}
 		a.steps++
 		a.rng = a.chance()
+		if a.doomed {
+			did = a.kill()
+			return
+		}
 		n := a.rng.IntN(totalWeight)
 		for _, s := range steps {
 			if n -= s.weight; n < 0 {
@@ -144,6 +151,7 @@ var steps = []struct {
 	{120, (*simApp).sendSome},
 	{20, (*simApp).sendMany},
 	{4, (*simApp).leaveMany},
+	{4, (*simApp).settleMany},
 	{4, (*simApp).breakOff},
 	{40, (*simApp).goOnWriting},
 	{4, (*simApp).abortWriting},
@@ -251,6 +259,7 @@ func (a *simApp) kill() bool {
 	a.wasOver = true
 	a.w.ledger.mu.Lock()
 	a.w.ledger.stats.kills++
+	a.w.ledger.bequeath(a)
 	a.w.ledger.mu.Unlock()
 	a.client.Kill()
 	return true

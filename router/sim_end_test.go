@@ -115,7 +115,7 @@ func (m *letter) letGo() bool { return m.from.parted && !m.from.laden && !m.hear
 // mayBeLost says whether a presettled letter that nobody received could be lost:
 // at some moment nobody was sure to be there for it, or whoever had it died.
 func (w *world) mayBeLost(m *letter) bool {
-	return m.crowded || m.idled || m.from.killed || m.limited() ||
+	return m.crowded || m.idled || m.from.killed && !m.read || m.limited() ||
 		m.to.wasBare(m.sentAt, w.ledger.clock) || m.to.lostOne(m.sentAt)
 }
 

@@ -40,6 +40,7 @@ type stats struct {
 	sent, received, ended                  int
 	accepted, rejected, released, modified int
 	streamed, drained, kills               int
+	bequeathed                             int // settled early, and waited when their sender was killed
 }
 
 func (s *stats) add(o stats) {
@@ -53,18 +54,19 @@ func (s *stats) add(o stats) {
 	s.streamed += o.streamed
 	s.drained += o.drained
 	s.kills += o.kills
+	s.bequeathed += o.bequeathed
 }
 
 // poor says that two hundred seeds did too little of something to prove anything.
 func (s *stats) poor() bool {
 	return s.sent < 20_000 || s.received < 15_000 || s.accepted < 2_000 || s.rejected < 300 || s.released < 300 ||
-		s.modified < 300 || s.streamed < 100 || s.drained < 200 || s.kills < 100
+		s.modified < 300 || s.streamed < 100 || s.drained < 200 || s.kills < 100 || s.bequeathed < 50
 }
 
 // poorInMeshes is poor for the seeds that are played in meshes.
 func (s *stats) poorInMeshes() bool {
 	return s.sent < 5_000 || s.received < 4_000 || s.accepted < 1_000 || s.rejected < 150 || s.released < 300 ||
-		s.modified < 150 || s.streamed < 50 || s.drained < 150 || s.kills < 30
+		s.modified < 150 || s.streamed < 50 || s.drained < 150 || s.kills < 30 || s.bequeathed < 50
 }
 
 // simAddress is an address, and who uses it.
@@ -119,6 +121,7 @@ type letter struct {
 	heardAt   uint64
 	heardTime time.Time
 	forgotten bool      // its sender settled before it heard
+	read      bool      // the router knows that it is whole and settled
 	moved     time.Time // when bytes of it were last written
 	orphan    bool      // its sender was lost while it waited, not settled
 	waited    bool      // it waited when everybody rested last

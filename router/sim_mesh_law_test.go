@@ -22,6 +22,7 @@ func (w *meshWorld) finish() {
 	if w.ledger.failed() {
 		return
 	}
+	w.bequeathAll()
 	w.note("everybody settles down")
 	for round := range meshRounds {
 		for _, a := range w.slots {
@@ -127,7 +128,7 @@ func (w *meshWorld) untouched(m *letter) bool {
 
 // surelyReceived says that there is no reason why the letter should have been dropped.
 func (w *meshWorld) surelyReceived(m *letter) bool {
-	return w.untouched(m) && m.to.steady(m.sentTime) && !m.limited() && !m.crowded && !m.from.killed && !m.from.leaving &&
+	return w.untouched(m) && m.to.steady(m.sentTime) && !m.limited() && !m.crowded && !m.mayBeForgotten() &&
 		(m.to.distribution != config.Multicast || len(m.payload) < streamsFrom)
 }
 

@@ -202,6 +202,7 @@ func (w *meshWorld) pass(d time.Duration) {
 	if d > 50*time.Millisecond {
 		w.ledger.note("%v pass", d)
 	}
+	w.noteRead(w.ledger.active)
 	w.ledger.mu.Unlock()
 	w.looked()
 }

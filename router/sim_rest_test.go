@@ -17,6 +17,7 @@ func (w *world) atRest() {
 	l := &w.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	w.noteRead(l.active)
 	waiting := make(map[*simAddress]*waitingLetters)
 	for _, a := range l.addresses {
 		waiting[a] = new(waitingLetters)
@@ -201,7 +202,7 @@ func (w *world) checkHeard(m *letter, c *letterCopy) {
 // has it, and the sender knows what became of it once all have said so.
 func (w *world) checkFanned(m *letter) {
 	l := &w.ledger
-	if !m.out.Complete || m.idled || m.from.killed || m.from.leaving {
+	if !m.out.Complete || m.idled || m.mayBeForgotten() {
 		return
 	}
 	silent := false

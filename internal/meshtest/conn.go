@@ -86,6 +86,13 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
+// Unread is how many bytes that this end wrote the other has not read.
+func (c *Conn) Unread() int {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.size
+}
+
 // Stall makes this end read nothing, as a peer does that hangs; off lets it go on.
 func (c *Conn) Stall(on bool) { c.in.change(func() { c.in.stalled = on }) }
 

@@ -126,8 +126,14 @@ func TestAStalledReaderGetsNothing(t *testing.T) {
 		b.Stall(true)
 		send(t, a, "abc")
 		want(t, "stalled", got, "", nil)
+		if n := a.Unread(); n != 3 {
+			t.Errorf("%d bytes of 3 are not read", n)
+		}
 		b.Stall(false)
 		want(t, "going on", got, "abc", nil)
+		if n := a.Unread(); n != 0 {
+			t.Errorf("%d bytes are not read behind the last", n)
+		}
 	})
 }
 
