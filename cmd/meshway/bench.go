@@ -61,6 +61,9 @@ The exit code is 0 only if nothing was lost, spoiled or out of order.`,
 			if len(args) > 0 {
 				o.Address = args[0]
 			}
+			if o.stream == 0 && cmd.Flags().Changed("stream") {
+				return usageError{errors.New("--stream 0: it must be at least 1")}
+			}
 			timed := cmd.Flags().Changed("duration") || cmd.Flags().Changed("count")
 			if !timed && o.stream == 0 {
 				o.Duration = benchDuration

@@ -31,6 +31,9 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		"no port":                                       {"--url", "localhost:99999"},
 		"accepts at most 1 arg(s)":                      {"one", "two"},
 		"--rate NaN: it must be a number":               {"--rate", "nan"},
+		"more than 65536 connections":                   {"--pairs", "100000000"},
+		"a credit of 4294967295":                        {"--credit", "4294967295"},
+		"--stream 0: it must be at least 1":             {"--stream", "0"},
 		"not negative":                                  {"--credit", "-1"},
 	} {
 		a := newTestApp("")

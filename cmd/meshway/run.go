@@ -51,6 +51,9 @@ client of this machine in.`,
 			if d.version {
 				return a.print("meshway %s", versionName())
 			}
+			if file == "" && cmd.Flags().Changed("config") {
+				return usageError{errors.New("-c: the name of the file is empty; leave -c out to run without one")}
+			}
 			if d.background && !a.inBackground() {
 				return a.runInBackground(cmd.Context(), d)
 			}

@@ -234,6 +234,13 @@ func TestRunRefusesATimeThatIsNone(t *testing.T) {
 	wantText(t, a.err, "meshway: --grace -1s: it must not be negative; see meshway run --help")
 }
 
+// A script whose variable is not set must not get a router that lets everybody in.
+func TestRunRefusesAFileWithoutAName(t *testing.T) {
+	a := newTestApp("")
+	a.want(t, 2, "run", "-c", "")
+	wantText(t, a.err, "meshway: -c: the name of the file is empty; leave -c out to run without one; see meshway run --help")
+}
+
 func TestRunWithAUsersFileThatIsNoUse(t *testing.T) {
 	users := filepath.Join(t.TempDir(), "users of mine")
 	file := inFile(t, "listeners: [{}]\nusers: {file: "+users+"}\n")

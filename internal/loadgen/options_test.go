@@ -50,6 +50,11 @@ func TestWhatCannotBeDone(t *testing.T) {
 		"cannot receive elsewhere":         {Target: "h:1", ReceiveTarget: "h:2", Address: "a", Idle: 1},
 		"keeping a ledger need":            {Target: "h:1", Address: "a", Ledger: true, Size: 10},
 		"a ledger needs senders":           {Target: "h:1", Address: "a", Ledger: true, Size: 100, Receivers: 1},
+		"a credit of 1048577: at most":     {Target: "h:1", Address: "a", Receivers: 1, Credit: 1<<20 + 1},
+		"no more ports for them":           {Target: "h:1", Address: "a", Groups: 32769, Senders: 1, Receivers: 1},
+		"more than 65536 connections":      {Target: "h:1", Address: "a", Idle: 65537},
+		"no more ports":                    {Target: "h:1", Address: "a", Groups: 1 << 62, Senders: 4},
+		"a machine has no more ports":      {Target: "h:1", Address: "a", Senders: 65537},
 		"no stream":                        {Target: "h:1", Address: "a", Idle: 1, Stream: 1},
 	} {
 		o = o.withDefaults()
