@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/internal/loadgen"
+	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
 )
 
 // announcing tells where a router listens once it does.
@@ -104,6 +107,31 @@ func TestSendAndReceiveThroughARouter(t *testing.T) {
 	received()
 	wantText(t, out.out, "message 1: accepted\nmessage 2: accepted\n")
 	wantText(t, in.out, `"body":"one"`, `"body":"two"`, `"durable":true`, `"priority":7`, `"subject":"tea"`, `"applicationProperties":{"k":"v"}`, strings.Repeat("x", 100000))
+}
+
+// Such a message is nobody's fault: go-amqp does not know all types.
+func TestReceiveOfAMessageThatTheClientCannotRead(t *testing.T) {
+	url := runRouter(t, openListener)[0]
+	in := networked(url)
+	received := in.background(t, 1, "receive", "letters")
+	nc, err := net.Dial("tcp", strings.TrimPrefix(url, "amqp://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := meshtest.NewClient("writer", nc, meshtest.ClientOptions{})
+	defer func() { c.Kill(); <-c.Ended() }()
+	char := []byte{0, 0x53, 0x77, 0x73, 0, 0, 0, 'x'} // an amqp-value
+	told := make(chan wire.StateKind, 1)
+	c.Do(func() {
+		l := c.Begin(meshtest.SessionOptions{}).AttachSender(meshtest.SenderOptions{Name: "l", Target: meshtest.To("letters"),
+			OnState: func(o *meshtest.Out) { told <- o.State.Kind }})
+		l.Send(&meshtest.Out{Payload: char})
+	})
+	received()
+	wantText(t, in.err, "a message has come that this command cannot read (char not implemented); its sender hears that it was not delivered")
+	if got := <-told; got != wire.StateModified {
+		t.Errorf("the sender heard %v, want modified", got)
+	}
 }
 
 func TestOutcomesThroughARouter(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/Azure/go-amqp"
 )
@@ -111,7 +112,19 @@ func (r amqpReceiver) credit(n uint32) error { return r.IssueCredit(n) }
 
 func (r amqpReceiver) receive(ctx context.Context) (*amqp.Message, error) {
 	m, err := r.Receive(ctx, nil)
-	return m, explainLoss(ctx, err)
+	return m, explainLoss(ctx, explainUnread(err))
+}
+
+// explainUnread tells of a message that go-amqp cannot decode, such as one with a
+// decimal or a char in it. It ends the link for that itself, with the words that a
+// peer would use.
+func explainUnread(err error) error {
+	if l, ok := errors.AsType[*amqp.LinkError](err); ok && l.RemoteErr == nil {
+		if why, ours := strings.CutPrefix(l.Error(), string(amqp.ErrCondInternalError)+": "); ours {
+			return fmt.Errorf("a message has come that this command cannot read (%s); its sender hears that it was not delivered", why)
+		}
+	}
+	return err
 }
 
 func (r amqpReceiver) settle(ctx context.Context, m *amqp.Message, o outcome) error {
