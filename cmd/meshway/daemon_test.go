@@ -79,7 +79,11 @@ func TestThePredecessorsFlagsAreTaken(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	wantText(t, a.err, "--include has no effect", "--test-hooks has no effect")
-	a, code = runUntilStopped(t, &fakeRunner{}, "--include=x", "--pidfile="+filepath.Join(t.TempDir(), "p"), "--test-hooks", "--config=")
+	file := filepath.Join(t.TempDir(), "qdrouterd.conf")
+	if err := os.WriteFile(file, []byte("router {\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, code = runUntilStopped(t, &fakeRunner{}, "--include=x", "--pidfile="+filepath.Join(t.TempDir(), "p"), "--test-hooks", "--config="+file)
 	if code != 0 {
 		t.Errorf("exit code %d, said %s", code, a.err)
 	}
