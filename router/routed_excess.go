@@ -61,9 +61,18 @@ func (p *pipe) putAside(e *routedEnd, place int, it pipeItem) {
 func (p *pipe) granted(b *amqp.Batch, e *routedEnd) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.credited(e) {
+		p.drainItems(b)
+	}
+}
+
+// credited takes what the client has given credit for from what waits for that, and says whether
+// there was any. Credit may come between the moment in which the engine counts a delivery and
+// the one in which that is put aside: it is asked for at both. The caller holds mu.
+func (p *pipe) credited(e *routedEnd) bool {
 	x := p.excess[e]
 	if x == nil {
-		return
+		return false
 	}
 	n := 0
 	for beyond := e.raw.Excess(); n < len(x.items); n++ {
@@ -74,22 +83,24 @@ func (p *pipe) granted(b *amqp.Batch, e *routedEnd) {
 			x.deliveries--
 		}
 	}
+	p.trim()
 	p.items = append(p.items, x.items[:n]...)
 	clear(x.items[:n])
 	if x.items = x.items[n:]; len(x.items) == 0 {
 		delete(p.excess, e)
 	}
-	p.drainItems(b)
+	return n > 0
 }
 
 // withoutExcess is what a broker says of its link to a client that is to have no more than its
-// credit for now. The caller holds mu.
+// credit for now: its count is without what waits here. The caller holds mu.
 func (p *pipe) withoutExcess(e *routedEnd, f *wire.Flow) *wire.Flow {
-	if p.excess[e] == nil {
+	x := p.excess[e]
+	if x == nil {
 		return f
 	}
 	told := *f
-	told.DeliveryCount.V -= uint32(e.raw.Excess())
+	told.DeliveryCount.V -= uint32(x.deliveries)
 	return &told
 }
 

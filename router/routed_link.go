@@ -224,16 +224,21 @@ func (e *routedEnd) OnFlow(b *amqp.Batch, f *wire.Flow) {
 	}
 }
 
-// keepEarly passes a flow on as soon as the attach has gone on, each time it does.
+// keepEarly passes a flow on as soon as the attach has gone on, each time it does. The container
+// may have answered meanwhile, and sent more than it may.
 func (e *routedEnd) keepEarly(b *amqp.Batch, f *wire.Flow) {
 	l := e.link
 	l.rs.mu.Lock()
-	defer l.rs.mu.Unlock()
 	kept := *f
 	kept.Properties = append(wire.Raw(nil), f.Properties...)
 	l.early = &kept
 	if l.attached {
 		l.ends[sideDown].raw.Flow(b, f)
+	}
+	l.rs.mu.Unlock()
+	if l.up.Load() && l.sends == sideDown {
+		o := e.other()
+		o.pipe().granted(b, o)
 	}
 }
 

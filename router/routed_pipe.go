@@ -84,6 +84,9 @@ func (p *pipe) transfer(b *amqp.Batch, e *routedEnd, f *amqp.RawFrame) {
 	it := pipeItem{kind: pipeTransfer, frame: out, held: len(out.Payload) + pipeItemSize}
 	if excessive {
 		p.putAside(e, -1, it)
+		if p.credited(e) {
+			p.drainItems(b)
+		}
 	} else {
 		p.add(e, it)
 	}
@@ -95,14 +98,19 @@ func (p *pipe) idle() bool { return p.next == len(p.items) }
 // add appends something that waits. The caller holds mu.
 func (p *pipe) add(e *routedEnd, it pipeItem) {
 	it.end = e
+	p.trim()
+	p.items = append(p.items, it)
+	if it.held > 0 {
+		e.raw.Hold(it.held)
+	}
+}
+
+// trim takes away the places of items that have gone, if they are many. The caller holds mu.
+func (p *pipe) trim() {
 	if p.next > pipeKeeps && p.next >= len(p.items)/2 {
 		n := copy(p.items, p.items[p.next:])
 		clear(p.items[n:])
 		p.items, p.next = p.items[:n], 0
-	}
-	p.items = append(p.items, it)
-	if it.held > 0 {
-		e.raw.Hold(it.held)
 	}
 }
 
@@ -133,6 +141,9 @@ func (p *pipe) send(b *amqp.Batch, e *routedEnd, f *amqp.RawOut) bool {
 func (p *pipe) flow(b *amqp.Batch, e *routedEnd, f *wire.Flow) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.credited(e) {
+		p.drainItems(b)
+	}
 	f = p.withoutExcess(e, f)
 	if p.idle() {
 		e.other().raw.Flow(b, f)

@@ -1,0 +1,47 @@
+package router_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/meshway/meshway/internal/meshtest"
+)
+
+// Credit and excess that come at the same time: who has credit gets what waits.
+func TestExcessAndCreditThatCross(t *testing.T) {
+	dialled(t, func(s *stage, b *broker) {
+		c := s.app("app").consumer("q", 1)
+		s.settleDown()
+		b.overrun(3, "1", "2", "3", "4")
+		s.settleDown()
+		given := 1
+		for n := range 3000 {
+			b.app.Do(func() {
+				b.out[0].Presume(1)
+				b.out[0].Send(&meshtest.Out{Payload: text("m"), Settled: true})
+			})
+			c.app.Do(func() { c.SetCredit(1) })
+			given++
+			synctest.Wait()
+			s.settleDown()
+			if len(c.got) != given {
+				t.Errorf("round %d: %d have come with credit for %d", n, len(c.got), given)
+				return
+			}
+		}
+	})
+}
+
+// Credit that was on its way when the broker answered counts for what came with the answer.
+func TestExcessThatComesWithTheAnswer(t *testing.T) {
+	dialled(t, func(s *stage, b *broker) {
+		b.silent = true
+		c := s.app("app").consumer("q", 0)
+		s.settleDown()
+		c.app.do(func() { c.SetCredit(3) })
+		b.speak(1)
+		b.overrun(2, "1", "2")
+		s.settleDown()
+		equal(s, "within the credit", c.bodies(), "1 2")
+	})
+}
