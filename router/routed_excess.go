@@ -16,10 +16,9 @@ type excess struct {
 	deliveries int // that begin in items
 }
 
-// excessive says whether a frame has to wait for credit, with what came before it: the client
-// may have given some since the frame came. The caller holds mu.
+// excessive says whether a frame is beyond credit, or behind what is. The caller holds mu.
 func (p *pipe) excessive(e *routedEnd, f *amqp.RawFrame) bool {
-	return p.excess[e] != nil || f.Excess && e.raw.Excess() > 0
+	return p.excess[e] != nil || f.Excess
 }
 
 // behind is the place behind the frames of a delivery, 0 if that does not wait.
@@ -61,18 +60,16 @@ func (p *pipe) putAside(e *routedEnd, place int, it pipeItem) {
 func (p *pipe) granted(b *amqp.Batch, e *routedEnd) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.credited(e) {
-		p.drainItems(b)
-	}
+	p.credited(b, e)
 }
 
-// credited takes what the client has given credit for from what waits for that, and says whether
-// there was any. Credit may come between the moment in which the engine counts a delivery and
-// the one in which that is put aside: it is asked for at both. The caller holds mu.
-func (p *pipe) credited(e *routedEnd) bool {
+// credited has what the client has given credit for go on. Credit may come between the moment in
+// which the engine counts a delivery and the one in which that is put aside, and is asked for
+// behind that, too. The caller holds mu.
+func (p *pipe) credited(b *amqp.Batch, e *routedEnd) {
 	x := p.excess[e]
 	if x == nil {
-		return false
+		return
 	}
 	n := 0
 	for beyond := e.raw.Excess(); n < len(x.items); n++ {
@@ -89,7 +86,7 @@ func (p *pipe) credited(e *routedEnd) bool {
 	if x.items = x.items[n:]; len(x.items) == 0 {
 		delete(p.excess, e)
 	}
-	return n > 0
+	p.drainItems(b)
 }
 
 // withoutExcess is what a broker says of its link to a client that is to have no more than its

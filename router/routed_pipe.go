@@ -84,9 +84,7 @@ func (p *pipe) transfer(b *amqp.Batch, e *routedEnd, f *amqp.RawFrame) {
 	it := pipeItem{kind: pipeTransfer, frame: out, held: len(out.Payload) + pipeItemSize}
 	if excessive {
 		p.putAside(e, -1, it)
-		if p.credited(e) {
-			p.drainItems(b)
-		}
+		p.credited(b, e)
 	} else {
 		p.add(e, it)
 	}
@@ -141,9 +139,7 @@ func (p *pipe) send(b *amqp.Batch, e *routedEnd, f *amqp.RawOut) bool {
 func (p *pipe) flow(b *amqp.Batch, e *routedEnd, f *wire.Flow) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.credited(e) {
-		p.drainItems(b)
-	}
+	p.credited(b, e)
 	f = p.withoutExcess(e, f)
 	if p.idle() {
 		e.other().raw.Flow(b, f)

@@ -1,8 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
-	"regexp"
+	"slices"
 )
 
 // ProtoID says which layer a protocol header asks for. [2.2]
@@ -60,19 +61,15 @@ func ParseProto(b []byte) (id ProtoID, ok bool, err error) {
 
 // instead says what a peer speaks that begins with b, where that is a mistake often made.
 func instead(b []byte) string {
+	begins := func(with string) bool { return bytes.HasPrefix(b, []byte(with)) }
 	switch {
-	case tlsStart.Match(b):
+	case slices.ContainsFunc([]string{"\x16\x03", "\x15\x03"}, begins): // a hello, an alert
 		return " but TLS, which this end does not (connect without, or by way of something that ends TLS)"
-	case httpStart.Match(b):
+	case slices.ContainsFunc([]string{"GET ", "HEAD ", "POST ", "PUT ", "OPTIONS ", "PRI ", "HTTP/"}, begins):
 		return " but HTTP"
 	}
 	return ""
 }
-
-var (
-	tlsStart  = regexp.MustCompile(`^[\x15\x16]\x03`) // an alert, a hello
-	httpStart = regexp.MustCompile(`^(GET|HEAD|POST|PUT|OPTIONS|PRI) |^HTTP/`)
-)
 
 // protoVersion names the version of the last four bytes of a header; before 1.0
 // they were laid out differently.
