@@ -17,19 +17,22 @@ type Manners struct {
 	alone bool
 }
 
-// products that are known to end a session, with all of its links, when they refuse an
-// attach on it.
-var endsSessions = []string{"RabbitMQ"}
+// What is known of products by what they say in their open.
+const rabbitMQ = "RabbitMQ"
+
+// endsSessions says of a product that it ends a session, with all of its links, when it refuses
+// an attach on it.
+func endsSessions(product string) bool { return product == rabbitMQ }
 
 // miscounts says of a product that it takes the credit of a flow as it is, and leaves out what
 // is on its way inside of it: RabbitMQ does, as long as AMQP 1.0 was a plugin of it.
 func miscounts(product, version string) bool {
-	return product == "RabbitMQ" && strings.HasPrefix(version, "3.")
+	return product == rabbitMQ && strings.HasPrefix(version, "3.")
 }
 
 // meet takes over what the product in a broker's open tells.
 func (m *Manners) meet(product string) {
-	if slices.Contains(endsSessions, product) {
+	if endsSessions(product) {
 		m.learn()
 	}
 }

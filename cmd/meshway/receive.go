@@ -10,6 +10,8 @@ import (
 
 	"github.com/Azure/go-amqp"
 	"github.com/spf13/cobra"
+
+	"github.com/meshway/meshway/internal/loadgen"
 )
 
 // receiveOptions are the flags of `meshway receive`.
@@ -67,8 +69,8 @@ func (o *receiveOptions) check() error {
 	switch {
 	case o.count < 0:
 		return usageError{fmt.Errorf("--count %d: it must not be negative", o.count)}
-	case o.credit < 1 || o.credit > 1<<20:
-		return usageError{fmt.Errorf("--credit %d: it must be from 1 to %d", o.credit, 1<<20)}
+	case o.credit < 1 || o.credit > loadgen.MaxCredit:
+		return usageError{fmt.Errorf("--credit %d: it must be from 1 to %d", o.credit, loadgen.MaxCredit)}
 	case o.settle != "settled" && o.settle != "unsettled":
 		return usageError{fmt.Errorf("--settle %q: it must be unsettled or settled", o.settle)}
 	case !slices.Contains(outcomes, o.outcome):

@@ -132,8 +132,8 @@ func (o *Options) check() error {
 		return errors.New("numbers of pairs, senders, receivers and connections cannot be negative")
 	case o.Idle > maxConnections || o.tooMany():
 		return fmt.Errorf("more than %d connections: a machine has no more ports for them", maxConnections)
-	case o.Credit > maxCredit:
-		return fmt.Errorf("a credit of %d: at most %d", o.Credit, maxCredit)
+	case o.Credit > MaxCredit:
+		return fmt.Errorf("a credit of %d: at most %d", o.Credit, MaxCredit)
 	case o.Size < 0 || o.Size > math.MaxInt32:
 		return fmt.Errorf("a body of %d bytes: at most %d, larger ones are streamed", o.Size, math.MaxInt32)
 	case o.Rate < 0 || o.ReadRate < 0 || math.IsNaN(o.Rate) || math.IsInf(o.Rate, 0):
@@ -155,9 +155,9 @@ func (o *Options) check() error {
 const (
 	// maxConnections is as many as there are ports to connect from.
 	maxConnections = 65536
-	// maxCredit is as much as `meshway receive` takes. Serial numbers cannot tell
+	// MaxCredit is the most that a receiver may give, here and in `meshway receive`. Serial numbers cannot tell
 	// credit of 2^31 and more from none. [2.8.10]
-	maxCredit = 1 << 20
+	MaxCredit = 1 << 20
 )
 
 // tooMany says whether the groups need more connections than there can be.
