@@ -175,6 +175,17 @@ func (p *pipe) state(b *amqp.Batch, e *routedEnd, id uint32, settled bool, state
 		}
 		return
 	}
+	if old := p.said(e, id); old != nil && !old.settled && !(settled && state.Kind == wire.StateNone) {
+		// Who keeps on saying things has the newest of them wait, which no window bounds.
+		if !settled && state.Kind == wire.StateNone {
+			return
+		}
+		e.raw.Hold(len(state.Fields))
+		e.raw.Unhold(b, len(old.state.Fields))
+		old.held += len(state.Fields) - len(old.state.Fields)
+		old.settled, old.state = settled, state.Clone()
+		return
+	}
 	if !left {
 		if p.unsent == nil {
 			p.unsent = make(map[uint32]unsent)
@@ -183,12 +194,30 @@ func (p *pipe) state(b *amqp.Batch, e *routedEnd, id uint32, settled bool, state
 		u.said++
 		p.unsent[id] = u
 	}
-	it := pipeItem{kind: pipeState, id: id, ref: ref, unsent: !left, settled: settled, state: state.Clone(), held: pipeItemSize}
+	it := pipeItem{kind: pipeState, id: id, ref: ref, unsent: !left, settled: settled, state: state.Clone(), held: pipeItemSize + len(state.Fields)}
 	if aside > 0 {
 		p.putAside(e, aside, it)
 	} else {
 		p.add(e, it)
 	}
+}
+
+// said is what was last said of a delivery, if it waits with nothing of the delivery behind it;
+// nil if there is none. The caller holds mu.
+func (p *pipe) said(e *routedEnd, id uint32) *pipeItem {
+	items := p.items[p.next:]
+	if x := p.excess[e]; x.behind(id) > 0 {
+		items = x.items
+	}
+	for i := len(items) - 1; i >= 0; i-- {
+		switch it := &items[i]; {
+		case it.kind == pipeState && it.id == id:
+			return it
+		case it.kind == pipeTransfer && it.frame.Ref == id && it.end == e:
+			return nil
+		}
+	}
+	return nil
 }
 
 // detach detaches the other end of a link behind what was sent by it.

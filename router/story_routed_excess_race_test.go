@@ -32,6 +32,49 @@ func TestExcessAndCreditThatCross(t *testing.T) {
 	})
 }
 
+// What a broker says of what waits does not wait more than once.
+func TestWhatABrokerKeepsSayingOfItsExcessIsBounded(t *testing.T) {
+	dialled(t, func(s *stage, b *broker) {
+		c := s.app("app").consumer("q", 1)
+		s.settleDown()
+		sent := b.overrun(1, "1", "2")
+		s.settleDown()
+		before := s.router.Held()
+		for range 100 {
+			b.app.do(func() {
+				for range 200 {
+					sent[1].Say(accepted)
+					sent[1].Say(released)
+				}
+			})
+		}
+		s.settleDown()
+		if held := s.router.Held(); held > before+64<<10 {
+			t.Errorf("%d bytes are held, %d before", held, before)
+		}
+		c.grant(1)
+		s.settleDown()
+		equal(s, "with credit", c.bodies(), "1 2")
+	})
+}
+
+// A client's count of what has come is not ahead of what has.
+func TestWhatABrokerSaysOfItsCreditWhileItIsGiven(t *testing.T) {
+	dialled(t, func(s *stage, b *broker) {
+		c := s.app("app").consumer("q", 1)
+		s.settleDown()
+		b.overrun(3, "1", "2", "3", "4")
+		s.settleDown()
+		for range 300 {
+			b.app.Do(func() { b.out[0].Presume(1); b.out[0].Send(&meshtest.Out{Payload: text("m"), Settled: true}) })
+			s.settleDown()
+			c.app.Do(func() { c.SetCredit(1) })
+			b.app.Do(func() { b.out[0].Flow(false) })
+			s.settleDown()
+		}
+	})
+}
+
 // Credit that was on its way when the broker answered counts for what came with the answer.
 func TestExcessThatComesWithTheAnswer(t *testing.T) {
 	dialled(t, func(s *stage, b *broker) {
