@@ -23,6 +23,7 @@ type broker struct {
 	ended  []*wire.Error       // sessions that the router has ended
 	credit uint32              // given at once to senders
 	refuse *wire.Error         // what it answers
+	first  uint32              // more than usual that its links count from
 	// endsSession has it end the whole session for a link that it refuses, and noReason
 	// say no reason.
 	endsSession, noReason bool
@@ -117,7 +118,7 @@ func (b *broker) take(session *meshtest.Session, p *wire.Attach) {
 		l := &producer{app: b.app}
 		b.out = append(b.out, l)
 		l.Sender = session.TakeReceiver(p, &answer, meshtest.SenderOptions{
-			First: 7, KeepDrain: true, OnFlow: func(f *wire.Flow) { b.flows = append(b.flows, *f) },
+			First: 7 + b.first, KeepDrain: true, OnFlow: func(f *wire.Flow) { b.flows = append(b.flows, *f) },
 			OnState: func(o *meshtest.Out) {
 				if b.onState != nil {
 					b.onState(o)
