@@ -1,10 +1,12 @@
 package router_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 
 	"github.com/meshway/meshway/internal/meshtest"
+	"github.com/meshway/meshway/internal/wire"
 )
 
 // Credit and excess that come at the same time: who has credit gets what waits.
@@ -40,11 +42,12 @@ func TestWhatABrokerKeepsSayingOfItsExcessIsBounded(t *testing.T) {
 		sent := b.overrun(1, "1", "2")
 		s.settleDown()
 		before := s.router.Held()
+		refused := wire.RejectedState(&wire.Error{Condition: "a:b", Description: "a longer state than the others"})
 		for range 100 {
 			b.app.do(func() {
 				for range 200 {
 					sent[1].Say(accepted)
-					sent[1].Say(released)
+					sent[1].Say(refused)
 				}
 			})
 		}
@@ -55,6 +58,35 @@ func TestWhatABrokerKeepsSayingOfItsExcessIsBounded(t *testing.T) {
 		c.grant(1)
 		s.settleDown()
 		equal(s, "with credit", c.bodies(), "1 2")
+		equal(s, "bytes that are held", s.router.Held(), 0)
+	})
+}
+
+// What a broker says between two frames of what waits is heard between them.
+func TestWhatABrokerSaysOfAPartOfItsExcess(t *testing.T) {
+	dialled(t, func(s *stage, b *broker) {
+		a := s.app("app")
+		var heard []string
+		c := a.consumerWith(meshtest.ReceiverOptions{
+			Source: meshtest.From("q"), Snd: wire.SndMixed, Credit: 1,
+			OnState: func(d *meshtest.In) { heard = append(heard, fmt.Sprint(d.State.Kind, d.Complete, d.RemoteSettled)) },
+		})
+		s.settleDown()
+		b.overrun(2, "1")
+		b.app.do(func() {
+			o := b.out[0].Start(&meshtest.Out{Payload: text("2")})
+			o.Write(1)
+			o.Say(accepted)
+			o.Say(released)
+			o.Write(len(o.Payload))
+			o.Say(released)
+			o.Settle(accepted)
+		})
+		s.settleDown()
+		c.grant(1)
+		s.settleDown()
+		equal(s, "with credit", c.bodies(), "1 2")
+		a.do(func() { equal(s, "of the second", fmt.Sprint(heard), "[released false false accepted true true]") })
 	})
 }
 
