@@ -7,7 +7,9 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
@@ -93,6 +95,11 @@ func shellWord(s string) string {
 	}
 	if s != "" && strings.TrimFunc(s, plain) == "" {
 		return s
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		// What a terminal would not show, or act upon, in the way of bash and zsh.
+		quoted := strconv.Quote(s)
+		return "$'" + strings.NewReplacer(`\"`, `"`, "'", `\'`).Replace(quoted[1:len(quoted)-1]) + "'"
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -119,4 +120,26 @@ func TestURLComesFromTheFlagTheEnvironmentOrTheDefault(t *testing.T) {
 	a.getenv = func(string) string { return "http://h" }
 	a.want(t, 2, "receive", "q")
 	wantText(t, a.err, "$MESHWAY_URL: the scheme")
+}
+
+// What is said to be typed means the same to a shell, and a terminal shows all of it.
+func TestWordsAreQuotedForAShell(t *testing.T) {
+	for s, want := range map[string]string{
+		"a/b.c-d":      "a/b.c-d",
+		"":             "''",
+		"a b":          "'a b'",
+		"it's":         `'it'\''s'`,
+		"→":            "'→'",
+		"a\tb\n":       `$'a\tb\n'`,
+		"\x1b[1m'\"\\": `$'\x1b[1m\'"\\'`,
+	} {
+		if got := shellWord(s); got != want {
+			t.Errorf("%q: got %s, want %s", s, got, want)
+			continue
+		}
+		out, err := exec.Command("bash", "-c", "printf %s "+want).Output()
+		if err != nil || string(out) != s {
+			t.Errorf("%s is %q to bash (%v), want %q", want, out, err, s)
+		}
+	}
 }
