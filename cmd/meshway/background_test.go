@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/meshway/meshway/internal/freeport"
 )
 
 // argsEnv makes the test program the program itself, with this command line.
@@ -70,18 +72,6 @@ func inBackground(t *testing.T, configuration string, args ...string) (said stri
 	return out.String(), code, pid
 }
 
-// freePort is one on which nobody listens just now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
-}
-
 // stop ends a router in the background, and waits until it is gone. Whoever has started it is gone
 // too, and init, or what stands for it here, may be slow to take it away: a zombie is gone.
 func stop(t *testing.T, pid int) {
@@ -109,7 +99,11 @@ func state(pid any, name string) string {
 }
 
 func TestARouterInTheBackground(t *testing.T) {
-	port := freePort(t)
+	free, err := freeport.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(free)
 	said, code, pid := inBackground(t, "listeners: [{port: "+port+"}]\n", "--grace", "1s")
 	if code != 0 || pid == 0 {
 		t.Fatalf("exit code %d, process %d, said %s", code, pid, said)

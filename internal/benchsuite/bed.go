@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/meshway/meshway/internal/freeport"
 )
 
 // benchAddress is what messages are sent to; the routers' configuration treats
@@ -38,7 +40,7 @@ func (s *suite) set(ctx context.Context, c *testCase) (*bed, error) {
 	if c.shape != nil {
 		return s.startMesh(ctx, c)
 	}
-	port, err := freePort()
+	port, err := freeport.Take()
 	if err != nil {
 		return nil, err
 	}

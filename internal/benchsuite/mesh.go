@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/meshway/meshway/internal/freeport"
 )
 
 // shape is a mesh: routers with letters for names, and what connects them.
@@ -88,10 +90,10 @@ func (s *suite) startMesh(ctx context.Context, c *testCase) (*bed, error) {
 func planMesh(sh *shape) (nodes []*meshNode, err error) {
 	for _, id := range []byte(sh.routers) {
 		n := &meshNode{id: id}
-		if n.clients, err = freePort(); err != nil {
+		if n.clients, err = freeport.Take(); err != nil {
 			return nil, err
 		}
-		if n.mesh, err = freePort(); err != nil {
+		if n.mesh, err = freeport.Take(); err != nil {
 			return nil, err
 		}
 		nodes = append(nodes, n)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -145,24 +144,6 @@ func (p *process) accepts(ctx context.Context, address string) error {
 			return fmt.Errorf("%s does not accept: %w", p.name, err)
 		}
 	}
-}
-
-// Ports are chosen below those that systems give to outgoing connections, so that
-// none of these takes one before a server of ours does.
-const (
-	portLow  = 15_000
-	portHigh = 32_000
-)
-
-// freePort is a loopback port that is free now; nobody is asked to keep it so.
-func freePort() (int, error) {
-	for range 100 {
-		port := portLow + rand.IntN(portHigh-portLow)
-		if l, err := net.Listen("tcp", loopback(port)); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, fmt.Errorf("no free port found between %d and %d", portLow, portHigh)
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/meshway/meshway/internal/freeport"
 )
 
 // The byte relay is a program that reads and writes the same bytes as a router,
@@ -32,13 +34,13 @@ func findRelay() string {
 // putRelayBefore starts nginx before all of a bed, and returns when it accepts.
 // From then on it is what is measured.
 func (s *suite) putRelayBefore(ctx context.Context, b *bed) error {
-	in, err := freePort()
+	in, err := freeport.Take()
 	if err != nil {
 		return err
 	}
 	out, servers := in, forward(in, b.send)
 	if b.receive != b.send {
-		if out, err = freePort(); err != nil {
+		if out, err = freeport.Take(); err != nil {
 			return err
 		}
 		servers += forward(out, b.receive)

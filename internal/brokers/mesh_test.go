@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/meshway/meshway/internal/brokertest"
+	"github.com/meshway/meshway/internal/freeport"
 )
 
 // patience bounds every wait for something that should happen soon.
@@ -64,7 +65,7 @@ func startMesh(t *testing.T, more entries) *mesh {
 	m := &mesh{t: t, routers: map[string]*router{}}
 	var previous *router
 	for _, id := range []string{"A", "B", "C"} {
-		ports, err := brokertest.FreePorts(2)
+		ports, err := freeport.Several(2)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/meshway/meshway/internal/freeport"
 )
 
 //go:embed testdata/broker.py
@@ -95,7 +97,7 @@ func LaunchProton(ctx context.Context, o ProtonOptions) (*Proton, error) {
 	if err := ProtonMissing(); err != nil {
 		return nil, err
 	}
-	ports, err := FreePorts(1)
+	port, err := freeport.Take()
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +105,7 @@ func LaunchProton(ctx context.Context, o ProtonOptions) (*Proton, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proton{Port: ports[0], options: string(options)}
+	p := &Proton{Port: port, options: string(options)}
 	if err := p.Start(ctx); err != nil {
 		return nil, errors.Join(err, p.Stop())
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/meshway/meshway/internal/freeport"
 )
 
 // rabbitBin is where Debian has RabbitMQ's scripts. Those in /usr/sbin change the user, and
@@ -48,7 +50,7 @@ func LaunchRabbit(ctx context.Context, dir string, conf ...string) (*Rabbit, err
 	if err := RabbitMissing(); err != nil {
 		return nil, err
 	}
-	ports, err := FreePorts(3)
+	ports, err := freeport.Several(3)
 	if err != nil {
 		return nil, err
 	}

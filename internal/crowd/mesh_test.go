@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/meshway/meshway/internal/freeport"
 	"github.com/meshway/meshway/internal/procstat"
 )
 
@@ -45,8 +44,12 @@ func startChain(t *testing.T, heartbeat int, ids ...string) map[string]*node {
 	connectors := ""
 	for _, id := range ids {
 		n := &node{t: t, id: id, listens: make(chan struct{}), ended: make(chan struct{})}
-		clients := freePort(t)
-		n.clients, n.mesh = fmt.Sprintf("127.0.0.1:%d", clients), freePort(t)
+		ports, err := freeport.Several(2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients := ports[0]
+		n.clients, n.mesh = fmt.Sprintf("127.0.0.1:%d", clients), ports[1]
 		n.start(binary, fmt.Sprintf(`router: {id: %s, mode: interior, heartbeatMilliseconds: %d}
 listeners:
   - {name: clients, host: 127.0.0.1, port: %d}
@@ -56,20 +59,6 @@ listeners:
 		nodes[id] = n
 	}
 	return nodes
-}
-
-// freePort is a loopback port that is free now, below those of outgoing connections.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 15_000 + rand.IntN(17_000)
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port found")
-	return 0
 }
 
 // start starts the router, and returns when it listens.

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/meshway/meshway/internal/freeport"
 )
 
 // The listeners of the router under test.
@@ -100,15 +102,14 @@ func addUser(t *testing.T, file string) {
 	}
 }
 
-// freePort is free now; nobody is asked to keep it so.
+// freePort is for a server that is about to start.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // awaitListeners tries to connect until it can: there is no event to wait for

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -25,6 +24,7 @@ import (
 
 	"github.com/meshway/meshway/internal/brokertest"
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/freeport"
 	"github.com/meshway/meshway/router"
 )
 
@@ -74,12 +74,11 @@ func (s *Stage) Say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n"
 // Elsewhere has a port of the files replaced by one that is free, for tests.
 func (s *Stage) Elsewhere(ports ...string) error {
 	for _, port := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		free, err := freeport.Take()
 		if err != nil {
 			return err
 		}
-		defer l.Close() // when all have been found
-		s.ports = append(s.ports, port, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+		s.ports = append(s.ports, port, strconv.Itoa(free))
 	}
 	return nil
 }
