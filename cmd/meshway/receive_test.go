@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -120,6 +121,38 @@ func TestReceiveJSON(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%v\nwant\n%v", got, want)
+	}
+}
+
+// TestReceiveJSONArrays: what the client has types of its own for, arrays and
+// described values, comes out as JSON and not in Go's words.
+func TestReceiveJSONArrays(t *testing.T) {
+	for _, tt := range []struct{ what, encoded, want string }{
+		{"octets", "e00503500102ff", "[1,2,255]"},
+		{"binaries", "e00602a001ff0141", `[{"base64":"/w=="},"A"]`},
+		{"uuids", "e0120198000000000000000000000000000000ff", `["00000000-0000-0000-0000-0000000000ff"]`},
+		{"doubles", "e00a01827ff0000000000000", `["+Inf"]`},
+		{"timestamps", "e00a018300000000000003e8", `["1970-01-01T00:00:01Z"]`},
+		{"described", "00a303783a79c00402405005", `{"descriptor":"x:y","value":[null,5]}`},
+	} {
+		bytes, err := hex.DecodeString("005377" + tt.encoded) // [3.2.8] amqp-value
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m amqp.Message
+		if err := m.UnmarshalBinary(bytes); err != nil {
+			t.Fatalf("%s: %v", tt.what, err)
+		}
+		a := newTestApp("")
+		a.router.incoming = []*amqp.Message{&m}
+		a.want(t, 0, "receive", "q", "--count", "1", "-o", "json")
+		var got struct{ Body json.RawMessage }
+		if err := json.Unmarshal([]byte(a.out.String()), &got); err != nil {
+			t.Fatal(err)
+		}
+		if string(got.Body) != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.what, got.Body, tt.want)
+		}
 	}
 }
 

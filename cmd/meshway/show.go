@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -113,13 +114,47 @@ func plain(v any) any {
 		return list
 	case int8, int16, int32, int64, int, uint8, uint16, uint32, uint64, uint:
 		return v
-	case fmt.Stringer:
-		return v.String()
+	}
+	if r := reflect.Indirect(reflect.ValueOf(v)); r.Kind() == reflect.Slice {
+		return plainArray(r)
+	} else if descriptor, value, ok := described(r); ok {
+		return map[string]any{"descriptor": plain(descriptor), "value": plain(value)}
+	}
+	if s, ok := v.(fmt.Stringer); ok {
+		return s.String()
 	}
 	if _, err := json.Marshal(v); err == nil {
 		return v
 	}
 	return fmt.Sprint(v)
+}
+
+// plainArray is an AMQP array as a list: the client has a type for each kind
+// of element, and JSON would take that of octets for one word in base64.
+func plainArray(array reflect.Value) []any {
+	list := make([]any, array.Len())
+	for i := range list {
+		item := array.Index(i)
+		if item.Kind() == reflect.Uint8 {
+			list[i] = item.Uint()
+			continue
+		}
+		list[i] = plain(item.Interface())
+	}
+	return list
+}
+
+// described takes a described value apart. The client keeps its type to
+// itself, so that only the names of the fields tell it.
+func described(v reflect.Value) (descriptor, value any, ok bool) {
+	if v.Kind() != reflect.Struct || v.NumField() != 2 {
+		return nil, nil, false
+	}
+	d, val := v.FieldByName("Descriptor"), v.FieldByName("Value")
+	if !d.IsValid() || !val.IsValid() {
+		return nil, nil, false
+	}
+	return d.Interface(), val.Interface(), true
 }
 
 // number keeps JSON from failing at infinity.
