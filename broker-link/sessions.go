@@ -17,7 +17,7 @@ type Manners struct {
 	alone bool
 }
 
-// What is known of products by what they say in their open.
+// rabbitMQ is a product by the name that its open tells.
 const rabbitMQ = "RabbitMQ"
 
 // endsSessions says of a product that it ends a session, with all of its links, when it refuses
