@@ -26,12 +26,7 @@ func (x *excess) behind(id uint32) int {
 	if x == nil {
 		return 0
 	}
-	for i, it := range slices.Backward(x.items) {
-		if it.kind == pipeTransfer && it.frame.Ref == id || it.kind == pipeState && it.id == id {
-			return i + 1
-		}
-	}
-	return 0
+	return behind(x.items, id)
 }
 
 // putAside has something wait for credit, at a place or, with -1, behind all else. The caller

@@ -175,7 +175,7 @@ func (p *pipe) state(b *amqp.Batch, e *routedEnd, id uint32, settled bool, state
 		}
 		return
 	}
-	if old := p.said(e, id); old != nil && !old.settled && !(settled && state.Kind == wire.StateNone) {
+	if old := p.said(e, id, aside); old != nil && !old.settled && !(settled && state.Kind == wire.StateNone) {
 		// Who keeps on saying things has the newest of them wait, which no window bounds.
 		if !settled && state.Kind == wire.StateNone {
 			return
@@ -203,21 +203,31 @@ func (p *pipe) state(b *amqp.Batch, e *routedEnd, id uint32, settled bool, state
 }
 
 // said is what was last said of a delivery, if it waits with nothing of the delivery behind it;
-// nil if there is none. The caller holds mu.
-func (p *pipe) said(e *routedEnd, id uint32) *pipeItem {
-	items := p.items[p.next:]
-	if x := p.excess[e]; x.behind(id) > 0 {
-		items = x.items
+// nil if there is none. What comes next of the delivery waits at the place aside in the excess
+// of its link, or with 0 not there. The caller holds mu.
+func (p *pipe) said(e *routedEnd, id uint32, aside int) *pipeItem {
+	items, place := p.items[p.next:], aside
+	if aside > 0 {
+		items = p.excess[e].items
+	} else {
+		place = behind(items, id)
 	}
+	if place == 0 || items[place-1].kind != pipeState {
+		return nil
+	}
+	return &items[place-1]
+}
+
+// behind is the place behind the last of a delivery in items that came by one session, which are
+// frames of it and what was said of it; 0 if there is nothing of it.
+func behind(items []pipeItem, id uint32) int {
 	for i := len(items) - 1; i >= 0; i-- {
-		switch it := &items[i]; {
-		case it.kind == pipeState && it.id == id:
-			return it
-		case it.kind == pipeTransfer && it.frame.Ref == id && it.end == e:
-			return nil
+		it := &items[i]
+		if it.kind == pipeTransfer && it.frame.Ref == id || it.kind == pipeState && it.id == id {
+			return i + 1
 		}
 	}
-	return nil
+	return 0
 }
 
 // detach detaches the other end of a link behind what was sent by it.

@@ -90,7 +90,7 @@ func TestWhatABrokerSaysOfAPartOfItsExcess(t *testing.T) {
 	})
 }
 
-// A client's count of what has come is not ahead of what has.
+// A client's count of what has come is not ahead of what has: it fails the story if it is.
 func TestWhatABrokerSaysOfItsCreditWhileItIsGiven(t *testing.T) {
 	dialled(t, func(s *stage, b *broker) {
 		c := s.app("app").consumer("q", 1)
