@@ -393,6 +393,7 @@ func TestALinkThatIsRemovedWhileItWaitsMakesRoomForAnother(t *testing.T) {
 		a.wake()
 		wantStates(t, "the others", links[10:], "26 inactive, 64 attaching")
 		f.answerHeld(10)
+		a.wake()
 		wantStates(t, "when those are answered that nobody wants", links[10:], "26 inactive, 64 attaching")
 	})
 }
