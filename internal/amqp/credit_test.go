@@ -132,6 +132,40 @@ func TestDeliveryCountWraps(t *testing.T) {
 	})
 }
 
+// A sender that says 1 may count from 0 where it computes its credit: it sends one too many, once,
+// and is told the credit in its own counting from then on. One without any credit is not excused.
+func TestASenderThatSaysOneAndCountsFromZero(t *testing.T) {
+	opened(t, func(p *peer) {
+		a := sending("q", 0)
+		a.InitialDeliveryCount = wire.Some[uint32](1)
+		p.write(a)
+		p.want("credit as it says", takenFrom("q", 0), credit(0, 1, 10))
+		p.deliver(0, 0, 11)
+		p.wantIdle("11 less 0 are eleven")
+		p.wantCredit("and no more now", 0, 11, 0)
+		for i := range uint32(11) {
+			p.settle("q", wire.StateAccepted, i)
+		}
+		p.skip()
+		p.wantCredit("counted from 0", 0, 11, 10)
+		p.deliver(0, 11, 10)
+		p.wantCredit("ten are open", 0, 21, 0)
+		p.deliver(0, 21, 1)
+		p.want("that was too much", &wire.Detach{Closed: true, Error: refused(wire.CondTransferLimitExceeded)})
+	})
+	for _, c := range []struct{ initial, window uint32 }{{0, 10}, {2, 10}, {11, 10}, {1, 0}} {
+		opened(t, func(p *peer) {
+			a := sending("q", 0)
+			a.InitialDeliveryCount = wire.Some(c.initial)
+			p.write(a)
+			p.want("the answer", takenFrom("q", 0))
+			p.skip()
+			p.deliver(0, 0, int(c.window)+1)
+			p.want("no excuse", &wire.Detach{Closed: true, Error: refused(wire.CondTransferLimitExceeded)})
+		}, window(c.window))
+	}
+}
+
 // However small the window and however late deliveries are settled, a sender that
 // uses all credit it hears of goes on for ever: nobody has to ask.
 func TestCreditNeverRunsDry(t *testing.T) {

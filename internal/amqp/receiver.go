@@ -35,6 +35,7 @@ type Receiver struct {
 	early       *early // what is said of the delivery whose frames are arriving, once all have; nil if nothing is
 	flowPending bool
 	anchored    bool // deliveryCount is known: the peer's attach has arrived
+	fromOne     bool // the sender said that it counts from 1, and has never gone beyond its credit
 }
 
 // ReceiverHandler is told what comes in on a link. All calls come from the
@@ -110,6 +111,7 @@ func (l *Receiver) acceptAttach(p *wire.Attach) {
 	defer c.mu.Unlock()
 	l.deliveryCount = p.InitialDeliveryCount.Or(0)
 	l.limit, l.ceiling = l.deliveryCount, l.deliveryCount
+	l.fromOne = l.deliveryCount == 1
 	l.anchored = true
 	l.extend()
 }

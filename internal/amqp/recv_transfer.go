@@ -94,6 +94,12 @@ func (l *Receiver) numbered(t *wire.Transfer) error {
 	if s.anyDelivery && !serialLess(s.lastDelivery, id) {
 		return s.fault(wire.CondInvalidField, "link %q: delivery-id %d after %d", l.name, id, s.lastDelivery)
 	}
+	if !serialLess(l.deliveryCount, l.ceiling) && l.fromOne && l.ceiling != 1 {
+		// It was given credit, and has more by its own count: a sender that says 1 and counts from 0,
+		// as node-amqp10 does. So do we from here on, and to it flows mean what they say.
+		l.deliveryCount--
+		l.fromOne = false
+	}
 	if !serialLess(l.deliveryCount, l.ceiling) && !l.excessWaits() {
 		s.conn.inRounds = true // for its other links, and for this one when it comes back
 		return l.fault(wire.CondTransferLimitExceeded, "delivery %d without credit", id)
