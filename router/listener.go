@@ -16,6 +16,7 @@ import (
 	"github.com/meshway/meshway/broker-link"
 	"github.com/meshway/meshway/internal/amqp"
 	"github.com/meshway/meshway/internal/config"
+	"github.com/meshway/meshway/internal/logging"
 	"github.com/meshway/meshway/internal/sasl"
 	"github.com/meshway/meshway/internal/wire"
 )
@@ -220,6 +221,7 @@ func (l *listener) serve() {
 		return
 	}
 	wait := time.Duration(0)
+	var said logging.Repeat
 	for {
 		nc, err := l.ln.Accept()
 		if err == nil {
@@ -233,13 +235,27 @@ func (l *listener) serve() {
 		// Out of file descriptors, most likely: others will be closed. A little
 		// patience keeps this from spinning.
 		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-		l.router.connLog.Error("cannot accept connections", zap.String("listener", l.cfg.Name), zap.Error(err), zap.Duration("next try in", wait))
+		if left, write := said.Write(err.Error(), time.Now(), repeatAccept); write {
+			l.router.connLog.Error("cannot accept connections", zap.String("listener", l.cfg.Name), zap.Error(err),
+				zap.String("do", acceptAdvice(err)), zap.Int("not logged before", left))
+		}
 		select {
 		case <-l.router.done:
 			return
 		case <-time.After(wait):
 		}
 	}
+}
+
+// repeatAccept is how often the same reason why nothing can be accepted is logged.
+const repeatAccept = time.Minute
+
+// acceptAdvice is what to do about connections that cannot be accepted.
+func acceptAdvice(err error) string {
+	if errors.Is(err, syscall.EMFILE) {
+		return "raise the limit of open files of this process (ulimit -n, LimitNOFILE of systemd): each connection takes one"
+	}
+	return "tries go on, a second apart at the most"
 }
 
 // newest is what accepts by the listener's socket now.

@@ -3,9 +3,15 @@ package router_test
 import (
 	"errors"
 	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/meshway/meshway/internal/config"
 	"github.com/meshway/meshway/router"
@@ -51,4 +57,58 @@ func TestAListenerHearsThatAnotherOfItsRouterHasThePort(t *testing.T) {
 			}
 		})
 	}
+}
+
+// exhausted is a listener that has no descriptor for what it is to accept, until told otherwise.
+type exhausted struct {
+	net.Listener
+	out *atomic.Bool
+}
+
+func (l exhausted) Accept() (net.Conn, error) {
+	if l.out.Load() {
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
+// It is said at once, with what to do, then once a minute; and connections that waited are taken
+// when there are descriptors again.
+func TestAListenerWithoutDescriptorsSaysSoNowAndThenAndGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.ErrorLevel)
+		r, err := router.New(standalone(), zap.New(core))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &stage{t: t, router: r}
+		var out atomic.Bool
+		out.Store(true)
+		r.ListenBy(func(network, address string) (net.Listener, error) {
+			ln, err := s.net.Listen(network, address)
+			return exhausted{ln, &out}, err
+		})
+		if err := r.Start(); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		lines := logs.TakeAll()
+		if len(lines) != 1 {
+			t.Fatalf("said at once: %v", lines)
+		}
+		if f := lines[0].ContextMap(); f["listener"] != "normal" || !strings.Contains(f["do"].(string), "ulimit -n") {
+			t.Errorf("it says %v", f)
+		}
+		time.Sleep(59 * time.Second)
+		if n := logs.Len(); n != 0 {
+			t.Errorf("%d lines in the first minute", n)
+		}
+		time.Sleep(2 * time.Second)
+		if lines := logs.TakeAll(); len(lines) != 1 || lines[0].ContextMap()["not logged before"].(int64) < 50 {
+			t.Errorf("after a minute: %v", lines)
+		}
+		out.Store(false)
+		s.app("one that waited").Close(nil)
+		s.end()
+	})
 }
