@@ -34,7 +34,8 @@ func (e *Error) Append(b []byte) []byte {
 	return w.done()
 }
 
-// decodeError decodes a described value that must be an error.
+// decodeError decodes a described value that must be an error. One that says nothing at all, not
+// even its condition, is none: RabbitMQ's client puts such into each end that it sends.
 func decodeError(b []byte) (*Error, error) {
 	code, l, _, err := ParseComposite(b)
 	if err != nil {
@@ -42,6 +43,9 @@ func decodeError(b []byte) (*Error, error) {
 	}
 	if code != CodeError {
 		return nil, malformed("descriptor", 0, "want error, got "+code.String())
+	}
+	if l.blank() && l.n <= len(errorType.fields) {
+		return nil, nil
 	}
 	e := new(Error)
 	if err := e.Decode(l); err != nil {

@@ -1,5 +1,7 @@
 package wire
 
+import "bytes"
+
 // List is a cursor over the elements of an encoded list, by value and without
 // state of its own: copying it copies the position. Elements are slices of the
 // input. [1.6.22]
@@ -10,6 +12,11 @@ type List struct {
 
 // Len returns how many elements are left.
 func (l List) Len() int { return l.n }
+
+// blank says that nothing is in the list but nulls.
+func (l List) blank() bool {
+	return len(l.b) == l.n && bytes.Count(l.b, []byte{ctorNull}) == l.n
+}
 
 // Next returns the next element, constructor included, and moves behind it; not
 // ok at the end.

@@ -372,6 +372,21 @@ func TestBooleansOfTwoBytes(t *testing.T) {
 	}
 }
 
+// An error of which all is left out, or null, is no error.
+func TestAnErrorThatSaysNothingIsNone(t *testing.T) {
+	for hex, want := range map[string]decoder{
+		"00 53 17 c0 05 01 00 53 1d 45":                &End{},
+		"00 53 17 c0 0a 01 00 53 1d c0 04 03 40 40 40": &End{},
+		"00 53 18 c0 08 01 00 53 1d c0 02 01 40":       &Close{},
+		"00 53 16 c0 07 03 43 41 00 53 1d 45":          &Detach{Closed: true},
+	} {
+		got, err := decodeComposite(unhex(t, hex))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: decoded %+v, %v, want %+v", hex, got, err, want)
+		}
+	}
+}
+
 func TestDecodeNamesTheFieldThatIsWrong(t *testing.T) {
 	tests := []struct{ name, bytes, err string }{
 		{"no mandatory field", "00 53 10 45", "open.container-id: mandatory field is missing"},
@@ -411,7 +426,7 @@ func TestDecodeNamesTheFieldThatIsWrong(t *testing.T) {
 		{"unknown target", "00 53 12 c0 0e 07 a1 01 6c 43 42 40 40 40 00 53 7f 45", "attach.target.descriptor: unknown type 0x7f"},
 		{"durability of 3 [3.5.5]", "00 53 12 c0 13 06 a1 01 6c 43 42 40 40 00 53 28 c0 05 02 a1 00 52 03", "attach.source.source.durable: not a terminus durability"},
 		{"unsettled that is a list", "00 53 12 c0 0c 08 a1 01 6c 43 42 40 40 40 40 45", "attach.unsettled: want map, got list (0x45)"},
-		{"error without condition [2.8.14]", "00 53 18 c0 05 01 00 53 1d 45", "close.error.error.condition: mandatory field is missing"},
+		{"error without condition [2.8.14]", "00 53 18 c0 0b 01 00 53 1d c0 05 02 40 a1 01 78", "close.error.error.condition: mandatory field is missing"},
 		{"error that is another type", "00 53 18 c0 05 01 00 53 28 45", "close.error.descriptor: want error, got source"},
 		{"SASL code of 5 [5.3.3.6]", "00 53 44 c0 03 01 50 05", "sasl-outcome.code: not a SASL code"},
 		{"no mechanisms", "00 53 40 c0 02 01 40", "sasl-mechanisms.sasl-server-mechanisms: mandatory field is missing"},
