@@ -28,7 +28,7 @@ func RabbitMissing() error {
 	return nil
 }
 
-// Rabbit is a RabbitMQ node with its AMQP 1.0 plugin. ANONYMOUS and PLAIN guest/guest log in.
+// Rabbit is a RabbitMQ node with its plugins for AMQP 1.0 and for shovels. ANONYMOUS and PLAIN guest/guest log in.
 //
 // Its methods are for one goroutine at a time, but for those of rabbit_ctl.go.
 type Rabbit struct {
@@ -77,7 +77,7 @@ func (r *Rabbit) configure(more []string) error {
 	if err := os.WriteFile(r.file("rabbitmq.conf"), []byte(strings.Join(conf, "\n")+"\n"), 0o600); err != nil {
 		return err
 	}
-	return os.WriteFile(r.file("enabled_plugins"), []byte("[rabbitmq_amqp1_0].\n"), 0o600)
+	return os.WriteFile(r.file("enabled_plugins"), []byte("[rabbitmq_amqp1_0, rabbitmq_shovel].\n"), 0o600)
 }
 
 // Addr is the host and port at which it listens.
