@@ -49,6 +49,10 @@ func testDurableMessagesSurvive(t *testing.T, r *Rabbit) {
 	if n := depth(t, r, "orders"); n != 2 {
 		t.Fatalf("%d messages in the queue, want 2", n)
 	}
+	// It writes down within seconds that there is such a queue, other than a durable message.
+	if _, err := r.Ctl(t.Context(), "eval", "mnesia:sync_log()."); err != nil {
+		t.Fatal(err)
+	}
 	if err := r.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ import (
 // producers to the consumers of the same address in turn, and outcomes back.
 // What nobody takes now waits.
 type hub struct {
-	target  string
+	at      string                         // where it listens
+	serve   func()                         // once
 	refuse  *wire.Error                    // of every attach; nil accepts
 	spoil   func(n int, p []byte) [][]byte // what becomes of the n-th message; nil leaves it
 	pretend bool                           // that messages spoiled away were accepted, and some that arrived modified; else they are released
@@ -44,29 +45,37 @@ type hubMessage struct {
 	payload []byte
 }
 
-// newHub serves until the test ends.
+// newHub listens until the test ends, and serves once it was asked for its target.
 func newHub(t *testing.T) *hub {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hub{target: l.Addr().String(), nodes: map[string]*hubNode{}}
+	h := &hub{at: l.Addr().String(), nodes: map[string]*hubNode{}}
 	cfg := &amqp.Config{
 		ContainerID: "hub", MaxFrameSize: 16 << 10, ChannelMax: 1, Mechanisms: []sasl.Mechanism{sasl.Anonymous{}},
 	}
 	var conns sync.WaitGroup
-	go func() {
-		for {
-			nc, err := l.Accept()
-			if err != nil {
-				return
+	h.serve = sync.OnceFunc(func() {
+		conns.Go(func() {
+			for {
+				nc, err := l.Accept()
+				if err != nil {
+					return
+				}
+				conns.Go(func() { _ = amqp.NewServer(nc, cfg, h).Run() })
 			}
-			conns.Go(func() { _ = amqp.NewServer(nc, cfg, h).Run() })
-		}
-	}()
+		})
+	})
 	t.Cleanup(func() { l.Close(); conns.Wait() })
 	return h
+}
+
+// target is where it serves from then on: what it is to do has been said before.
+func (h *hub) target() string {
+	h.serve()
+	return h.at
 }
 
 func (h *hub) OnOpen(c *amqp.Conn, _ *amqp.Batch) *wire.Error {

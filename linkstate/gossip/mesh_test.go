@@ -333,6 +333,7 @@ func (m *mesh) broadcasts(n int) (missed int) {
 			m.t.Fatal(err)
 		}
 		m.routers[3].originate(text)
+		time.Sleep(time.Second) // what goes along with others would be missed along with them
 	}
 	time.Sleep(30 * time.Second)
 	m.mu.Lock()
