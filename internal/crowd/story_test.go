@@ -96,7 +96,8 @@ func (s *stage) asker(id string) *Asker {
 }
 
 // beside does something while messages go from C to A, none of which may be lost or come
-// twice. It tells what that took of the routers, and returns the latency.
+// twice, to an address of their own: at one whose last consumer has just left, and been replaced, C
+// may still hear of that, and gives back what it then has. It tells what that took of the routers, and returns the latency.
 func (s *stage) beside(what string, f func()) *loadgen.Latency {
 	s.t.Helper()
 	before, began := s.usage(), time.Now()
@@ -109,7 +110,7 @@ func (s *stage) beside(what string, f func()) *loadgen.Latency {
 	traffic := make(chan ended, 1)
 	go func() { // ends with ctx
 		r, err := loadgen.Run(ctx, loadgen.Options{
-			Target: s.nodes["C"].clients, ReceiveTarget: s.nodes["A"].clients, Address: "traffic", Size: 100, Rate: 500, Ledger: true,
+			Target: s.nodes["C"].clients, ReceiveTarget: s.nodes["A"].clients, Address: "beside " + what, Size: 100, Rate: 500, Ledger: true,
 			Patience: time.Minute,
 		})
 		traffic <- ended{r, err}
