@@ -41,7 +41,7 @@ type receiver struct {
 
 func newReceiver(r *run, number uint32, address string) *receiver {
 	l := &receiver{run: r, number: number, address: address, checks: map[uint32]*orderCheck{}}
-	l.throttle.rate = r.o.ReadRate
+	l.throttle.rate, l.throttle.over = r.o.ReadRate, r.over
 	if r.o.Ledger {
 		l.came = make([]account, r.o.Groups*r.o.Senders)
 	}
@@ -162,7 +162,8 @@ func (r *receiver) OnDetach(_ *amqp.Batch, _ []amqp.InDelivery, e *wire.Error) {
 // throttle makes a reader take no more than so many bytes a second, by keeping
 // it from reading. It belongs to the reader.
 type throttle struct {
-	rate  float64 // bytes a second; 0 is no limit
+	rate  float64         // bytes a second; 0 is no limit
+	over  <-chan struct{} // closed at the end of the run; nil is never
 	start time.Time
 	taken float64
 }
@@ -170,13 +171,18 @@ type throttle struct {
 // throttleStep is the shortest sleep worth having.
 const throttleStep = 2 * time.Millisecond
 
-// took counts n bytes, and sleeps when they came too early.
+// took counts n bytes, and sleeps when they came too early, until the run is over at most.
 func (t *throttle) took(n int) {
 	if t.rate == 0 {
 		return
 	}
 	if ahead := t.ahead(n, time.Now()); ahead >= throttleStep {
-		time.Sleep(ahead)
+		timer := time.NewTimer(ahead)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-t.over:
+		}
 	}
 }
 

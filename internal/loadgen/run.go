@@ -43,11 +43,12 @@ type run struct {
 	senders   []*sender
 	receivers []*receiver
 
-	began     time.Time   // of the measurement; set before measuring
-	measuring atomic.Bool // latencies count
-	closing   atomic.Bool // ends are no failures any more
-	ready     countdown   // links that are not attached yet
-	finished  signal      // a sender has nothing left to do
+	began     time.Time     // of the measurement; set before measuring
+	measuring atomic.Bool   // latencies count
+	closing   atomic.Bool   // ends are no failures any more
+	over      chan struct{} // closed by close: nothing is slowed down any more
+	ready     countdown     // links that are not attached yet
+	finished  signal        // a sender has nothing left to do
 
 	progress progress
 
@@ -55,7 +56,7 @@ type run struct {
 }
 
 func newRun(ctx context.Context, o Options) *run {
-	r := &run{o: o, clock: newClock(), user: ctx, finished: newSignal(), stopPacing: func() {}}
+	r := &run{o: o, clock: newClock(), user: ctx, over: make(chan struct{}), finished: newSignal(), stopPacing: func() {}}
 	r.container = fmt.Sprintf("bench-%x", time.Now().UnixNano())
 	r.send = newEndpoint(r.container, o.Target, o.Login, o.MaxFrame)
 	r.receive = newEndpoint(r.container, o.ReceiveTarget, o.ReceiveLogin, o.MaxFrame)
@@ -370,6 +371,7 @@ func (r *run) close() {
 	if r.closing.Swap(true) {
 		return
 	}
+	close(r.over)
 	r.stopPacing()
 	receivers, senders := r.clients()
 	closeAll(senders, r.o.Concurrency)
