@@ -72,6 +72,8 @@ func (in *ingress) outcome(state wire.DeliveryState) wire.DeliveryState {
 		return wire.ModifiedState(false, false, nil)
 	case state.Kind == wire.StateRejected && s&canReject == 0 && s&canRelease != 0:
 		return released
+	case state.Kind == wire.StateRejected && s&canReject == 0 && s&canModify != 0:
+		return wire.ModifiedState(true, true, nil)
 	case state.Kind == wire.StateModified && s&canModify == 0 && s&canReject != 0,
 		state.Kind == wire.StateReleased && s&canRelease == 0 && s&canReject != 0:
 		return wire.RejectedState(&wire.Error{Condition: wire.CondInternalError,

@@ -136,6 +136,7 @@ func TestASenderIsToldOnlyOutcomesThatItsSourceLists(t *testing.T) {
 		{[]wire.Symbol{yes, back}, modifiedWhy, wire.StateReleased},
 		{[]wire.Symbol{yes, back}, refusedWhy, wire.StateReleased},
 		{[]wire.Symbol{yes, changed}, released, wire.StateModified},
+		{[]wire.Symbol{yes, changed}, refusedWhy, wire.StateModified},
 		{[]wire.Symbol{yes, no}, modifiedWhy, wire.StateRejected},
 		{[]wire.Symbol{yes, no}, released, wire.StateRejected},
 		{[]wire.Symbol{yes, no, back, changed}, modifiedWhy, wire.StateModified},
