@@ -247,10 +247,14 @@ func TestRequestsThroughARouter(t *testing.T) {
 
 func TestReleasedWithoutAConsumer(t *testing.T) {
 	url := runRouter(t, openListener)[0]
-	a := networked(url)
-	a.want(t, 1, "send", "nobody", "x", "--anonymous")
-	wantText(t, a.out, `message 1: released: no consumer took it; if "nobody" has none, start one with: meshway receive --url `)
-	wantText(t, a.err, "meshway: the message was not accepted")
+	for _, args := range [][]string{
+		{"send", "nobody", "x", "--anonymous"}, {"send", "other", "x", "--anonymous", "--to", "nobody"}, {"send", "", "x", "--to", "nobody"},
+	} {
+		a := networked(url)
+		a.want(t, 1, args...)
+		wantText(t, a.out, `message 1: released: no consumer took it; if "nobody" has none, start one with: meshway receive --url `, " nobody\n")
+		wantText(t, a.err, "meshway: the message was not accepted")
+	}
 }
 
 func TestNoCreditWithoutAConsumer(t *testing.T) {
@@ -265,7 +269,7 @@ func TestUnavailableAddress(t *testing.T) {
 	for _, args := range [][]string{{"send", "closed/a", "x"}, {"receive", "closed/a"}} {
 		a := networked(url)
 		a.want(t, 1, args...)
-		wantText(t, a.err, `the router refused the address "closed/a": amqp:not-found`)
+		wantText(t, a.err, `the router refused the address "closed/a": amqp:not-found: Node not found, it is configured as unavailable`)
 	}
 }
 

@@ -114,7 +114,7 @@ func checkText(what, text string) error {
 type sending struct {
 	*app
 	sendOptions
-	address string
+	address string // where the messages go
 	link    sender
 
 	// Owned by the goroutine that reports:
@@ -144,6 +144,9 @@ func (a *app) send(ctx context.Context, o sendOptions, address string, messages 
 		if o.envelope.to == "" {
 			o.envelope.to = address
 		}
+	}
+	if linkAddress == "" {
+		address = o.envelope.to
 	}
 	conn, err := a.dial(ctx, t)
 	if err != nil {

@@ -175,13 +175,18 @@ func explainLoss(ctx context.Context, err error) error {
 	return err
 }
 
-// describeError gives an AMQP error as "condition: description".
+// describeError gives an AMQP error as "condition: description", with the reason that a
+// router puts into the error's map where its description has none.
 func describeError(e *amqp.Error) string {
 	if e == nil {
 		return "without a reason"
 	}
-	if e.Description == "" {
-		return string(e.Condition)
+	words := string(e.Condition)
+	if e.Description != "" {
+		words += ": " + e.Description
 	}
-	return string(e.Condition) + ": " + e.Description
+	if reason, ok := e.Info["reason"].(string); ok {
+		words += ", " + reason
+	}
+	return words
 }
