@@ -259,7 +259,7 @@ func TestRunWithAUsersFileThatIsNoUse(t *testing.T) {
 	}
 	a = newTestApp("")
 	a.want(t, 1, "config", "check", file)
-	wantText(t, a.out, file+": users.file: "+users+": yaml: ")
+	wantText(t, a.out, file+": users.file: "+users+": this is not YAML: ")
 }
 
 func TestRunOnAPortThatAnotherListenerOfItsHas(t *testing.T) {

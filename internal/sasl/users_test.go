@@ -200,8 +200,10 @@ func TestOpenUsersWarnsOfAFileOpenToOthers(t *testing.T) {
 func TestOpenUsersRefusesBadFiles(t *testing.T) {
 	good := newHash("x").String()
 	tests := []struct{ name, content, want string }{
-		{"not YAML", "users: [", "line"},
-		{"another key", "users: {}\nadmins: {}\n", "admins"},
+		{"not YAML", "users: [", ": this is not YAML: line 1"},
+		{"another key", "users: {}\nadmins: {}\n", ":2: this is no users file: it must hold users: {NAME: {hash: HASH}, ...}"},
+		{"a file of another kind", "root:$6$salt$hash:1::\n", ":1: this is no users file: it must hold users: {NAME: {hash: HASH}, ...}"},
+		{"users twice", "users: {}\nusers: {}\n", ":2: users is there twice"},
 		{"a list", "users: [alice]\n", ":1: users must be a mapping"},
 		{"a plain password", "users:\n  alice: secret\n", `:2: user "alice": must be {hash`},
 		{"a hash of another kind", "users:\n  alice: {hash: $2y$10$abc}\n", "$argon2id$"},
@@ -224,6 +226,9 @@ func TestOpenUsersRefusesBadFiles(t *testing.T) {
 			_, err := OpenUsers(path, zap.NewNop())
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("got %v, want an error with %q and the file's name", err, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "$6$") {
+				t.Errorf("a hash was told to everybody: %v", err)
 			}
 		})
 	}

@@ -1,7 +1,6 @@
 package sasl
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -51,26 +51,50 @@ func readUsers(path string) (usersFile, os.FileInfo, error) {
 
 // parseUsers wants users: {NAME: {hash: HASH}, ...} and nothing else.
 func parseUsers(path string, data []byte) (usersFile, error) {
-	var doc struct {
-		Users yaml.Node `yaml:"users"`
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	list, err := usersNode(path, data)
+	if err != nil {
+		return nil, err
 	}
 	users := usersFile{}
-	if doc.Users.IsZero() || doc.Users.Tag == "!!null" {
+	if list == nil || list.Tag == "!!null" {
 		return users, nil
 	}
-	if doc.Users.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s:%d: users must be a mapping of names", path, doc.Users.Line)
+	if list.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s:%d: users must be a mapping of names", path, list.Line)
 	}
-	for i := 0; i+1 < len(doc.Users.Content); i += 2 {
-		key, value := doc.Users.Content[i], doc.Users.Content[i+1]
+	for i := 0; i+1 < len(list.Content); i += 2 {
+		key, value := list.Content[i], list.Content[i+1]
 		if err := users.read(key.Value, value); err != nil {
 			return nil, fmt.Errorf("%s:%d: user %q: %w", path, key.Line, key.Value, err)
 		}
+	}
+	return users, nil
+}
+
+// usersNode finds what stands behind "users"; nil if the file is empty. Of another
+// file it says the line alone: that may be one with secrets.
+func usersNode(path string, data []byte) (*yaml.Node, error) {
+	const form = `it must hold users: {NAME: {hash: HASH}, ...} and nothing else, as "meshway user add" writes it`
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("%s: this is not YAML: %s; %s", path, strings.TrimPrefix(err.Error(), "yaml: "), form)
+	}
+	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
+		return nil, nil
+	}
+	top := doc.Content[0]
+	if top.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s:%d: this is no users file: %s", path, top.Line, form)
+	}
+	var users *yaml.Node
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		switch key := top.Content[i]; {
+		case key.Value != "users":
+			return nil, fmt.Errorf("%s:%d: this is no users file: %s", path, key.Line, form)
+		case users != nil:
+			return nil, fmt.Errorf("%s:%d: users is there twice; remove one", path, key.Line)
+		}
+		users = top.Content[i+1]
 	}
 	return users, nil
 }
