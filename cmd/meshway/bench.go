@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,12 @@ The exit code is 0 only if nothing was lost, spoiled or out of order.`,
 			}
 			if o.stream == 0 && cmd.Flags().Changed("stream") {
 				return usageError{errors.New("--stream 0: it must be at least 1")}
+			}
+			if err := o.check(); err != nil {
+				return err
+			}
+			if err := o.checkEffect(cmd.Flags().Changed); err != nil {
+				return err
 			}
 			timed := cmd.Flags().Changed("duration") || cmd.Flags().Changed("count")
 			if !timed && o.stream == 0 {
@@ -144,10 +151,26 @@ func (o *benchOptions) checkNumbers() error {
 	return nil
 }
 
-func (a *app) bench(ctx context.Context, o benchOptions) error {
-	if err := o.check(); err != nil {
-		return err
+// checkEffect refuses flags that would say nothing of what is measured.
+func (o *benchOptions) checkEffect(given func(flag string) bool) error {
+	for _, r := range []struct {
+		fits  bool
+		why   string
+		flags []string
+	}{
+		{o.Idle > 0, "is for idle connections; give --idle too", []string{"one-address", "hold", "return"}},
+		{o.Idle == 0, "says nothing of idle connections; leave it or --idle out", []string{"pairs", "senders", "receivers", "size", "settle", "rate",
+			"window", "duration", "count", "warmup", "check-order", "sample", "read-rate"}},
+		{o.stream == 0, "says nothing of a streamed message; leave it or --stream out", []string{"size"}},
+	} {
+		if i := slices.IndexFunc(r.flags, given); i >= 0 && !r.fits {
+			return usageError{fmt.Errorf("--%s %s", r.flags[i], r.why)}
+		}
 	}
+	return nil
+}
+
+func (a *app) bench(ctx context.Context, o benchOptions) error {
 	t, err := a.parseTarget(o.url)
 	if err != nil {
 		return err

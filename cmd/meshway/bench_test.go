@@ -35,6 +35,12 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		"a credit of 4294967295":                        {"--credit", "4294967295"},
 		"--stream 0: it must be at least 1":             {"--stream", "0"},
 		"not negative":                                  {"--credit", "-1"},
+		"--hold is for idle connections; give --idle":   {"--hold", "1s"},
+		"--one-address is for idle":                     {"--one-address"},
+		"--return is for idle":                          {"--return", "1s", "--stream", "1MB"},
+		"--pairs says nothing of idle connections":      {"--pairs", "2", "--idle", "5"},
+		"--duration says nothing of idle connections":   {"--duration", "2s", "--idle", "5"},
+		"--size says nothing of a streamed message":     {"--size", "100", "--stream", "1MB"},
 	} {
 		a := newTestApp("")
 		a.want(t, codeUsage, append([]string{"bench"}, args...)...)
