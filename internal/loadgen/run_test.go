@@ -138,7 +138,7 @@ func TestStreamedMessageIsCompared(t *testing.T) {
 
 // A receiver that would sleep for years over what it has read wakes up at the run's end.
 func TestARunEndsHoweverSlowlyItsReceiversRead(t *testing.T) {
-	o := Options{Target: newHub(t).target, Address: "q", Size: 100, ReadRate: 1e-6, Duration: time.Millisecond, Patience: time.Millisecond}
+	o := Options{Target: newHub(t).target(), Address: "q", Size: 100, ReadRate: 1e-6, Duration: time.Millisecond, Patience: time.Millisecond}
 	// The hub does not end before the receiver does, so that failing here would only hang.
 	asleep := time.AfterFunc(time.Minute, func() { panic("the run did not end: its receiver sleeps on") })
 	defer asleep.Stop()
