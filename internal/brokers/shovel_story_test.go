@@ -41,7 +41,7 @@ func TestShovelsMoveMessagesBetweenAQueueAndTheMesh(t *testing.T) {
 		"src-protocol": "amqp10", "src-uri": router, "src-address": "shovelled/in",
 		"dest-protocol": "amqp091", "dest-uri": broker, "dest-queue": "shovelled"})
 	stopOut := shovel(ctx, t, node, "out", map[string]any{
-		"src-protocol": "amqp091", "src-uri": broker, "src-queue": "shovelled",
+		"src-protocol": "amqp091", "src-uri": broker, "src-queue": "shovelled", "src-prefetch-count": 100,
 		"dest-protocol": "amqp10", "dest-uri": router, "dest-address": "shovelled/out"})
 
 	const count = 3000
