@@ -68,6 +68,10 @@ func shortenedState(s wire.DeliveryState) wire.DeliveryState {
 		if m, err := s.Modified(); err == nil {
 			return wire.ModifiedState(m.DeliveryFailed, m.UndeliverableHere, nil)
 		}
+	case wire.StateTransactional:
+		if id, outcome, err := s.Transactional(); err == nil {
+			return wire.TransactionalState(id, shortenedState(outcome))
+		}
 	case wire.StateOther:
 		return wire.DeliveryState{}
 	}

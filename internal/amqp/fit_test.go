@@ -126,6 +126,7 @@ func TestOutcomesAreCutToThePeersFrames(t *testing.T) {
 		"rejected":      {rejected, wire.RejectedState(&wire.Error{Condition: "test:bad"})},
 		"modified":      {wire.ModifiedState(true, false, note), wire.ModifiedState(true, false, nil)},
 		"undeliverable": {wire.ModifiedState(false, true, note), wire.ModifiedState(false, true, nil)},
+		"provisional":   {wire.TransactionalState([]byte("txn"), rejected), wire.TransactionalState([]byte("txn"), wire.RejectedState(&wire.Error{Condition: "test:bad"}))},
 		"nobody's":      {strange, wire.DeliveryState{}},
 	}
 	for name, tt := range tests {
@@ -156,6 +157,9 @@ func stateText(s wire.DeliveryState) string {
 	}
 	if m, err := s.Modified(); err == nil {
 		return fmt.Sprintf("modified %+v", m)
+	}
+	if id, outcome, err := s.Transactional(); err == nil {
+		return fmt.Sprintf("in %s: %s", id, stateText(outcome))
 	}
 	return s.Kind.String()
 }
