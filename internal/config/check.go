@@ -48,7 +48,8 @@ func (p *parser) checkListeners() {
 	if len(p.config.Listeners)+len(p.config.Connectors) == 0 && !p.strange && !p.sectionBroken(listenerEntity.Section) && !p.sectionBroken(connectorEntity.Section) {
 		p.doubt(p.lines[listenerEntity.Section], listenerEntity.Section, "there is none, so nobody could connect; for example: listeners: [{port: 5672}]")
 	}
-	names, places := map[string]string{}, map[string]string{}
+	names := map[string]string{}
+	var earlier []int // which have a place
 	for i := range p.config.Listeners {
 		l := &p.config.Listeners[i]
 		where := fmt.Sprintf("%s[%d]", listenerEntity.Section, i)
@@ -58,14 +59,34 @@ func (p *parser) checkListeners() {
 		if l.Name != "" {
 			p.unique(names, l.Name, where, "name")
 		}
-		if place := l.ListenAddress(); l.Port != "0" && !p.bad(where+".port") && !p.bad(where+".host") {
-			p.unique(places, place, where, "port")
+		if l.Port != "0" && !p.bad(where+".port") && !p.bad(where+".host") {
+			p.checkPlace(l, where, earlier)
+			earlier = append(earlier, i)
 		}
 		p.checkFamily(l, where)
 		p.checkHTTP(l, where)
 		p.checkNeighbours(l.Role, where)
 		p.checkWindow(l.MaxSessionFrames, l.MaxFrameSize, where)
 		p.checkSASL(l, where)
+	}
+}
+
+// checkPlace refuses a listener where one of those earlier ones listens.
+func (p *parser) checkPlace(l *Listener, where string, earlier []int) {
+	for _, i := range earlier {
+		other := &p.config.Listeners[i]
+		if !l.overlaps(other) {
+			continue
+		}
+		first := fmt.Sprintf("%s[%d]", listenerEntity.Section, i)
+		at := p.at(first, p.lineOf(first, "port"))
+		if l.ListenAddress() == other.ListenAddress() {
+			p.problem(p.lineOf(where, "port"), where+".port", "%s is used by %s too", shown(l.ListenAddress()), at)
+		} else {
+			p.problem(p.lineOf(where, "port"), where+".port", "%s and %s of %s are one place; give one of them another port",
+				shown(l.ListenAddress()), shown(other.ListenAddress()), at)
+		}
+		return
 	}
 }
 

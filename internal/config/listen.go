@@ -60,6 +60,39 @@ func (l *Listener) ListenNetwork() string {
 // ListenAddress is the address for net.Listen: host:port, with a number.
 func (l *Listener) ListenAddress() string { return hostPort(l.bareHost(), l.Port) }
 
+// overlaps says that the system has no place for both, so far as their addresses tell: a name
+// may stand for any.
+func (l *Listener) overlaps(other *Listener) bool {
+	if l.ListenAddress() == other.ListenAddress() {
+		return true
+	}
+	if hostPort("", l.Port) != hostPort("", other.Port) {
+		return false
+	}
+	for _, family := range []Family{IPv4, IPv6} {
+		a, b := l.listensAt(family), other.listensAt(family)
+		if a.IsValid() && b.IsValid() && (a == b || a.IsUnspecified() || b.IsUnspecified()) {
+			return true
+		}
+	}
+	return false
+}
+
+// listensAt is the address of that family at which it listens, unspecified for all of them;
+// none if there is none, or its host is a name.
+func (l *Listener) listensAt(family Family) netip.Addr {
+	ip, err := netip.ParseAddr(l.bareHost())
+	ip = ip.Unmap()
+	switch {
+	case err != nil:
+	case ip.Is4() == (family == IPv4):
+		return ip
+	case ip == netip.IPv6Unspecified() && l.SocketAddressFamily != IPv6:
+		return netip.IPv4Unspecified() // [::] takes both
+	}
+	return netip.Addr{}
+}
+
 // hostPort joins the two, the port as a number.
 func hostPort(host, port string) string {
 	if n, err := PortNumber(port); err == nil {

@@ -82,6 +82,7 @@ func TestBadInput(t *testing.T) {
 		{"blank in host", "listeners:\n  - {host: a b}\n", "neither a name nor an address"},
 		{"family", "listeners:\n  - {host: '::1', socketAddressFamily: IPv4}\n", "listeners[0].socketAddressFamily: is IPv4, and the host ::1 is of the other family"},
 		{"same port twice", "listeners:\n  - {port: 5672}\n  - {name: b, port: amqp}\n", `f:3: listeners[1].port: "127.0.0.1:5672" is used by listeners[0] (line 2) too`},
+		{"same port of all hosts", "listeners:\n  - {port: 5672}\n  - {name: b, host: 0.0.0.0, port: amqp}\n", `f:3: listeners[1].port: "0.0.0.0:5672" and "127.0.0.1:5672" of listeners[0] (line 2) are one place; give one of them another port`},
 		{"same name twice", "listeners:\n  - {name: a, port: 1}\n  - {name: a, port: 2}\n", `f:3: listeners[1].name: "a" is used by listeners[0] (line 2) too`},
 		{"empty name", "listeners:\n  - {name: ''}\n", "listeners[0].name: is empty"},
 		{"newline in name", "listeners:\n  - {name: \"a\\nb\"}\n", "listeners[0].name: contains a control character"},

@@ -25,7 +25,7 @@ listeners:
   - {port: 5673, socketAddressFamily: IPv6, linkCapacity: 5, openProperties: {a: 1, b: 1.0, c: "1", d: [x, {e: null}], f: 18446744073709551615, g: "no", h: 2024-01-01, i: .inf}}
   - {name: x, host: "::", port: 5674, role: inter-router, cost: 3, maxFrameSize: 512, failoverUrls: }
   - {name: brokers, host: host.example, port: amqps, role: route-container, saslMechanisms: ANONYMOUS, stripAnnotations: no}
-  - {host: 0.0.0.0, failoverUrls: "a, amqps://b:1, wss://[::1]"}
+  - {host: 0.0.0.0, port: 5675, failoverUrls: "a, amqps://b:1, wss://[::1]"}
 connectors:
   - {host: b, role: inter-router}
   - {name: c, host: c, role: inter-router, saslUsername: "1e3", saslPassword: "0123", idleTimeoutSeconds: 0}
