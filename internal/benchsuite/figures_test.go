@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -153,6 +156,22 @@ func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 	}
 	if _, err := replaceFigures(string(page), text); err != nil {
 		t.Errorf("the project's own: %v", err)
+	}
+}
+
+// It is said before anything is measured.
+func TestAPageThatFiguresCannotBePutInto(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.md")
+	if err := checkPage(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a page that is not there: %v", err)
+	}
+	for text, fits := range map[string]bool{"no marks": false, pageBegin + "\n" + pageEnd + "\n": true} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkPage(path); (err == nil) != fits {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

@@ -68,6 +68,11 @@ func measure() error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if o.write != "" { // before half an hour of measuring
+		if err := checkPage(o.write); err != nil {
+			return err
+		}
+	}
 	s := &suite{
 		ctx: ctx, dir: dir, binary: o.binary, only: only, repeats: max(o.repeats, 1), quick: o.quick,
 		profiles: o.profiles, logs: o.logs, progress: os.Stderr,

@@ -82,6 +82,23 @@ func writePage(path string, all []figure, manner, predecessor string) error {
 	return os.WriteFile(path, []byte(page), 0o644)
 }
 
+// checkPage says why figures could not be put into a page, if they could not.
+func checkPage(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("-write: %w; name a copy of docs/performance.md", err)
+	}
+	defer func() { _ = f.Close() }()
+	page, err := io.ReadAll(f)
+	if err == nil {
+		_, err = replaceFigures(string(page), "")
+	}
+	if err != nil {
+		return fmt.Errorf("-write: %s: %w", path, err)
+	}
+	return nil
+}
+
 // replaceFigures puts text between the marks of a page.
 func replaceFigures(page, text string) (string, error) {
 	before, rest, ok := strings.Cut(page, pageBegin)
