@@ -37,13 +37,10 @@ its line. The exit code is 1 if a router would not start with it.`,
 }
 
 func (a *app) checkConfig(file string) error {
-	cfg, err := config.Load(file)
+	cfg, err := config.Load(file, a.checkUsersFile)
 	problems, ok := errors.AsType[config.Problems](err)
 	if err != nil && !ok {
 		return err
-	}
-	if err == nil {
-		problems = a.usersProblem(cfg)
 	}
 	for _, p := range append(problems, cfg.Warnings...) {
 		if err := a.print("%s", a.typed(p.String(), "")); err != nil {
@@ -59,22 +56,14 @@ func (a *app) checkConfig(file string) error {
 	return a.print("%s: all is right", file)
 }
 
-// usersProblem is what is wrong with the users file that a configuration names, if anything is:
-// a router would not start.
-func (a *app) usersProblem(cfg config.Config) config.Problems {
-	file := cfg.Users.File
-	if file == "" {
-		return nil
-	}
+// checkUsersFile says what is wrong with the users file of a configuration, if anything is: a
+// router would not start.
+func (a *app) checkUsersFile(file string) error {
 	_, err := sasl.ListUsers(file)
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
 	if errors.Is(err, fs.ErrNotExist) {
-		text = fmt.Sprintf("there is no file %s; make it with: %s user add NAME --file %s", file, a.name, shellWord(file))
+		return fmt.Errorf("there is no file %s; make it with: %s user add NAME --file %s", file, a.name, shellWord(file))
 	}
-	return config.Problems{{File: cfg.File, Where: "users.file", Text: text}}
+	return err
 }
 
 func plural(n int, word string) string {
@@ -98,7 +87,7 @@ then the exit code is 1.`,
 }
 
 func (a *app) convertConfig(file string) error {
-	cfg, err := config.Load(file)
+	cfg, err := config.Load(file, nil)
 	if err != nil {
 		return err
 	}
@@ -137,7 +126,7 @@ one, every default filled in. Passwords are not shown.`,
 			cfg := config.Default()
 			if len(args) > 0 {
 				var err error
-				if cfg, err = config.Load(args[0]); err != nil {
+				if cfg, err = config.Load(args[0], nil); err != nil {
 					return err
 				}
 			}

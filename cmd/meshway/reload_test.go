@@ -229,7 +229,7 @@ func TestManagementHasTheRunningConfigurationSaved(t *testing.T) {
 	if file, err := r.Save(); err != nil || file != r.file {
 		t.Fatalf("saved as %q: %v", file, err)
 	}
-	saved, err := config.Load(r.file)
+	saved, err := config.Load(r.file, nil)
 	if err != nil || len(saved.Addresses) != 1 || saved.Addresses[0].Prefix != "q" {
 		t.Errorf("the file has %+v: %v", saved.Addresses, err)
 	}

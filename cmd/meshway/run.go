@@ -81,11 +81,8 @@ func (a *app) runRouter(ctx context.Context, d *daemon, file string, grace time.
 		signal.Notify(hangup, syscall.SIGHUP)
 		defer signal.Stop(hangup)
 		var err error
-		if cfg, err = config.Load(file); err != nil {
+		if cfg, err = config.Load(file, a.checkUsersFile); err != nil {
 			return err
-		}
-		if problems := a.usersProblem(cfg); len(problems) > 0 {
-			return problems
 		}
 	}
 	log, closeLog, err := a.openLog(&cfg.Log)

@@ -244,7 +244,7 @@ func TestRunRefusesAFileWithoutAName(t *testing.T) {
 func TestRunWithAUsersFileThatIsNoUse(t *testing.T) {
 	users := filepath.Join(t.TempDir(), "users of mine")
 	file := inFile(t, "listeners: [{}]\nusers: {file: "+users+"}\n")
-	missing := file + ": users.file: there is no file " + users + "; make it with: meshway user add NAME --file '" + users + "'\n"
+	missing := file + ":2: users.file: there is no file " + users + "; make it with: meshway user add NAME --file '" + users + "'\n"
 	a, code := runUntilStopped(t, &fakeRunner{}, "-c", file)
 	if want := "meshway: " + missing; code != 1 || a.err.String() != want {
 		t.Errorf("exit code %d, got %q, want %q", code, a.err, want)
@@ -259,7 +259,20 @@ func TestRunWithAUsersFileThatIsNoUse(t *testing.T) {
 	}
 	a = newTestApp("")
 	a.want(t, 1, "config", "check", file)
-	wantText(t, a.out, file+": users.file: "+users+": this is not YAML: ")
+	wantText(t, a.out, file+":2: users.file: "+users+": this is not YAML: ")
+
+	// It is told along with what else is wrong, in the order of the file, and by a name as seen from there.
+	for text, lines := range map[string][2]string{
+		"users: {file: no.yaml}\nlisteners: [{port: 5672x}]\n":        {"1", "2: listeners[0]"},
+		"users {\n  file: no.yaml\n}\nlistener {\n  port: 5672x\n}\n": {"2", "5: listener"},
+		"[[users, {file: no.yaml}],\n [listener, {port: 5672x}]]\n":   {"1", "2: listener"},
+	} {
+		file = inFile(t, text)
+		a = newTestApp("")
+		a.want(t, 1, "config", "check", file)
+		wantText(t, a.out, file+":"+lines[0]+": users.file: there is no file "+filepath.Join(filepath.Dir(file), "no.yaml")+"; make it with: ")
+		wantText(t, a.out, file+":"+lines[1]+".port: ")
+	}
 }
 
 func TestRunOnAPortThatAnotherListenerOfItsHas(t *testing.T) {

@@ -43,7 +43,7 @@ func TestConfigurationsOfMeshesAreGood(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cfg, err := config.Load(file)
+			cfg, err := config.Load(file, nil)
 			if err != nil {
 				t.Fatalf("router %c: %v", n.id, err)
 			}
@@ -51,7 +51,7 @@ func TestConfigurationsOfMeshesAreGood(t *testing.T) {
 			if err := os.WriteFile(legacy, []byte(n.legacyConfig(sh, nodes)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			same, err := config.Load(legacy)
+			same, err := config.Load(legacy, nil)
 			if err != nil {
 				t.Fatalf("the predecessor's router %c: %v", n.id, err)
 			}

@@ -219,8 +219,8 @@ func (p *parser) matchAttribute(where string) string {
 	return "pattern"
 }
 
-// checkUsers refuses a users file that nothing would look at: whoever wrote it
-// expects that passwords are asked for.
+// checkUsers refuses a users file that is wrong, and one that nothing would look at: whoever
+// wrote it expects that passwords are asked for.
 func (p *parser) checkUsers() {
 	section := usersEntity.Section
 	if !p.has(section) || p.sectionBroken(section) || p.bad("users.file") {
@@ -229,6 +229,11 @@ func (p *parser) checkUsers() {
 	if p.config.Users.File == "" {
 		p.problem(p.lines[section], section, "names no file; for example: users: {file: users.yaml}")
 		return
+	}
+	if p.users != nil {
+		if err := p.users(inFolder(p.folder, p.config.Users.File)); err != nil {
+			p.problem(p.lineOf(section, "file"), "users.file", "%s", err)
+		}
 	}
 	for i := range p.config.Listeners {
 		l, where := &p.config.Listeners[i], fmt.Sprintf("%s[%d].saslMechanisms", listenerEntity.Section, i)

@@ -11,11 +11,11 @@ import (
 // finish fills in the defaults that depend on something else.
 func (c *Config) finish() {
 	c.Router.ID = cmp.Or(c.Router.ID, hostID())
-	if f := &c.Log.OutputFile; *f != outputStderr && *f != outputStdout && !filepath.IsAbs(*f) {
-		*f = filepath.Join(c.folder(), *f)
+	if f := &c.Log.OutputFile; *f != outputStderr && *f != outputStdout {
+		*f = inFolder(c.folder(), *f)
 	}
-	if c.Users.File != "" && !filepath.IsAbs(c.Users.File) {
-		c.Users.File = filepath.Join(c.folder(), c.Users.File)
+	if c.Users.File != "" {
+		c.Users.File = inFolder(c.folder(), c.Users.File)
 	}
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
@@ -56,6 +56,14 @@ func (l *Listener) defaultManagement() Management {
 
 // folder is where the file is that the configuration came from.
 func (c *Config) folder() string { return filepath.Dir(c.File) }
+
+// inFolder is a file by its name as seen from the folder.
+func inFolder(folder, file string) string {
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(folder, file)
+}
 
 func (c *Connector) finish() {
 	c.Host = c.bareHost()

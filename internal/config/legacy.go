@@ -306,8 +306,9 @@ func isPairs(root *yaml.Node) bool {
 }
 
 // parsePairs reads the predecessor's JSON form.
-func parsePairs(file string, root *yaml.Node) (Config, error) {
+func parsePairs(file string, root *yaml.Node, users func(file string) error) (Config, error) {
 	p := newParser(file, true)
+	p.users = users
 	p.legacy = true
 	var sections []legacySection
 	for _, pair := range root.Content {

@@ -44,8 +44,9 @@ func firstLine(data []byte) string {
 }
 
 // parseSections reads the predecessor's section form.
-func parseSections(file string, data []byte) (Config, error) {
+func parseSections(file string, data []byte, users func(file string) error) (Config, error) {
 	p := newParser(file, true)
+	p.users = users
 	p.legacy = true
 	r := sectionReader{parser: p}
 	for text := range strings.Lines(string(data)) {

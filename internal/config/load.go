@@ -53,13 +53,14 @@ func empty() Config {
 }
 
 // Load reads a configuration file. What is wrong with it comes back as
-// [Problems]; names of files in it are relative to its folder.
-func Load(path string) (Config, error) {
+// [Problems]; names of files in it are relative to its folder. users looks at the users file
+// that it names, and says what is wrong with that; nil does not look.
+func Load(path string, users func(file string) error) (Config, error) {
 	data, err := Read(path)
 	if err != nil {
 		return Config{}, Problems{{File: path, Text: err.Error()}}
 	}
-	return Parse(path, data)
+	return parse(path, data, users)
 }
 
 // Read returns what is in a configuration file, for [Parse], or an error that says what

@@ -18,13 +18,15 @@ import (
 // predecessor's qdrouterd.conf: what it looks like decides. file is its name in messages,
 // and says in which folder it is. Passwords that it keeps elsewhere are looked for there.
 // All that is wrong comes back at once, as [Problems].
-func Parse(file string, data []byte) (Config, error) {
+func Parse(file string, data []byte) (Config, error) { return parse(file, data, nil) }
+
+func parse(file string, data []byte, users func(file string) error) (Config, error) {
 	data, err := checkEncoding(file, data)
 	if err != nil {
 		return Config{}, err
 	}
 	if IsLegacy(data) {
-		return parseSections(file, data)
+		return parseSections(file, data, users)
 	}
 	if looksJSONPairs(data) {
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" ")) // which YAML does not take for a blank
@@ -34,9 +36,11 @@ func Parse(file string, data []byte) (Config, error) {
 		return Config{}, err
 	}
 	if root.Kind == yaml.SequenceNode {
-		return parsePairs(file, root)
+		return parsePairs(file, root, users)
 	}
-	return newParser(file, false).parse(root)
+	p := newParser(file, false)
+	p.users = users
+	return p.parse(root)
 }
 
 // parser walks one file.
@@ -49,6 +53,7 @@ type parser struct {
 	set      map[string]bool // attributes that were read without a problem
 	strange  bool            // there is an unknown section: it may be meant to be any
 	problems Problems
+	users    func(file string) error // looks at the users file; may be nil
 
 	legacy bool // the file has the predecessor's form, and names of its own for sections
 }

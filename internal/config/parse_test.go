@@ -132,12 +132,12 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	write("listeners: [{}]\nusers: {file: users.yaml}")
-	if c, err := Load(path); err != nil || c.Users.File != filepath.Join(dir, "users.yaml") || c.File != path {
+	if c, err := Load(path, nil); err != nil || c.Users.File != filepath.Join(dir, "users.yaml") || c.File != path {
 		t.Errorf("got %+v, %v, want the users file beside the configuration", c, err)
 	}
 	absolute := filepath.Join(dir, "elsewhere", "users.yaml")
 	write("listeners: [{}]\nusers: {file: '" + absolute + "'}")
-	if c, err := Load(path); err != nil || c.Users.File != absolute {
+	if c, err := Load(path, nil); err != nil || c.Users.File != absolute {
 		t.Errorf("got %+v, %v, want %s", c, err, absolute)
 	}
 }
@@ -168,7 +168,7 @@ func TestLoadSaysWhyAFileCannotBeRead(t *testing.T) {
 					t.Skip("this user may read everything")
 				}
 			}
-			_, err := Load(tt.path)
+			_, err := Load(tt.path, nil)
 			if _, ok := errors.AsType[Problems](err); !ok || !strings.HasPrefix(err.Error(), tt.path+": ") || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q after the file's name", err, tt.want)
 			}

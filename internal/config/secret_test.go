@@ -68,7 +68,7 @@ func TestPasswordFilesLieBesideTheConfiguration(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := Load(filepath.Join(dir, "meshway.yaml"))
+	c, err := Load(filepath.Join(dir, "meshway.yaml"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
