@@ -53,30 +53,47 @@ func TestOurOpenIsCutToThePeersFrames(t *testing.T) {
 }
 
 // [2.8.15] frame-size-too-small: "The peer cannot send a frame because the smallest
-// encoding of the performative with the currently valid values would be too large": an
-// attach that cannot be answered ends its session.
+// encoding of the performative with the currently valid values would be too large". A link
+// whose name fits into a frame is refused alone; without that nothing can be said of it.
 func TestAnAttachWhoseAnswerDoesNotFit(t *testing.T) {
 	filtered := receiving("q", 1)
 	filtered.Source.Filter, _ = wire.AppendValue(nil, wire.Map{{Key: wire.Symbol("f"), Value: long}})
-	for name, a := range map[string]*wire.Attach{"a long name": sending(long, 1), "a long name to receive from": receiving(long, 1), "a long filter": filtered} {
-		for what, options := range map[string][]option{
-			"taken":   {noCredit()},
-			"refused": {handling(func(h *recorder) { h.onAttach = refuseButFirst(h) }), noCredit()},
-		} {
+	addressed := sending("q", 1)
+	addressed.Target.Address = wire.Some(long)
+	sourced := sending("q", 1)
+	sourced.Source = &wire.Source{Address: wire.Some(long)}
+	for name, a := range map[string]*wire.Attach{"a long name": sending(long, 1), "a long name to receive from": receiving(long, 1),
+		"a long filter": filtered, "a long address": addressed, "a long source of a sender": sourced} {
+		for what, condition := range map[string]wire.Symbol{"taken": wire.CondFrameSizeTooSmall, "refused": wire.CondNotFound} {
 			t.Run(name+", "+what, func(t *testing.T) {
+				options := []option{noCredit(), smallest()}
+				if what == "refused" {
+					options = append(options, handling(func(h *recorder) { h.onAttach = refuseButFirst(h) }))
+				}
 				opened(t, func(p *peer) {
 					p.attachSender("first", 0)
 					p.write(a)
-					if what == "refused" && name == "a long filter" {
-						// Refusing a receiver, there is no source to tell of.
-						p.want("a refusal says no more than that", &wire.Attach{Name: "q", Handle: 1, Target: &wire.Target{}, InitialDeliveryCount: wire.Some[uint32](0)},
-							&wire.Detach{Handle: 1, Closed: true, Error: refused(wire.CondNotFound)})
+					if a.Name == long {
+						p.want("the session cannot go on", &wire.End{Error: refused(wire.CondFrameSizeTooSmall)})
+						p.write(&wire.End{})
+						p.heard("the link that stood ends, the other never was", "attach "+roleOf(a)+" "+a.Name, "detach first")
 						return
 					}
-					p.want("the session cannot go on", &wire.End{Error: refused(wire.CondFrameSizeTooSmall)})
-					p.write(&wire.End{})
-					p.heard("the link that stood ends, the other never was", "attach "+roleOf(a)+" "+a.Name, "detach first")
-				}, append(options, smallest())...)
+					// Refused, it is told of its own side alone, if there is room for that.
+					answer := takenFrom("q", 1)
+					answer.Target = nil
+					if a == filtered {
+						answer = takenTo("q", 1)
+						answer.Source = nil
+					}
+					if a == sourced {
+						answer.Source = nil
+					}
+					p.want("the link goes", answer, &wire.Detach{Handle: 1, Closed: true, Error: refused(condition)})
+					p.write(&wire.Detach{Handle: 1, Closed: true}, &wire.Detach{Closed: true})
+					p.want("and another stood until now", &wire.Detach{Closed: true})
+					p.heard("the first of the two never was", "attach "+roleOf(a)+" q", "detach first")
+				}, options...)
 			})
 		}
 	}

@@ -187,6 +187,10 @@ func (r *AttachRequest) accept(b *Batch, l *link, a *Answer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := r.place(l, a); err != nil {
+		if err == errTooLong {
+			r.refuse(newError(wire.CondFrameSizeTooSmall, "attach %q: %v", l.name, err))
+			b.touch(c)
+		}
 		return err
 	}
 	l.attached = true
@@ -206,27 +210,31 @@ func (c *Conn) joined(l *link) {
 }
 
 // place gives the link a handle of ours and answers the attach, unless a is nil. When the peer's
-// handle-max leaves no handle, or its max-frame-size no room to answer, the
-// session ends. The caller holds mu.
+// handle-max leaves no handle the session ends; for an answer that does not fit into its frames
+// the error is errTooLong. The caller holds mu.
 func (r *AttachRequest) place(l *link, a *Answer) error {
 	s := r.Session
 	if s.over {
 		return errSessionOver
 	}
-	cond, err := wire.CondResourceLimitExceeded, s.place(l)
-	if err == nil {
-		if a == nil {
-			return nil
-		}
-		if p := a.attach(l); s.appendAttach(&p) {
-			return nil
-		}
-		s.displace(l)
-		cond, err = wire.CondFrameSizeTooSmall, errTooLong
+	if err := s.place(l); err != nil {
+		r.endSession(wire.CondResourceLimitExceeded, err)
+		return err
 	}
-	s.conn.appendFrame(s.local, &wire.End{Error: newError(cond, "attach %q: %v", l.name, err)})
+	if a != nil {
+		if p := a.attach(l); !s.appendAttach(&p) {
+			s.displace(l)
+			return errTooLong
+		}
+	}
+	return nil
+}
+
+// endSession ends the session of an attach that cannot be answered at all. The caller holds mu.
+func (r *AttachRequest) endSession(cond wire.Symbol, err error) {
+	s := r.Session
+	s.conn.appendFrame(s.local, &wire.End{Error: newError(cond, "attach %q: %v", r.Attach.Name, err)})
 	s.over = true
-	return err
 }
 
 var (
@@ -240,7 +248,17 @@ var (
 // reason behind it. [2.6.3]
 func (r *AttachRequest) Refuse(b *Batch, e *wire.Error) {
 	r.answered = true
-	c, s := r.Session.conn, r.Session
+	c := r.Session.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.refuse(e)
+	b.touch(c)
+}
+
+// refuse is Refuse. Where the peer's frames have no room for its own side in our answer that is left
+// out; where they have none for the name of the link, the session ends. The caller holds mu.
+func (r *AttachRequest) refuse(e *wire.Error) {
+	s := r.Session
 	a := Answer{}
 	var l *link
 	if r.Attach.Role == wire.RoleSender {
@@ -251,15 +269,19 @@ func (r *AttachRequest) Refuse(b *Batch, e *wire.Error) {
 		l = &newSender(s, r.Attach.Name, nil, &a).link
 	}
 	l.attached, l.detached, l.gone, l.remote = true, true, true, r.Attach.Handle
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if r.place(l, &a) != nil {
+	err := r.place(l, &a)
+	if err == errTooLong {
+		err = r.place(l, &Answer{})
+	}
+	if err == errTooLong {
+		r.endSession(wire.CondFrameSizeTooSmall, err)
+	}
+	if err != nil {
 		return
 	}
 	s.names.remove(l)
 	s.byHandle.set(l.remote, l)
-	c.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: true, Error: e})
-	b.touch(c)
+	s.conn.appendFrame(s.local, &wire.Detach{Handle: l.local, Closed: true, Error: e})
 }
 
 // AttachReceiver attaches a link by which messages come to us. It may be called
