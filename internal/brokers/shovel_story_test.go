@@ -11,7 +11,7 @@ import (
 
 // RabbitMQ's shovels are clients of the mesh, with an engine that no other client has.
 
-// shovel has a node move messages from one end to the other, until the test ends.
+// shovel has a node move messages from one end to the other, until it is stopped.
 func shovel(ctx context.Context, t *testing.T, node *brokertest.Rabbit, name string, ends map[string]any) (stop func()) {
 	t.Helper()
 	definition, err := json.Marshal(ends)
