@@ -175,14 +175,16 @@ type deadline struct {
 
 func (d *deadline) passed() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
 
-// set replaces the deadline; wake is called when the new one has come.
+// set replaces the deadline; wake is called when the new one comes. It is not for one that has
+// passed: the caller wakes whoever waits, and a timer without a wait runs at once, beside others
+// of its bubble, for which the race detector has one stack of calls: they crash it.
 func (d *deadline) set(at time.Time, wake func()) {
 	if d.timer != nil {
 		d.timer.Stop()
 		d.timer = nil
 	}
 	d.at = at
-	if !at.IsZero() {
-		d.timer = time.AfterFunc(time.Until(at), wake)
+	if wait := time.Until(at); wait > 0 {
+		d.timer = time.AfterFunc(wait, wake)
 	}
 }

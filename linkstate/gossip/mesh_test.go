@@ -100,6 +100,7 @@ func (m *mesh) add(id string, boot uint64) *router {
 		m.t.Fatal(err)
 	}
 	r.Gossip = g
+	time.Sleep(time.Millisecond) // tickers of two routers that came due together, overdue, would crash the race detector
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.routers = append(m.routers, r)
