@@ -156,20 +156,19 @@ func (a *Attacher) wake() {
 func (a *Attacher) Run() {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	next := time.NewTimer(0)
+	next := time.NewTimer(lookEvery)
 	defer next.Stop()
 	for {
+		if due := a.tend(time.Now()); !due.IsZero() {
+			next.Reset(time.Until(due))
+		}
 		select {
 		case <-a.over:
 			return
 		case now := <-look.C:
 			a.look(now)
-			continue
 		case <-a.poke:
 		case <-next.C:
-		}
-		if due := a.tend(time.Now()); !due.IsZero() {
-			next.Reset(time.Until(due))
 		}
 	}
 }
