@@ -170,6 +170,30 @@ func TestAReadEndsAtItsDeadline(t *testing.T) {
 	})
 }
 
+// TestADeadlineThatHasPassedEndsAReadThatWaits: that is how one is interrupted.
+func TestADeadlineThatHasPassedEndsAReadThatWaits(t *testing.T) {
+	connected(t, Line{}, func(t *testing.T, a, _ *Conn) {
+		ended := make(chan error)
+		go func() {
+			_, err := a.Read(make([]byte, 1))
+			ended <- err
+		}()
+		synctest.Wait()
+		began := time.Now()
+		_ = a.SetReadDeadline(began.Add(-time.Second))
+		select {
+		case err := <-ended:
+			if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != 0 {
+				t.Errorf("%v after %v", err, time.Since(began))
+			}
+		case <-time.After(time.Hour):
+			t.Error("the read goes on")
+			_ = a.Close()
+			<-ended
+		}
+	})
+}
+
 func TestHostsReachEachOtherAsThePathLets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n Network
