@@ -23,7 +23,6 @@ type onEntity struct {
 // carries it out.
 func (a *app) entityCommand(cmd *cobra.Command, do func(context.Context, agents, onEntity) error) *cobra.Command {
 	var m managing
-	cmd.ValidArgsFunction = completeKinds
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		k, err := findKind(args[0])
 		if err != nil {
@@ -51,9 +50,10 @@ stay belongs into the configuration (meshway config save). docs/configuration.md
 		Example: `  meshway create address-config events prefix=events distribution=multicast
   meshway create connector broker-2 host=broker-2.example port=5672 role=route-container
   meshway create auto-link orders-in address=orders direction=in connection=broker-2 --router B`,
-		Args: cobra.MinimumNArgs(2),
+		Args:              cobra.MinimumNArgs(2),
+		ValidArgsFunction: completeKinds(kind.isCreated),
 	}, func(ctx context.Context, mesh agents, on onEntity) error {
-		if on.kind.config == "" {
+		if !on.kind.isCreated() {
 			return usageError{fmt.Errorf("%s cannot be created", on.kind.name)}
 		}
 		e, err := mesh.Create(ctx, on.router, on.kind.config, on.name, on.attributes)
@@ -72,7 +72,8 @@ func (a *app) updateCommand() *cobra.Command {
 takes a value away.`,
 		Example: `  meshway update log DEFAULT enable=debug+
   meshway update connection 7 adminStatus=deleted     # closes it`,
-		Args: cobra.MinimumNArgs(3),
+		Args:              cobra.MinimumNArgs(3),
+		ValidArgsFunction: completeKinds(kind.isShown),
 	}, func(ctx context.Context, mesh agents, on onEntity) error {
 		key, _, err := on.find(ctx, mesh)
 		if err != nil {
@@ -94,7 +95,8 @@ func (a *app) deleteCommand() *cobra.Command {
 starts again. Deleting a connection closes it.`,
 		Example: `  meshway delete auto-link orders-in
   meshway delete connection 7 --router B`,
-		Args: cobra.ExactArgs(2),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completeKinds(kind.isDeleted),
 	}, func(ctx context.Context, mesh agents, on onEntity) error {
 		key, e, err := on.find(ctx, mesh)
 		if err != nil {

@@ -23,8 +23,9 @@ address as clients write it. The kinds are those of "meshway get".`,
 		Example: `  meshway describe address orders
   meshway describe connection 7 --router B
   meshway describe broker broker-1 -o json`,
-		Args:    cobra.ExactArgs(2),
-		PreRunE: func(*cobra.Command, []string) error { return checkOutput(output) },
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completeKinds(kind.isShown),
+		PreRunE:           func(*cobra.Command, []string) error { return checkOutput(output) },
 	}, func(ctx context.Context, mesh agents, on onEntity) error { return a.describe(ctx, mesh, on, output) })
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, or json")
 	return cmd

@@ -271,6 +271,9 @@ func TestUnavailableAddress(t *testing.T) {
 		a.want(t, 1, args...)
 		wantText(t, a.err, `the router refused the address "closed/a": amqp:not-found: Node not found, it is configured as unavailable`)
 	}
+	a := networked(url)
+	a.want(t, 1, "bench", "closed/a", "--duration", "1s")
+	wantText(t, a.err, `on "closed/a" was closed by the peer: amqp:not-found: Node not found, it is configured as unavailable`)
 }
 
 func TestLoginThroughARouter(t *testing.T) {

@@ -41,7 +41,7 @@ func (a *app) getCommand() *cobra.Command {
   meshway get links --filter creditAvailable=0 --filter linkDir=in -o json
   meshway get status --all --watch=5s`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: completeKinds,
+		ValidArgsFunction: completeKinds(kind.isShown),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.get(cmd.Context(), o, args[0]) },
 	}
 	f := cmd.Flags()

@@ -260,14 +260,21 @@ func kindTable() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// completeKinds completes the first argument with the kinds.
-func completeKinds(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+// completeKinds completes the first argument with those kinds that a command can do something to.
+func completeKinds(able func(kind) bool) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var list []cobra.Completion
+		for _, k := range kinds {
+			if len(args) == 0 && able(k) {
+				list = append(list, cobra.CompletionWithDesc(k.name, k.help))
+			}
+		}
+		return list, cobra.ShellCompDirectiveNoFileComp
 	}
-	var list []cobra.Completion
-	for _, k := range kinds {
-		list = append(list, cobra.CompletionWithDesc(k.name, k.help))
-	}
-	return list, cobra.ShellCompDirectiveNoFileComp
 }
+
+func (k kind) isShown() bool { return true }
+
+func (k kind) isCreated() bool { return k.config != "" }
+
+func (k kind) isDeleted() bool { return k.isCreated() || k.entity == "connection" }

@@ -423,6 +423,18 @@ func TestKindsAreCompleted(t *testing.T) {
 	a := newTestApp("")
 	a.want(t, 0, "__complete", "get", "")
 	wantText(t, a.out, "connections", "auto-links", "brokers")
+	for line, want := range map[string]bool{
+		"create connections": false, "create links": false, "create auto-links": true,
+		"delete connections": true, "delete links": false, "delete auto-links": true,
+		"update logs": true, "describe links": true,
+	} {
+		command, k, _ := strings.Cut(line, " ")
+		a := newTestApp("")
+		a.want(t, 0, "__complete", command, "")
+		if got := strings.Contains("\n"+a.out.String(), "\n"+k+"\t"); got != want {
+			t.Errorf("%s: offered %v, want %v", line, got, want)
+		}
+	}
 }
 
 func TestTheReferenceIsUpToDate(t *testing.T) {

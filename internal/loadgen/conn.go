@@ -131,15 +131,19 @@ func closeAll(clients []*client, concurrency int) {
 	all.Wait()
 }
 
-// linkEnded tells why a link ended. One that ends with its connection says nothing: the
-// connection's own end does.
+// linkEnded tells why a link ended, with the reason that a router puts into the error's map.
+// One that ends with its connection says nothing: the connection's own end does.
 func (c *client) linkEnded(what, address string, e *wire.Error) {
 	switch {
 	case c.conn.Over():
 	case e == nil:
 		c.fail(fmt.Errorf("%s on %q was closed by the peer", what, address))
 	default:
-		c.fail(fmt.Errorf("%s on %q was closed by the peer: %w", what, address, e))
+		why := ""
+		if reason, ok := e.Info.Get("reason"); ok {
+			why = fmt.Sprintf(", %v", reason)
+		}
+		c.fail(fmt.Errorf("%s on %q was closed by the peer: %w%s", what, address, e, why))
 	}
 }
 
