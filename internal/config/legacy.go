@@ -306,10 +306,8 @@ func isPairs(root *yaml.Node) bool {
 }
 
 // parsePairs reads the predecessor's JSON form.
-func parsePairs(file string, root *yaml.Node, users func(file string) error) (Config, error) {
-	p := newParser(file, true)
-	p.users = users
-	p.legacy = true
+func (p *parser) parsePairs(root *yaml.Node) (Config, error) {
+	p.lax, p.legacy = true, true
 	var sections []legacySection
 	for _, pair := range root.Content {
 		if pair.Kind != yaml.SequenceNode || len(pair.Content) != 2 || pair.Content[0].Kind != yaml.ScalarNode || pair.Content[1].Kind != yaml.MappingNode {

@@ -44,10 +44,8 @@ func firstLine(data []byte) string {
 }
 
 // parseSections reads the predecessor's section form.
-func parseSections(file string, data []byte, users func(file string) error) (Config, error) {
-	p := newParser(file, true)
-	p.users = users
-	p.legacy = true
+func (p *parser) parseSections(data []byte) (Config, error) {
+	p.lax, p.legacy = true, true
 	r := sectionReader{parser: p}
 	for text := range strings.Lines(string(data)) {
 		r.line++

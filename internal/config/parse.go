@@ -25,8 +25,10 @@ func parse(file string, data []byte, users func(file string) error) (Config, err
 	if err != nil {
 		return Config{}, err
 	}
+	p := newParser(file, false)
+	p.users = users
 	if IsLegacy(data) {
-		return parseSections(file, data, users)
+		return p.parseSections(data)
 	}
 	if looksJSONPairs(data) {
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" ")) // which YAML does not take for a blank
@@ -36,10 +38,8 @@ func parse(file string, data []byte, users func(file string) error) (Config, err
 		return Config{}, err
 	}
 	if root.Kind == yaml.SequenceNode {
-		return parsePairs(file, root, users)
+		return p.parsePairs(root)
 	}
-	p := newParser(file, false)
-	p.users = users
 	return p.parse(root)
 }
 
